@@ -1,0 +1,33 @@
+"""What a profile asks of its benchmark: settings only (no torch, so that suites load quickly)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from harness.config import Strict
+
+
+class TableBenchmark(Strict):
+    """Look the found architecture up in the NAS-Bench-201 table."""
+
+    name: Literal["nb201-table"]
+
+
+class ScratchBenchmark(Strict):
+    """Train the found architecture from scratch."""
+
+    name: Literal["scratch"]
+    channels: PositiveInt
+    cells: PositiveInt
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    crop_padding: int = Field(ge=0)
+    flip: bool
+
+
+Benchmark = Annotated[TableBenchmark | ScratchBenchmark, Field(discriminator="name")]

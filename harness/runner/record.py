@@ -1,0 +1,56 @@
+"""The record of one trial: the contract between the runner, the analysis and the report (JSON, schema 1)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.engine.trajectory import Trajectory
+
+SCHEMA = 1
+
+
+class Provenance(BaseModel):
+    """How the record came to be; not part of the result and never compared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    harness: str
+    git: str | None
+    python: str
+    torch: str
+    platform: str
+    device: str
+    threads: int
+    started: str
+    search_seconds: float
+    evaluation_seconds: float
+    epoch_seconds: list[float]
+    peak_memory_mb: float | None
+    resumed_from_epoch: int | None
+
+
+class Record(BaseModel):
+    """One trial. ``evaluations[architecture]["cifar10/test/200"]`` is an accuracy in percent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    id: str
+    status: Literal["done", "failed"]
+    suite: str
+    profile: Literal["paper", "reduced"]
+    method: str
+    dataset: str
+    seed: int
+    embedded: bool
+    spec: dict[str, Any]
+    benchmark: dict[str, Any]
+    part_versions: dict[str, int]
+    data_fingerprint: str | None
+    benchmark_checksum: str | None
+    trajectory: Trajectory | None
+    evaluations: dict[str, dict[str, float]]
+    error: str | None
+    provenance: Provenance

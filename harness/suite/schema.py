@@ -1,0 +1,171 @@
+"""The typed suite: papers, tables, rows, cells, bands, claims, profiles. Nothing here is a guess from a name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from harness.benchmarks.spec import Benchmark
+from harness.config import Strict
+from harness.suite.values import Published
+
+Split = Literal["train", "valid", "test"]
+Goal = Literal["max", "min"]
+Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
+Status = Literal["measured", "recomputed", "audited", "cited"]
+
+
+class Paper(Strict):
+    """A publication whose tables the suite states."""
+
+    title: str
+    authors: str
+
+
+class NormalBand(Strict):
+    """In band: |ours - paper| <= max(floor, k * standard error of the difference of the two means)."""
+
+    kind: Literal["normal"]
+    k: float = Field(gt=0)
+    floor: float = Field(ge=0)
+    drift: float = Field(gt=1, description="up to this many widths it is DRIFT, beyond FAIL")
+
+
+class AbsoluteBand(Strict):
+    """In band: |ours - paper| <= tolerance."""
+
+    kind: Literal["absolute"]
+    tolerance: float = Field(ge=0)
+    drift: float = Field(gt=1)
+
+
+class ExactBand(Strict):
+    """In band: equal after rounding to the printed decimals."""
+
+    kind: Literal["exact"]
+
+
+Band = Annotated[NormalBand | AbsoluteBand | ExactBand, Field(discriminator="kind")]
+
+
+class Column(Strict):
+    """What every number of a table's column measures."""
+
+    label: str
+    metric: Metric
+    dataset: str | None = None
+    split: Split | None = None
+    training_epochs: PositiveInt | None = None
+    unit: str
+    goal: Goal
+
+    @model_validator(mode="after")
+    def _accuracies_name_their_split(self) -> Column:
+        if self.metric in ("accuracy", "error") and (self.dataset is None or self.split is None):
+            raise ValueError(f"a column of {self.metric} must name its dataset and split")
+        return self
+
+
+class Cell(Strict):
+    """One published number, where it differs from its row's and column's common facts."""
+
+    value: Published
+    n: PositiveInt | None = None
+    band: Band | None = None
+    status: Status | None = None
+    note: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        return data if isinstance(data, dict) else {"value": data}
+
+
+class Row(Strict):
+    """A method with its settings and its published numbers, in the order of the table's columns."""
+
+    method: str | None = Field(description="a name of the catalogue; null where nothing can be run")
+    label: str | None = None
+    searched_on: str | None = None
+    search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
+    stop: dict[str, Any] | None = None
+    n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
+    source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
+    protocol: str | None = None
+    status: Status | None = None
+    band: Band | None = None
+    note: str | None = None
+    values: list[Cell | None] = Field(default_factory=list)
+
+
+class Table(Strict):
+    """A published table."""
+
+    paper: str
+    number: str = Field(pattern=r"^(T\d+|F\d+|text|own)$")
+    title: str
+    protocol: str
+    status: Status
+    columns: list[str]
+    searched_on: str | None = None
+    band: Band | None = None
+    rows: dict[str, Row]
+
+
+class Measure(Strict):
+    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments."""
+
+    row: str = Field(description="table/row")
+    of: Literal["accuracy", "magnitude"]
+    dataset: str | None = None
+    split: Split | None = None
+    training_epochs: PositiveInt | None = None
+    operation: str | None = None
+    epoch: Literal["first", "last"] = "last"
+
+
+class Claim(Strict):
+    """An ordinal statement, judged per seed: ``left`` relation ``right`` (+ margin)."""
+
+    text: str
+    source: str
+    relation: Literal[">", "<"]
+    left: Measure
+    right: Measure | float
+    margin: float = Field(ge=0)
+
+
+class Embedded(Strict):
+    """What a profile runs when the suite's images are not at hand: the machinery on scikit-learn's digits."""
+
+    dataset: str
+    seeds: PositiveInt
+    benchmark: Benchmark
+    search: dict[str, Any]
+
+
+class Profile(Strict):
+    """How large: ``published`` seeds follow each row's n; ``methods`` holds overrides of single methods."""
+
+    comparable: bool
+    seeds: PositiveInt | Literal["published"]
+    unstated_seeds: PositiveInt = Field(description="seeds of a row whose n the paper does not state")
+    benchmark: Benchmark
+    search: dict[str, Any]
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    embedded: Embedded | None = None
+
+
+class Suite(Strict):
+    """A YAML file: the tables that belong together, with the published numbers."""
+
+    suite: str
+    title: str
+    papers: dict[str, Paper]
+    band: Band
+    search: dict[str, Any]
+    profiles: dict[Literal["paper", "reduced"], Profile]
+    columns: dict[str, Column]
+    tables: dict[str, Table]
+    claims: dict[str, Claim] = Field(default_factory=dict)
