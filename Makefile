@@ -1,0 +1,36 @@
+# Each target sets itself up: a virtual environment with pinned, tested versions, then the job.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SUITE ?= suites/nb201.yaml
+
+.PHONY: run test lint report bench clean
+.DEFAULT_GOAL := run
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,official]"
+	touch $@
+
+run: $(READY) ## the main job: search, look up, judge, report (digits when no data is at hand)
+	$(BIN)/python -m harness run $(SUITE) --profile reduced
+	$(BIN)/python -m harness check $(SUITE) --profile reduced
+	$(BIN)/python -m harness report $(SUITE) --profile reduced
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest -q
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+report: $(READY) ## verdicts, tables and figures of all records
+	$(BIN)/python -m harness report
+
+bench: $(READY) ## speed, as ratios within one run
+	$(BIN)/python -m pytest -q benchmarks --benchmark-only
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox reports results/reduced results/.checkpoints results/.scratch

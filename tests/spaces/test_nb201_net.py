@@ -1,0 +1,92 @@
+"""The supernet against an independent naive implementation, and the stand-alone network against counts."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from harness.spaces import nb201
+from harness.spaces.nb201_net import Supernet, build_network
+from tests.spaces import naive
+
+FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
+
+
+def make(conv_bias, statistics, ops=nb201.OPS, cells=2):
+    torch.manual_seed(0)
+    net = Supernet(channels=4, cells=cells, classes=10, ops=ops, conv_bias=conv_bias, bn_statistics=statistics)
+    images, labels = torch.randn(8, 3, 16, 16, dtype=torch.float64), torch.randint(10, (8,))
+    alpha = torch.randn(6, len(ops), dtype=torch.float64, requires_grad=True)
+    return net.double().to(memory_format=torch.channels_last), images, labels, alpha
+
+
+@pytest.mark.parametrize(("conv_bias", "statistics"), FLAGS)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("relaxation", [torch.sigmoid, lambda a: a.softmax(-1)])
+def test_loss_and_every_gradient_equal_the_naive_network(conv_bias, statistics, memory_format, relaxation):
+    net, images, labels, alpha = make(conv_bias, statistics)
+    weights = dict(net.named_parameters())
+    ours = F.cross_entropy(net(images.contiguous(memory_format=memory_format), {"cell": relaxation(alpha)}), labels)
+    theirs = F.cross_entropy(naive.forward(weights, images, relaxation(alpha), cells=2), labels)
+    assert abs(ours.item() - theirs.item()) < 1e-10 * theirs.item()
+    tensors = [alpha, *weights.values()]
+    got = torch.autograd.grad(ours, tensors, allow_unused=True)
+    wanted = torch.autograd.grad(theirs, tensors, allow_unused=True)
+    for name, a, b in zip(["alpha", *weights], got, wanted, strict=True):
+        assert a is not None and b is not None, name
+        assert (a - b).norm() <= 1e-9 * b.norm() + 1e-12, name
+
+
+@pytest.mark.parametrize("left_out", nb201.OPS)
+def test_operations_can_be_left_out(left_out):
+    ops = tuple(op for op in nb201.OPS if op != left_out)
+    net, images, _, alpha = make(False, "batch", ops=ops)
+    ours = net(images, {"cell": alpha.softmax(-1)})
+    theirs = naive.forward(dict(net.named_parameters()), images, alpha.softmax(-1), cells=2, ops=list(ops))
+    assert torch.allclose(ours, theirs, rtol=1e-9)
+    assert left_out not in net.discretise({"cell": alpha})
+
+
+def test_one_hot_mixing_equals_the_stand_alone_network_of_that_architecture():
+    torch.manual_seed(1)
+    net, images, _, _ = make(False, "running")
+    architecture = (3, 1, 2, 4, 0, 3)
+    alone = build_network(nb201.to_string(architecture), channels=4, cells=2, classes=10).double()
+    modules = [m for s, stage in enumerate(net.stages) for m in ([net.reductions[s - 1]] if s else []) + list(stage)]
+    with torch.no_grad():
+        for ours, theirs in zip(list(net.stem) + modules + [net.head], alone, strict=True):
+            if hasattr(theirs, "architecture"):
+                for edge, block in theirs.convs.items():
+                    block[1].weight.copy_(ours.convs[f"{edge}_{architecture[int(edge)]}"].conv.weight)
+            else:
+                theirs.load_state_dict(ours.state_dict())
+    one_hot = F.one_hot(torch.tensor(architecture), 5).double()
+    assert torch.allclose(net(images, {"cell": one_hot}), alone(images), rtol=1e-9)
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("code", [0, 3905, 7812, 11000, 15624, 4321])
+def test_stand_alone_parameters_equal_the_formula(code, classes):
+    architecture = nb201.from_code(code)
+    net = build_network(nb201.to_string(architecture), channels=16, cells=5, classes=classes)
+    assert sum(p.numel() for p in net.parameters()) == nb201.parameters(architecture, classes=classes)
+
+
+@pytest.mark.parametrize(("conv_bias", "count"), [(False, 1_686_106), (True, 1_692_826)])
+def test_supernet_parameters_at_full_size(conv_bias, count):
+    net = Supernet(channels=16, cells=5, classes=10, ops=nb201.OPS, conv_bias=conv_bias, bn_statistics="batch")
+    assert sum(p.numel() for p in net.parameters()) == count
+    assert net.groups == {"cell": (6, 5)}
+
+
+def test_running_statistics_are_kept_only_when_asked_and_used_in_evaluation():
+    for statistics, tracked in (("running", True), ("batch", False)):
+        net, images, _, alpha = make(False, statistics)
+        mixing = {"cell": alpha.softmax(-1)}
+        trained = net(images, mixing)
+        norm = net.stages[0][0].convs["0_3"].bn
+        assert (norm.running_mean is not None) == tracked
+        net.eval()
+        for module in [net.stem[1], net.head[0], *net.reductions.modules()]:
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.train()  # those track in both cases: look at the cells alone
+        assert torch.allclose(net(images, mixing), trained) != tracked
