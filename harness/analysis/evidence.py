@@ -1,0 +1,47 @@
+"""What is known of the planned trials: which are done, which failed, which are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.outcomes import Outcome
+from harness.runner.plan import Plan, Trial
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The planned trials by id, and the outcomes found for them by id."""
+
+    plan: Plan
+    trials: Mapping[str, Trial]
+    outcomes: Mapping[str, Outcome]
+
+    def of_row(self, row: str) -> list[Trial]:
+        """Return the planned trials of ``table/row``, one per seed."""
+        return [self.trials[trial_id] for trial_id in self.plan.rows.get(row, ())]
+
+    def done(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Return the outcomes of the trials that ended well."""
+        found = (self.outcomes.get(trial.id) for trial in trials)
+        return [outcome for outcome in found if outcome is not None and outcome.done]
+
+    def failed(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Return the outcomes of the trials that failed."""
+        found = (self.outcomes.get(trial.id) for trial in trials)
+        return [outcome for outcome in found if outcome is not None and not outcome.done]
+
+    def shortfall(self, trials: Sequence[Trial]) -> str:
+        """Say what is there and why the rest is not, as ``1 of 3 seeds done, 1 failed``."""
+        failed = len(self.failed(trials))
+        blocked = next((t.blocked for t in trials if t.blocked and t.id not in self.outcomes), None)
+        parts = [f"{len(self.done(trials))} of {len(trials)} seeds done"]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"blocked: {blocked}"] if blocked else []
+        return ", ".join(parts)
+
+
+def gather(plan: Plan, outcomes: Mapping[str, Outcome]) -> Evidence:
+    """Match a plan with the outcomes found; outcomes of other plans are left out."""
+    trials = {trial.id: trial for trial in plan.trials}
+    return Evidence(plan, trials, {i: outcomes[i] for i in trials if i in outcomes})

@@ -1,0 +1,55 @@
+"""Numbers taken from one outcome: what a published column measures, and what a claim compares."""
+
+from __future__ import annotations
+
+import math
+
+from harness.analysis.outcomes import Outcome
+from harness.suite.schema import Column, Measure
+
+SECONDS_PER_DAY = 86400.0
+COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of accuracies judges them
+MEASURED = ("accuracy", "error", *COSTS)
+
+
+def column_value(outcome: Outcome, column: Column) -> float | None:
+    """Return what ``column`` measures of a done trial, in the column's unit; None where it was not evaluated.
+
+    Raises `ValueError` for a metric that is not among `MEASURED`.
+    """
+    if column.metric == "search_seconds":
+        return outcome.search_seconds
+    if column.metric == "gpu_days":
+        return outcome.search_seconds / SECONDS_PER_DAY
+    if column.metric not in MEASURED:
+        raise ValueError(f"no measure of {column.metric}")
+    accuracy = accuracy_at(outcome, f"{column.dataset}/{column.split}/{column.training_epochs}")
+    return 100.0 - accuracy if column.metric == "error" and accuracy is not None else accuracy
+
+
+def claim_value(outcome: Outcome, measure: Measure) -> float | None:
+    """Return what a claim measures of a done trial: percent, or a magnitude from 0 to 1; None where unknown."""
+    index = 0 if measure.epoch == "first" else -1
+    if measure.of == "accuracy":
+        return accuracy_at(outcome, f"{measure.dataset}/{measure.split}/{measure.training_epochs}", index)
+    return magnitude_at(outcome, str(measure.operation), index)
+
+
+def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:
+    """Return the accuracy (percent) of the architecture of one epoch, by default the last; None where unknown."""
+    curve = outcome.accuracy.get(key)
+    value = math.nan if curve is None else float(curve[index])
+    return None if math.isnan(value) else value
+
+
+def magnitude_at(outcome: Outcome, operation: str, index: int = -1) -> float | None:
+    """Return the magnitude of an operation at one epoch (Delve, Eq. 11); None where the space lacks it."""
+    if operation not in outcome.ops:
+        return None
+    return float(outcome.magnitude[index, outcome.ops.index(operation)])
+
+
+def own_accuracy_key(outcome: Outcome) -> str | None:
+    """Return the key of the test accuracy on the searched data set with the longest training; None without one."""
+    keys = [key for key in outcome.accuracy if key.startswith(f"{outcome.dataset}/test/")]
+    return max(keys, key=lambda key: int(key.split("/")[2]), default=None)

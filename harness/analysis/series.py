@@ -1,0 +1,91 @@
+"""Series: the trials that differ in nothing but their seed, as figures and baselines show them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.analysis.aggregate import Summary, summarise
+from harness.analysis.evidence import Evidence
+from harness.analysis.measures import accuracy_at, magnitude_at, own_accuracy_key
+from harness.analysis.outcomes import Outcome
+from harness.runner.plan import Trial
+from harness.suite.schema import Suite
+
+
+@dataclass(frozen=True)
+class Series:
+    """One setting of a method on one searched data set.
+
+    ``key`` is ``method``, or ``method (table/row)`` where the row changes the method's settings. ``settings`` is
+    a checksum of the whole setting. ``done``: outcomes of the trials that ended well, in the order of the plan.
+    """
+
+    key: str
+    method: str
+    dataset: str
+    settings: str
+    trials: tuple[Trial, ...]
+    done: tuple[Outcome, ...]
+
+    @property
+    def name(self) -> str:
+        """Return a name that is unique within a profile."""
+        return f"{self.key} on {self.dataset}"
+
+    @property
+    def accuracy_key(self) -> str | None:
+        """Return the key of the accuracy that describes the series; None where nothing was evaluated."""
+        return next((key for outcome in self.done if (key := own_accuracy_key(outcome))), None)
+
+    def accuracy(self) -> Summary:
+        """Summarise the final test accuracy (percent) on the searched data set."""
+        key = self.accuracy_key
+        return self._summary([accuracy_at(outcome, key) for outcome in self.done] if key else [])
+
+    def magnitude(self, operation: str) -> Summary:
+        """Summarise the final magnitude of an operation (0 to 1)."""
+        return self._summary([magnitude_at(outcome, operation) for outcome in self.done])
+
+    def _summary(self, values: Sequence[float | None]) -> Summary:
+        return summarise([value for value in values if value is not None], len(self.trials))
+
+
+def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
+    """Group the planned trials, in the order of the plan."""
+    groups: dict[tuple[str, str, str], list[Trial]] = {}
+    for trial in evidence.trials.values():
+        groups.setdefault((trial.method, trial.dataset, _settings(trial)), []).append(trial)
+    return tuple(
+        Series(_key(suite, trials[0]), method, dataset, settings, tuple(trials), tuple(evidence.done(trials)))
+        for (method, dataset, settings), trials in groups.items()
+    )
+
+
+def _settings(trial: Trial) -> str:
+    parts = {
+        "spec": trial.spec.model_dump(mode="json"),
+        "benchmark": trial.benchmark.model_dump(mode="json"),
+        "versions": trial.part_versions,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _key(suite: Suite, trial: Trial) -> str:
+    """Name a setting by its method, or by the first row of the suite that changes the method's settings so.
+
+    Neither a selection of rows nor a row added below changes a name.
+    """
+    table, _, row = trial.rows[0].partition("/")
+    wanted = suite.tables[table].rows[row]
+    if not wanted.search:
+        return trial.method
+    alike = (
+        f"{table_key}/{row_key}"
+        for table_key, entries in suite.tables.items()
+        for row_key, other in entries.rows.items()
+        if (other.method, other.search) == (wanted.method, wanted.search)
+    )
+    return f"{trial.method} ({next(alike)})"

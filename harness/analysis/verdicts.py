@@ -1,0 +1,121 @@
+"""From a suite, its plan and the records found to verdicts, and from verdicts to an exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.analysis.bands import VERDICTS, Verdict
+from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baselines
+from harness.analysis.cells import CellVerdict, TableVerdict, judge_tables
+from harness.analysis.claims import ClaimVerdict, judge_claims
+from harness.analysis.evidence import Evidence, gather
+from harness.analysis.outcomes import Outcome, digest
+from harness.analysis.series import Series, find_series
+from harness.runner.plan import Plan, ProfileName
+from harness.runner.record import Record
+from harness.suite.load import LoadedSuite
+from harness.suite.schema import Profile
+
+Judged = CellVerdict | ClaimVerdict | BaselineVerdict
+IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class SuiteVerdict:
+    """A suite under one profile: verdicts on published cells, on claims and against the baseline."""
+
+    loaded: LoadedSuite
+    profile_name: ProfileName
+    profile: Profile
+    evidence: Evidence
+    tables: tuple[TableVerdict, ...]
+    claims: tuple[ClaimVerdict, ...]
+    baselines: tuple[BaselineVerdict, ...]
+    series: tuple[Series, ...]
+
+    @property
+    def embedded(self) -> bool:
+        """Tell whether some trials ran on a stand-in for the suite's images."""
+        return any(trial.embedded for trial in self.evidence.trials.values())
+
+    @property
+    def comparable(self) -> bool:
+        """Tell whether the numbers may be compared with the papers'."""
+        return self.profile.comparable and not self.embedded
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Return the failed trials."""
+        return [outcome for outcome in self.evidence.outcomes.values() if not outcome.done]
+
+    @property
+    def planned(self) -> int:
+        """Return the number of planned trials."""
+        return len(self.evidence.trials)
+
+    @property
+    def done(self) -> int:
+        """Return the number of trials that ended well."""
+        return sum(outcome.done for outcome in self.evidence.outcomes.values())
+
+    def published_cells(self) -> Iterator[CellVerdict]:
+        """Yield the verdicts on published numbers."""
+        cells = (cell for table in self.tables for row in table.rows for cell in row.cells)
+        return (cell for cell in cells if cell is not None and cell.published is not None)
+
+    def counts(self) -> Mapping[str, Mapping[Verdict, int]]:
+        """Count the verdicts of ``cells``, ``claims`` and ``baselines``, every word in its place."""
+        kinds: dict[str, Iterable[Judged]] = {
+            "cells": self.published_cells(),
+            "claims": self.claims,
+            "baselines": self.baselines,
+        }
+        counted = {kind: Counter(item.verdict for item in items) for kind, items in kinds.items()}
+        return {kind: {word: count[word] for word in VERDICTS} for kind, count in counted.items()}
+
+
+def judge(
+    loaded: LoadedSuite,
+    profile_name: ProfileName,
+    plan: Plan,
+    records: Iterable[Record],
+    baseline: Baseline | None = None,
+) -> SuiteVerdict:
+    """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
+
+    ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
+    Raises `HarnessError` for a record whose trajectory is broken.
+    """
+    planned = {trial.id for trial in plan.trials}
+    outcomes = {record.id: digest(record) for record in records if record.id in planned}
+    evidence = gather(plan, outcomes)
+    suite, profile = loaded.suite, loaded.profile(profile_name)
+    series = find_series(suite, evidence)
+    return SuiteVerdict(
+        loaded=loaded,
+        profile_name=profile_name,
+        profile=profile,
+        evidence=evidence,
+        tables=judge_tables(suite, profile, evidence),
+        claims=judge_claims(suite, evidence),
+        baselines=judge_baselines(suite.band, series, baseline),
+        series=series,
+    )
+
+
+def exit_code(verdicts: Iterable[SuiteVerdict]) -> int:
+    """Return 1 where a verdict is FAIL or a trial failed, else 3 where planned work is missing, else 0.
+
+    DRIFT is a warning and counts as in band. What cannot run at all (NOT RUN for a reason of the plan) and what
+    no rule judges (NOT JUDGED) does not count.
+    """
+    code = IN_BAND
+    for verdict in verdicts:
+        counts = verdict.counts().values()
+        if verdict.failed or any(count["FAIL"] for count in counts):
+            return OUT_OF_BAND
+        if verdict.done < verdict.planned or any(count["INCOMPLETE"] for count in counts):
+            code = INCOMPLETE
+    return code
