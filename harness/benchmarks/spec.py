@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, PositiveInt
 
 from harness.config import Strict
+
+# What the NAS-Bench-201 table can be asked for.
+DATASETS: Final = ("cifar10", "cifar100", "imagenet16_120")
+SPLITS: Final = ("valid", "test")
+EPOCHS: Final = (200, 12)
 
 
 class TableBenchmark(Strict):

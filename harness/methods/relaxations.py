@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from harness.config import Strict
+from harness.methods.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Softmax(Strict):
+class Softmax(Part):
     """Mixing weights compete: softmax over the operations of each edge (DARTS, Eq. 2)."""
 
     name: Literal["softmax"]
@@ -26,7 +26,7 @@ class Softmax(Strict):
         return alpha.softmax(-1)
 
 
-class Sigmoid(Strict):
+class Sigmoid(Part):
     """Mixing weights do not compete: sigmoid of each parameter (Single-DARTS, section 4)."""
 
     name: Literal["sigmoid"]
@@ -36,7 +36,7 @@ class Sigmoid(Strict):
         return alpha.sigmoid()
 
 
-class Uniform(Strict):
+class Uniform(Part):
     """Mixing weights stay at 1 / ops whatever alpha is: the control without architecture search."""
 
     name: Literal["uniform"]

@@ -7,33 +7,42 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from harness.config import Strict
+from harness.errors import HarnessError, nearest
+from harness.methods.part import Part
 from harness.methods.relaxations import Relaxation
 from harness.methods.updates import Update
 from harness.spaces import nb201
 
 
-class Nb201Space(Strict):
+class Nb201Space(Part):
     """The NAS-Bench-201 supernet; ``ops`` may leave operations out (Delve, Exp. 6)."""
 
     name: Literal["nb201"]
     channels: PositiveInt
     cells: PositiveInt
     ops: tuple[str, ...]
-    conv_bias: bool = Field(description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)")
-    bn_statistics: Literal["running", "batch"] = Field(description="of the cells' batch norms (AutoDL BN = 1 or 0)")
+    conv_bias: bool = Field(
+        description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)"
+    )
+    bn_statistics: Literal["running", "batch"] = Field(
+        description="of the cells' batch norms (AutoDL BN = 1 or 0)"
+    )
 
-    @model_validator(mode="after")
-    def _known_operations(self) -> Nb201Space:
-        unknown = [op for op in self.ops if op not in nb201.OPS]
-        if unknown or len(set(self.ops)) != len(self.ops) or not self.ops:
-            raise ValueError(f"ops must be different names of {', '.join(nb201.OPS)}")
-        return self
+    @field_validator("ops")
+    @classmethod
+    def _known_operations(cls, ops: tuple[str, ...]) -> tuple[str, ...]:
+        for op in ops:
+            if op not in nb201.OPS:
+                raise ValueError(f"unknown operation {op!r}{nearest(op, nb201.OPS)}")
+        if not ops or len(set(ops)) != len(ops):
+            raise ValueError("must name at least one operation, each only once")
+        return ops
 
 
-class SearchData(Strict):
+class SearchData(Part):
     """Which images move the weights and which the architecture.
 
     ``halves``: disjoint sets, the first for the weights. ``shared``: one set for both.
@@ -47,8 +56,28 @@ class SearchData(Strict):
     crop_padding: NonNegativeInt
     flip: bool
 
+    @property
+    def limit(self) -> int | None:
+        """Number of training images that the search reads (a prefix of the set); None: all."""
+        if self.weight_images == "all" or (self.split == "halves" and self.architecture_images == "all"):
+            return None
+        return self.weight_images + (int(self.architecture_images) if self.split == "halves" else 0)
 
-class Sgd(Strict):
+    def counts(self, total: int) -> tuple[int, int]:
+        """Return the sizes of both sets out of ``total`` images; raise `HarnessError` if there are too few."""
+        if self.split == "shared":
+            weights = total if self.weight_images == "all" else self.weight_images
+            architecture, needed = weights, weights
+        else:
+            weights = total // 2 if self.weight_images == "all" else self.weight_images
+            architecture = total - weights if self.architecture_images == "all" else self.architecture_images
+            needed = weights + architecture
+        if needed > total or not weights or not architecture:
+            raise HarnessError(f"the search needs {needed} training images, the dataset has {total}")
+        return weights, architecture
+
+
+class Sgd(Part):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"]
@@ -57,27 +86,36 @@ class Sgd(Strict):
     nesterov: bool
     weight_decay: float = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Sgd:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
-class Adam(Strict):
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Part):
     """Adam with L2-coupled weight decay."""
 
     name: Literal["adam"]
     lr: float = Field(gt=0)
-    betas: tuple[float, float]
+    betas: tuple[Beta, Beta]
     weight_decay: float = Field(ge=0)
 
 
 Optimiser = Annotated[Sgd | Adam, Field(discriminator="name")]
 
 
-class Cosine(Strict):
+class Cosine(Part):
     """lr(e) = final + (lr - final)(1 + cos(pi e / E)) / 2, changed per epoch (AutoDL, DARTS)."""
 
     name: Literal["cosine"]
     final_lr: float = Field(ge=0)
 
 
-class Constant(Strict):
+class Constant(Part):
     """The learning rate stays."""
 
     name: Literal["constant"]
@@ -86,21 +124,21 @@ class Constant(Strict):
 Schedule = Annotated[Cosine | Constant, Field(discriminator="name")]
 
 
-class Clip(Strict):
+class Clip(Part):
     """Clip the weights' gradient norm; AutoDL counts alpha's gradient in, the others do not (methods.md A4)."""
 
     norm: float = Field(gt=0)
     include_alpha: bool
 
 
-class NormalInit(Strict):
+class NormalInit(Part):
     """alpha ~ scale * N(0, 1)."""
 
     name: Literal["normal"]
     scale: float = Field(ge=0)
 
 
-class ConstantInit(Strict):
+class ConstantInit(Part):
     """alpha = value."""
 
     name: Literal["constant"]

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from harness.config import Strict
+from harness.methods.part import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class Alternating(Strict):
+class Steps(Protocol):
+    """What an update may do; ``batch`` holds image indices [B]."""
+
+    def weight_step(self, batch: Tensor) -> None:
+        """Move the weights on one batch."""
+
+    def architecture_step(self, batch: Tensor) -> None:
+        """Move the architecture on one batch."""
+
+    def joint_step(self, batch: Tensor) -> None:
+        """Move both on one batch, from one backward pass."""
+
+
+class Alternating(Part):
     """Weights and architecture in two steps on two batches (first-order bi-level: DARTS, Algorithm 1, xi = 0).
 
     On ``split: shared`` data the two batches come from one set ("same subset" of Single-DARTS, Table 4).
@@ -18,17 +34,34 @@ class Alternating(Strict):
     name: Literal["alternating"]
     order: Literal["weights-first", "architecture-first"]
 
+    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one step of each kind."""
+        if self.order == "weights-first":
+            search.weight_step(weight_batch)
+            search.architecture_step(architecture_batch)
+        else:
+            search.architecture_step(architecture_batch)
+            search.weight_step(weight_batch)
 
-class Joint(Strict):
-    """One batch, one forward and one backward for both (single-level: Single-DARTS, Eq. 7)."""
+
+class Joint(Part):
+    """One batch, one forward and one backward for both (single-level: Single-DARTS, Eq. 16)."""
 
     name: Literal["joint"]
 
+    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one joint step; the architecture batch is not used."""
+        search.joint_step(weight_batch)
 
-class WeightsOnly(Strict):
+
+class WeightsOnly(Part):
     """The architecture is not trained."""
 
     name: Literal["weights-only"]
+
+    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one weight step; the architecture batch is not used."""
+        search.weight_step(weight_batch)
 
 
 Update = Annotated[Alternating | Joint | WeightsOnly, Field(discriminator="name")]

@@ -32,7 +32,10 @@ class Provenance(BaseModel):
 
 
 class Record(BaseModel):
-    """One trial. ``evaluations[architecture]["cifar10/test/200"]`` is an accuracy in percent."""
+    """One trial. ``evaluations[architecture]["cifar10/test/200"]`` is an accuracy in percent.
+
+    ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,6 +52,7 @@ class Record(BaseModel):
     benchmark: dict[str, Any]
     part_versions: dict[str, int]
     data_fingerprint: str | None
+    data_checksum: str | None = None
     benchmark_checksum: str | None
     trajectory: Trajectory | None
     evaluations: dict[str, dict[str, float]]

@@ -14,6 +14,7 @@ Split = Literal["train", "valid", "test"]
 Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Status = Literal["measured", "recomputed", "audited", "cited"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
 
 class Paper(Strict):
@@ -62,8 +63,8 @@ class Column(Strict):
 
     @model_validator(mode="after")
     def _accuracies_name_their_split(self) -> Column:
-        if self.metric in ("accuracy", "error") and (self.dataset is None or self.split is None):
-            raise ValueError(f"a column of {self.metric} must name its dataset and split")
+        if self.metric in ("accuracy", "error") and None in (self.dataset, self.split, self.training_epochs):
+            raise ValueError(f"a column of {self.metric} must name its dataset, split and training_epochs")
         return self
 
 
@@ -110,7 +111,7 @@ class Table(Strict):
     columns: list[str]
     searched_on: str | None = None
     band: Band | None = None
-    rows: dict[str, Row]
+    rows: dict[Name, Row]
 
 
 class Measure(Strict):
@@ -160,12 +161,12 @@ class Profile(Strict):
 class Suite(Strict):
     """A YAML file: the tables that belong together, with the published numbers."""
 
-    suite: str
+    suite: Name
     title: str
-    papers: dict[str, Paper]
+    papers: dict[Name, Paper]
     band: Band
     search: dict[str, Any]
     profiles: dict[Literal["paper", "reduced"], Profile]
-    columns: dict[str, Column]
-    tables: dict[str, Table]
-    claims: dict[str, Claim] = Field(default_factory=dict)
+    columns: dict[Name, Column]
+    tables: dict[Name, Table]
+    claims: dict[Name, Claim] = Field(default_factory=dict)

@@ -1,0 +1,232 @@
+"""Strict YAML documents: safe loading, `include`, positions, and errors of one line.
+
+A document is plain data plus the place (file, line) of every key path, so that a wrong value anywhere, also
+in an included file, is reported where the user wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import HarnessError, nearest
+
+KeyPath = tuple[str | int, ...]
+ErrorAt = Callable[[KeyPath, str], HarnessError]
+TAGS = ("name", "kind")  # the keys that say which of several blocks one is
+DEEPEST = 30  # levels of a document
+# libyaml reads a suite ten times faster; the two loaders accept the same texts.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class WrittenFloat(float):
+    """A number that remembers its text: ``54.30`` was printed with two decimals."""
+
+    text: str
+
+    def __new__(cls, value: float, text: str) -> WrittenFloat:
+        self = super().__new__(cls, value)
+        self.text = text
+        return self
+
+    def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]
+        return float(self), self.text
+
+
+_NUMBERS = {
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+}
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "map": str,
+    "seq": str,
+    "str": str,
+    "timestamp": str,
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() in ("yes", "true", "on"),
+    "int": int,
+    "float": lambda text: WrittenFloat(float(text), text),
+}
+
+
+class ConfigError(HarnessError):
+    """A mistake in a YAML document: ``file:line: key.path: what is wrong``."""
+
+    def __init__(self, place: Place, path: KeyPath, message: str) -> None:
+        key = f"{dotted(path)}: " if path else ""
+        super().__init__(f"{place}: {key}{message}")
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a key path as a reader would: ``tables.t1.rows[2].n``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+@dataclass
+class Document:
+    """Plain data with the place of each key path."""
+
+    data: dict[str, Any]
+    places: dict[KeyPath, Place]
+
+    def place(self, path: KeyPath) -> Place:
+        """Return the place of the nearest enclosing key that was written."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        raise KeyError(path)
+
+    def error(self, path: KeyPath, message: str) -> ConfigError:
+        """Make a one-line error that points at ``path``."""
+        return ConfigError(self.place(path), path, message)
+
+    def __contains__(self, path: KeyPath) -> bool:
+        return path in self.places
+
+
+class Describe:
+    """Make the error for a key path of a block that lies at ``prefix`` of a document."""
+
+    def __init__(self, document: Document, prefix: KeyPath = ()) -> None:
+        self.document, self.prefix = document, prefix
+
+    def __call__(self, path: KeyPath, message: str) -> ConfigError:
+        return self.document.error((*self.prefix, *path), message)
+
+
+def load_document(file: Path) -> Document:
+    """Read a YAML mapping with its includes (local keys win); raise `ConfigError` or `HarnessError`."""
+    return _load(file, ())
+
+
+def _load(file: Path, parents: tuple[Path, ...]) -> Document:
+    local = _read(file)
+    parents = (*parents, file.resolve())
+    merged = Document({}, {(): local.places[()]})
+    includes = local.data.pop("include", [])
+    if not isinstance(includes, list) or not all(isinstance(name, str) for name in includes):
+        raise local.error(("include",), "must be a list of file names")
+    for index, name in enumerate(includes):
+        target = file.parent / name
+        if not target.is_file():
+            near = [p for pattern in ("*.yaml", "*/*.yaml") for p in file.parent.glob(pattern) if p != file]
+            choices = [p.relative_to(file.parent).as_posix() for p in near]
+            raise local.error(("include", index), f"no such file {name!r}{nearest(name, choices)}")
+        if target.resolve() in parents:
+            chain = " -> ".join(p.name for p in (*parents, target.resolve()))
+            raise local.error(("include", index), f"files include each other: {chain}")
+        _merge_documents(merged, _load(target, parents))
+    _merge_documents(merged, local)
+    merged.places[()] = local.places[()]
+    return merged
+
+
+def _merge_documents(base: Document, top: Document) -> None:
+    """Overlay ``top`` on ``base`` in place; a replaced value takes its places with it."""
+
+    def overlay(under: dict[str, Any], over: dict[str, Any], path: KeyPath) -> None:
+        for key, value in over.items():
+            here = (*path, key)
+            if mixes(under.get(key), value):
+                overlay(under[key], value, here)
+                continue
+            if key in under:
+                for old in [p for p in base.places if p[: len(here)] == here]:
+                    del base.places[old]
+            under[key] = value
+
+    overlay(base.data, top.data, ())
+    base.places.update(top.places)
+
+
+def _read(file: Path) -> Document:
+    start = Place(file, 1)
+    try:
+        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1) if mark else start
+        raise ConfigError(place, (), f"not YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(start, (), f"not a readable YAML text: {reason}") from error
+    except OSError as error:
+        raise HarnessError(f"{file}: {error.strerror}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(start, (), "must be a mapping of keys to values")
+    reader = _Reader(file)
+    reader.places[()] = start
+    return Document(reader.mapping(node, ()), reader.places)
+
+
+class _Reader:
+    """Turns YAML nodes into plain data and notes where everything stands.
+
+    Stricter than YAML 1.1: no tags, no aliases (an alias can make a small file endless, and `include` does
+    its work), no duplicate keys, numbers in plain decimals only.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.places: dict[KeyPath, Place] = {}
+        self._seen: set[int] = set()
+
+    def plain(self, node: yaml.Node, path: KeyPath) -> Any:
+        """Return a node's plain data."""
+        place = self.places.setdefault(path, Place(self.file, node.start_mark.line + 1))
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if id(node) in self._seen:
+            raise ConfigError(place, path, "YAML aliases (*name) are not allowed")
+        if kind not in _KINDS:
+            raise ConfigError(place, path, f"YAML tag {kind} is not allowed")
+        if len(path) > DEEPEST:
+            raise ConfigError(place, path[:3], "nested too deeply")
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(child, (*path, i)) for i, child in enumerate(node.value)]
+        if kind in _NUMBERS and not _NUMBERS[kind].fullmatch(node.value):
+            raise ConfigError(place, path, f"not a plain decimal number: {node.value!r}")
+        return _KINDS[kind](node.value)
+
+    def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        """Return a mapping's plain data."""
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*path, key)
+            line = Place(self.file, key_node.start_mark.line + 1)
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag.endswith(":merge"):
+                raise ConfigError(line, path, "keys must be plain words")
+            if key in data:
+                raise ConfigError(line, here, "key written twice")
+            self.places[here] = line
+            data[key] = self.plain(value_node, here)
+        return data
+
+
+def mixes(old: Any, new: Any) -> bool:
+    """Whether a mapping extends an earlier one; a block that names another part (`TAGS`) replaces it."""
+    if not isinstance(old, dict) or not isinstance(new, Mapping):
+        return False
+    return all(new.get(tag) in (None, old.get(tag)) for tag in TAGS)

@@ -1,0 +1,166 @@
+"""The catalogue: methods by name, and how layers of settings become one resolved search.
+
+Merge order, later ones winning: the catalogue's `extends` chain, the method's own block, then the layers of
+the caller (suite, row, profile, ..., ``--set``). Whoever wrote a wrong key is told so at the place of writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from harness.config import Strict, deep_merge, nest, parse_override, validate
+from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document
+from harness.errors import HarnessError, nearest
+from harness.methods.part import Part
+from harness.methods.spec import SearchSpec
+
+PACKAGED = Path(__file__).with_name("catalogue.yaml")
+
+
+class Protocol(Strict):
+    """Settings that several methods share; not a method itself."""
+
+    search: dict[str, Any]
+
+
+class Method(Strict):
+    """A composition of parts. ``extends``: a protocol or another method whose settings come first."""
+
+    title: str
+    paper: str
+    follows: str
+    extends: str
+    search: dict[str, Any]
+
+
+class _File(Strict):
+    protocols: dict[str, Protocol]
+    methods: dict[str, Method]
+    planned: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one place, and how to word a mistake in them: ``error(key path, what is wrong)``."""
+
+    data: Mapping[str, Any]
+    error: ErrorAt
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Methods by name; ``planned``: title by name of the methods that have no implementation yet."""
+
+    protocols: Mapping[str, Protocol]
+    methods: Mapping[str, Method]
+    planned: Mapping[str, str]
+    document: Document
+
+    def title(self, name: str) -> str:
+        """Return the title of a method, planned or not."""
+        return self.methods[name].title if name in self.methods else self.planned[name]
+
+    def layers(self, name: str) -> list[Layer]:
+        """Return the settings of a method: first its ancestors', last its own."""
+        layers: list[Layer] = []
+        seen: list[str] = []
+        key: KeyPath = ("methods", name)
+        while True:
+            block = self.methods.get(name) or self.protocols[name]
+            seen.append(name)
+            layers.insert(0, Layer(block.search, Describe(self.document, (*key, "search"))))
+            if not isinstance(block, Method):
+                return layers
+            name, at = block.extends, (*key, "extends")
+            key = ("methods" if name in self.methods else "protocols", name)
+            if name in seen:
+                raise self.document.error(at, f"extends itself: {' -> '.join([*seen, name])}")
+
+
+def load_catalogue(path: Path = PACKAGED) -> Catalogue:
+    """Read a catalogue, by default the packaged one; raise `ConfigError`."""
+    return _load(path)
+
+
+@cache
+def _load(path: Path) -> Catalogue:
+    document = load_document(path)
+    file = validate(_File, document.data, Describe(document))
+    catalogue = Catalogue(file.protocols, file.methods, file.planned, document)
+    blocks = [*file.protocols, *file.methods]
+    for name, method in file.methods.items():
+        if method.extends not in blocks:
+            message = f"unknown method or protocol {method.extends!r}{nearest(method.extends, blocks)}"
+            raise document.error(("methods", name, "extends"), message)
+        if name in file.protocols or name in file.planned:
+            raise document.error(("methods", name), "name used twice in the catalogue")
+    for name in file.methods:
+        catalogue.layers(name)  # finds circles
+    return catalogue
+
+
+def override_layers(overrides: Sequence[str]) -> list[Layer]:
+    """Turn ``--set key.path=value`` texts into layers whose mistakes are reported as the user's option."""
+    layers = []
+    for text in overrides:
+        path, value = parse_override(text)
+        layers.append(Layer(nest(path, value), _option_error(text)))
+    return layers
+
+
+def _option_error(text: str) -> ErrorAt:
+    return lambda path, message: HarnessError(f"--set {text}: {dotted(path)}: {message}")
+
+
+def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> SearchSpec:
+    """Merge a method's settings with the caller's layers into a full specification.
+
+    Raises `HarnessError` for an unknown or only planned method, and the error of the layer that wrote a wrong
+    key or value; a key that nobody wrote is reported at the first of the caller's layers.
+    """
+    if method in catalogue.planned:
+        raise HarnessError(f"method {method!r} has no implementation yet")
+    if method not in catalogue.methods:
+        raise HarnessError(f"unknown method {method!r}{nearest(method, catalogue.methods)}")
+    every = [*catalogue.layers(method), *layers]
+
+    def error(path: KeyPath, message: str) -> HarnessError:
+        return _writer(every, path, layers).error(path, f"{message} (method {method!r})")
+
+    return validate(SearchSpec, deep_merge(*(layer.data for layer in every)), error)
+
+
+def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:
+    """Find who wrote the value at ``path``, or, of a missing one, who chose the block that lacks it."""
+    keys = tuple(takewhile(lambda part: isinstance(part, str), path))  # lists are written as a whole
+    for length in range(len(keys), 0, -1):
+        wrote = [layer for layer in every if _wrote(layer.data, keys[:length])]
+        if wrote and length == len(keys):
+            return wrote[-1]
+        if wrote:
+            named = [layer for layer in wrote if _wrote(layer.data, (*keys[:length], "name"))]
+            return named[-1] if named else wrote[0]
+    return callers[0] if callers else every[-1]
+
+
+def _wrote(data: Any, path: KeyPath) -> bool:
+    for key in path:
+        if not isinstance(data, Mapping) or key not in data:
+            return False
+        data = data[key]
+    return True
+
+
+def part_versions(spec: SearchSpec) -> dict[str, int]:
+    """Return the version of every part of a search, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
+    parts = {field: getattr(spec, field) for field in SearchSpec.model_fields}
+    return {
+        f"{field}/{part.name}" if hasattr(part, "name") else field: part.version
+        for field, part in parts.items()
+        if isinstance(part, Part)
+    }

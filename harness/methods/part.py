@@ -1,0 +1,17 @@
+"""The base of every part that a method is composed of."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from harness.config import Strict
+
+
+class Part(Strict):
+    """A building block: its settings, and the version of its mathematics.
+
+    ``version`` enters the ids of the trials that use the part: raise it, in the part's own class, with every
+    change that can change a result. Records of the old mathematics then no longer count as done.
+    """
+
+    version: ClassVar[int] = 1

@@ -1,0 +1,244 @@
+"""From a suite to the flat list of its trials: pure, no files, no torch.
+
+A trial's id is a hash of what decides the outcome of its search: the resolved specification, the dataset's name
+and checksum, the seed, and the versions of the parts and of the engine. Not in it: suite, table, row, method and
+profile (rows that ask for the same search share its trial), stop rules (they are applied to the trajectory
+afterwards) and the benchmark (a record's architectures can be evaluated anew without a new search; whether a
+record holds the evaluations that a trial asks for is compared where records are read).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Literal
+
+from harness import engine
+from harness.benchmarks.spec import Benchmark
+from harness.errors import HarnessError, nearest
+from harness.methods.catalogue import Layer, override_layers, part_versions
+from harness.methods.spec import SearchSpec
+from harness.runner.availability import DataAvailability
+from harness.suite.load import LoadedSuite
+from harness.suite.schema import Profile
+
+ProfileName = Literal["paper", "reduced"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One method x dataset x seed under one profile. ``rows``: all ``table/row`` that show it.
+
+    ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
+    """
+
+    id: str
+    suite: str
+    profile: ProfileName
+    method: str
+    dataset: str
+    seed: int
+    spec: SearchSpec
+    benchmark: Benchmark
+    embedded: bool
+    rows: tuple[str, ...]
+    part_versions: dict[str, int]
+    data_checksum: str | None
+    blocked: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Filters of a plan; they compose, and an empty one selects everything."""
+
+    methods: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``rows``: ``table/row`` -> ids of its trials; ``not_run``: ``table/row`` -> why it has none.
+
+    ``notes``: what the reader must know, such as data that is replaced or missing.
+    """
+
+    trials: tuple[Trial, ...]
+    rows: Mapping[str, tuple[str, ...]]
+    not_run: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says."""
+
+    name: str
+    method: str
+    searched_on: str
+    dataset: str
+    embedded: bool
+    seeds: int
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read ``0-4``, ``2`` or ``0,2-3``; raise `HarnessError`."""
+    seeds: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
+            raise HarnessError(f"--seeds {text!r}: expected numbers and ranges such as 0-4 or 0,2-3")
+        seeds.update(dict.fromkeys(range(int(first), int(last or first) + 1)))
+    return tuple(seeds)
+
+
+def datasets_needed(loaded: LoadedSuite, profile: str) -> list[str]:
+    """Return the names of all datasets that a profile's searches may run on, stand-ins included."""
+    embedded = loaded.profile(profile).embedded
+    names = [loaded.searched_on(table, row) for table, row in _rows(loaded)]
+    return list(dict.fromkeys([n for n in names if n] + ([embedded.dataset] if embedded else [])))
+
+
+def trial_id(spec: SearchSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None) -> str:
+    """Return the id of a search, 16 hex digits; equal searches have equal ids, however they are written."""
+    identity = {
+        "spec": spec.model_dump(mode="json"),
+        "dataset": dataset,
+        "seed": seed,
+        "versions": dict(versions),
+        "checksum": checksum,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def make_plan(
+    loaded: LoadedSuite,
+    profile: ProfileName,
+    selection: Selection,
+    overrides: Sequence[str],
+    *,
+    data: DataAvailability,
+) -> Plan:
+    """Plan the selected trials of a suite under a profile; ``overrides`` are ``--set`` texts.
+
+    Raises `HarnessError` for a filter that matches nothing, alone or with the others, and for a wrong override.
+    A selection of rows that cannot be run is no error: they are in ``not_run``.
+    """
+    selected = _select(loaded, profile, selection, data)
+    not_run = {f"{t}/{r}": why for t, r in selected if (why := loaded.why_not_run(t, r)) is not None}
+    runnable = [_row(loaded, profile, t, r, data) for t, r in selected if f"{t}/{r}" not in not_run]
+    _match_seeds(selection.seeds, runnable)
+    trials: dict[str, Trial] = {}
+    rows: dict[str, tuple[str, ...]] = {}
+    for row in runnable:
+        seeds = [seed for seed in range(row.seeds) if not selection.seeds or seed in selection.seeds]
+        if not seeds:
+            not_run[row.name] = f"none of the selected seeds: it has {_range(row.seeds)}"
+            continue
+        found = list(expand(loaded, profile, row, seeds, override_layers(overrides), data))
+        rows[row.name] = tuple(trial.id for trial in found)
+        for trial in found:
+            earlier = trials.get(trial.id)
+            trials[trial.id] = replace(earlier, rows=earlier.rows + trial.rows) if earlier else trial
+    return Plan(tuple(trials.values()), rows, not_run, tuple(_notes(runnable, trials.values(), data)))
+
+
+def expand(
+    loaded: LoadedSuite,
+    profile: ProfileName,
+    row: _Row,
+    seeds: Iterable[int],
+    overrides: Sequence[Layer],
+    data: DataAvailability,
+) -> Iterator[Trial]:
+    """Yield the trials of one row."""
+    table, _, name = row.name.partition("/")
+    spec = loaded.resolve(table, name, profile, embedded=row.embedded, overrides=overrides)
+    versions = {**part_versions(spec), "engine": engine.VERSION}
+    checksum = data.checksums.get(row.dataset)
+    for seed in seeds:
+        yield Trial(
+            id=trial_id(spec, row.dataset, seed, versions, checksum),
+            suite=loaded.suite.suite,
+            profile=profile,
+            method=row.method,
+            dataset=row.dataset,
+            seed=seed,
+            spec=spec,
+            benchmark=_benchmark(loaded.profile(profile), row.embedded),
+            embedded=row.embedded,
+            rows=(row.name,),
+            part_versions=versions,
+            data_checksum=checksum,
+            blocked=data.missing.get(row.dataset),
+        )
+
+
+def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
+    return profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+
+
+def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
+    return ((name, row) for name, table in loaded.suite.tables.items() for row in table.rows)
+
+
+def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAvailability) -> _Row:
+    row, settings = loaded.suite.tables[table].rows[name], loaded.profile(profile)
+    searched_on = loaded.searched_on(table, name)
+    assert row.method is not None and searched_on is not None, "checked when the suite was loaded"
+    dataset = _dataset(settings, searched_on, data)
+    embedded = dataset != searched_on
+    published = row.n or settings.unstated_seeds if settings.seeds == "published" else settings.seeds
+    seeds = settings.embedded.seeds if embedded and settings.embedded else published
+    return _Row(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds)
+
+
+def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
+    """Return the dataset that stands in where nothing is known of the suite's own, neither here nor recorded."""
+    if searched_on in data.checksums or profile.embedded is None:
+        return searched_on
+    return profile.embedded.dataset
+
+
+def _select(loaded: LoadedSuite, profile: str, selection: Selection, data: DataAvailability) -> list[tuple[str, str]]:
+    suite, settings = loaded.suite, loaded.profile(profile)
+    facts: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for table, row in _rows(loaded):
+        names = {loaded.searched_on(table, row)}
+        datasets = {d for n in names if n is not None for d in (n, _dataset(settings, n, data))}
+        methods = {m for m in (suite.tables[table].rows[row].method,) if m is not None}
+        facts[table, row] = {"method": methods, "table": {table}, "dataset": datasets}
+    wanted = {"method": selection.methods, "table": selection.tables, "dataset": selection.datasets}
+    for kind, names_wanted in wanted.items():
+        known = {name for fact in facts.values() for name in fact[kind]}
+        for name in names_wanted:
+            if name not in known:
+                raise HarnessError(f"{loaded.path}: no row has the {kind} {name!r}{nearest(name, known)}")
+    selected = [row for row, fact in facts.items() if all(not w or fact[k] & set(w) for k, w in wanted.items())]
+    if not selected:
+        chosen = ", ".join(f"{kind} {' or '.join(names)}" for kind, names in wanted.items() if names)
+        raise HarnessError(f"{loaded.path}: no row matches all of: {chosen}")
+    return selected
+
+
+def _match_seeds(seeds: Sequence[int], rows: Sequence[_Row]) -> None:
+    most = max((row.seeds for row in rows), default=0)
+    for seed in seeds:
+        if rows and seed >= most:
+            raise HarnessError(f"seed {seed} is not planned; valid: {_range(most)}")
+
+
+def _range(count: int) -> str:
+    return "seed 0" if count == 1 else f"seeds 0-{count - 1}"
+
+
+def _notes(rows: Sequence[_Row], trials: Iterable[Trial], data: DataAvailability) -> Iterator[str]:
+    for searched_on, dataset in dict.fromkeys((r.searched_on, r.dataset) for r in rows if r.embedded):
+        why = data.missing.get(searched_on, "its images are not at hand")
+        yield f"{dataset} instead of {searched_on}: this shows the machinery and supports no claim ({why})"
+    for dataset, why in dict.fromkeys((t.dataset, t.blocked) for t in trials if t.blocked):
+        yield f"blocked: searches on {dataset}: {why}"

@@ -1,0 +1,163 @@
+"""What a suite's blocks must agree on among themselves, with the catalogue and with the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from harness.benchmarks import spec as benchmark
+from harness.data.sources import CIFAR
+from harness.documents import KeyPath
+from harness.errors import nearest
+from harness.suite.published import published_cells
+from harness.suite.schema import Measure, NormalBand, Row, Table
+
+if TYPE_CHECKING:
+    from harness.suite.load import LoadedSuite
+
+DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
+
+
+def check(loaded: LoadedSuite) -> None:
+    """Raise `ConfigError` for the first mistake."""
+    _Checks(loaded).run()
+
+
+class _Checks:
+    def __init__(self, loaded: LoadedSuite) -> None:
+        self.loaded, self.suite, self.catalogue = loaded, loaded.suite, loaded.catalogue
+        self.rows = [(t, r) for t, table in self.suite.tables.items() for r in table.rows]
+        benchmarks = [profile.benchmark for profile in self.suite.profiles.values()]
+        self.looks_up = any(isinstance(b, benchmark.TableBenchmark) for b in benchmarks)
+
+    def run(self) -> None:
+        self.columns()
+        for name, table in self.suite.tables.items():
+            self.table(name, table)
+        self.sample_sizes()
+        self.profiles()
+        self.searches()
+        self.answers()
+        self.claims()
+
+    def fail(self, path: KeyPath, message: str) -> None:
+        raise self.loaded.document.error(path, message)
+
+    def known(self, path: KeyPath, kind: str, name: str | None, names: Iterable[str]) -> None:
+        choices = list(names)
+        if name is not None and name not in choices:
+            self.fail(path, f"unknown {kind} {name!r}{nearest(name, choices)}")
+
+    def columns(self) -> None:
+        for name, column in self.suite.columns.items():
+            self.known(("columns", name, "dataset"), "dataset", column.dataset, DATASETS)
+
+    def table(self, name: str, table: Table) -> None:
+        at: KeyPath = ("tables", name)
+        self.known((*at, "paper"), "paper", table.paper, self.suite.papers)
+        self.known((*at, "searched_on"), "dataset", table.searched_on, DATASETS)
+        for index, column in enumerate(table.columns):
+            self.known((*at, "columns", index), "column", column, self.suite.columns)
+            if column in table.columns[:index]:
+                self.fail((*at, "columns", index), f"column {column!r} written twice")
+        if not table.rows:
+            self.fail((*at, "rows"), "a table needs at least one row")
+        labels: dict[str, str] = {}
+        for row_name, row in table.rows.items():
+            self.row(name, table, row_name, row)
+            label = self.loaded.label(name, row_name)
+            if label in labels:
+                self.fail((*at, "rows", row_name), f"label {label!r} is also that of row {labels[label]!r}")
+            labels[label] = row_name
+
+    def row(self, table_name: str, table: Table, name: str, row: Row) -> None:
+        at: KeyPath = ("tables", table_name, "rows", name)
+        methods = {**self.catalogue.methods, **self.catalogue.planned}
+        self.known((*at, "method"), "method", row.method, methods)
+        self.known((*at, "searched_on"), "dataset", row.searched_on, DATASETS)
+        if row.method is None and (row.search or row.stop):
+            self.fail((*at, "search" if row.search else "stop"), "a row without a method has nothing to set")
+        if self.loaded.why_not_run(table_name, name) is None and not (row.searched_on or table.searched_on):
+            self.fail(at, "missing key 'searched_on', here or in the table")
+        if table.number == "own" and row.values:
+            self.fail((*at, "values"), "a table of our own has no published values")
+        if table.number != "own" and len(row.values) != len(table.columns):
+            message = f"{len(row.values)} values for {len(table.columns)} columns"
+            self.fail((*at, "values") if row.values else at, message)
+
+    def sample_sizes(self) -> None:
+        """Without n, a printed std says nothing about the mean: the normal band would fall back to its floor."""
+        for cell in published_cells(self.suite):
+            needs = isinstance(cell.band, NormalBand) and cell.status != "cited" and cell.value.std is not None
+            if needs and cell.n is None:
+                message = "a normal band needs n, the runs behind it: state n, another band, or status: cited"
+                self.fail(cell.path, f"{cell.value.text!r}: {message}")
+
+    def profiles(self) -> None:
+        methods = {self.suite.tables[t].rows[r].method for t, r in self.runnable()}
+        for name, profile in self.suite.profiles.items():
+            at: KeyPath = ("profiles", name)
+            if profile.comparable != (name == "paper"):
+                self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
+            for method in profile.methods:
+                names = [m for m in methods if m is not None]
+                self.known((*at, "methods", method), "method of the rows that can be run", method, names)
+            if profile.embedded is not None:
+                self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
+
+    def runnable(self) -> list[tuple[str, str]]:
+        return [(t, r) for t, r in self.rows if self.loaded.why_not_run(t, r) is None]
+
+    def searches(self) -> None:
+        """Resolve every search, so that no mistake waits for the day that it is run."""
+        for name, profile in self.suite.profiles.items():
+            for table, row in self.runnable():
+                self.loaded.resolve(table, row, name)
+                if profile.embedded is not None:
+                    self.loaded.resolve(table, row, name, embedded=True)
+
+    def answers(self) -> None:
+        """A column that rows are measured for must be one that the table benchmark has."""
+        measured = {c for t in {t for t, _ in self.runnable()} for c in self.suite.tables[t].columns}
+        for name, column in self.suite.columns.items():
+            if name in measured and column.metric in ("accuracy", "error"):
+                self.answer(("columns", name), column.dataset, column.split, column.training_epochs)
+
+    def answer(self, at: KeyPath, dataset: str | None, split: str | None, epochs: int | None) -> None:
+        if not self.looks_up:
+            return
+        asked = {"dataset": (dataset, benchmark.DATASETS), "split": (split, benchmark.SPLITS)}
+        for key, (name, names) in asked.items():
+            self.known((*at, key), f"{key} of the NAS-Bench-201 table", name, names)
+        if epochs not in benchmark.EPOCHS:
+            valid = " and ".join(map(str, sorted(benchmark.EPOCHS)))
+            self.fail((*at, "training_epochs"), f"the NAS-Bench-201 table has {valid} epochs, not {epochs}")
+
+    def claims(self) -> None:
+        for name, claim in self.suite.claims.items():
+            self.measure(("claims", name, "left"), claim.left)
+            if isinstance(claim.right, Measure):
+                self.measure(("claims", name, "right"), claim.right)
+                if claim.right == claim.left:
+                    self.fail(("claims", name, "right"), "is the same as left")
+
+    def measure(self, at: KeyPath, measure: Measure) -> None:
+        self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
+        accuracy = ("dataset", "split", "training_epochs")
+        needed = accuracy if measure.of == "accuracy" else ("operation",)
+        for key in (*accuracy, "operation"):
+            given = getattr(measure, key) is not None
+            if given != (key in needed):
+                problem = "does not take" if given else "needs"
+                self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
+        if measure.of == "accuracy":
+            self.answer(at, measure.dataset, measure.split, measure.training_epochs)
+        else:
+            self.operation(at, measure)
+
+    def operation(self, at: KeyPath, measure: Measure) -> None:
+        table, _, row = measure.row.partition("/")
+        if (table, row) in self.runnable():
+            for profile in self.suite.profiles:
+                ops = self.loaded.resolve(table, row, profile).space.ops
+                self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)

@@ -1,0 +1,119 @@
+"""From files to checked suites, and from a row to the layers of its search."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from harness.config import validate
+from harness.documents import Describe, Document, KeyPath, load_document
+from harness.errors import HarnessError, nearest
+from harness.methods.catalogue import Catalogue, Layer, resolve
+from harness.methods.spec import SearchSpec
+from harness.suite.checks import check
+from harness.suite.schema import Profile, Suite
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """A valid suite with the places of its keys, and the catalogue that its methods are looked up in."""
+
+    suite: Suite
+    document: Document
+    path: Path
+    catalogue: Catalogue
+
+    def profile(self, name: str) -> Profile:
+        """Return a profile; raise `HarnessError` where the suite does not have it."""
+        for key, profile in self.suite.profiles.items():
+            if key == name:
+                return profile
+        raise HarnessError(f"{self.path}: no profile {name!r}{nearest(name, self.suite.profiles)}")
+
+    def why_not_run(self, table: str, row: str) -> str | None:
+        """Return why nothing can be run for a row; None where it can."""
+        entry = self.suite.tables[table].rows[row]
+        if entry.method is None:
+            return "nothing to run for this row"
+        if entry.method in self.catalogue.planned:
+            return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
+        if entry.stop is not None:
+            return "stop rules have no implementation yet"
+        return None
+
+    def searched_on(self, table: str, row: str) -> str | None:
+        """Return the dataset that a row's search runs on; None where the suite does not say."""
+        entry = self.suite.tables[table]
+        return entry.rows[row].searched_on or entry.searched_on
+
+    def label(self, table: str, row: str) -> str:
+        """Return what a reader calls a row."""
+        entry = self.suite.tables[table].rows[row]
+        return entry.label or (row if entry.method is None else self.catalogue.title(entry.method))
+
+    def resolve(
+        self, table: str, row: str, profile: str, *, embedded: bool = False, overrides: Sequence[Layer] = ()
+    ) -> SearchSpec:
+        """Return the full specification of a row's search under a profile.
+
+        Later layers win: the catalogue, the suite's `search`, the row's, the profile's, the profile's settings
+        of the method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
+        """
+        entry = self.suite.tables[table].rows[row]
+        paths: list[KeyPath] = [
+            ("search",),
+            ("tables", table, "rows", row, "search"),
+            ("profiles", profile, "search"),
+            ("profiles", profile, "methods", str(entry.method)),
+        ]
+        if embedded:
+            paths.append(("profiles", profile, "embedded", "search"))
+        layers = [self._layer(path) for path in paths if path in self.document]
+        return resolve(self.catalogue, str(entry.method), [*layers, *overrides])
+
+    def _layer(self, path: KeyPath) -> Layer:
+        data: Any = self.document.data
+        for key in path:
+            data = data[key]
+        return Layer(data, Describe(self.document, path))
+
+
+def load_suite(path: Path, catalogue: Catalogue) -> LoadedSuite:
+    """Read a suite and check it against itself and the catalogue; raise `HarnessError`, one line."""
+    document = load_document(path)
+    suite = validate(Suite, document.data, Describe(document))
+    loaded = LoadedSuite(suite, document, path, catalogue)
+    check(loaded)
+    return loaded
+
+
+def find_suites(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the suite files that files, globs and folders name, each once, in the order given.
+
+    Folders are searched to the bottom. Folders and globs leave out what lies in or is a name that begins with
+    ``_`` (shared blocks) or ``.``. A name that leads to no suite is an error.
+    """
+    found: dict[Path, None] = {}
+    for name in map(str, paths):
+        here = _suites_of(name)
+        if not here:
+            near = sorted(str(p) for p in Path(name).parent.glob("*.yaml"))
+            raise HarnessError(f"{name}: no suite{nearest(name, near)}")
+        found.update(dict.fromkeys(here))
+    return list(found)
+
+
+def _suites_of(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        base, matches = path, sorted(path.rglob("*.yaml"))
+    else:
+        base = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
+        matches = [p for p in map(Path, sorted(glob.glob(name, recursive=True))) if p.is_file()]
+    return [p for p in matches if not any(part[0] in "_." for part in p.relative_to(base).parts)]

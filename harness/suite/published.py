@@ -1,0 +1,56 @@
+"""The published numbers of a suite, each with all its facts: its own, else its row's, its table's, the suite's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.documents import KeyPath
+from harness.suite.schema import Band, Column, Status, Suite
+from harness.suite.values import Published
+
+
+@dataclass(frozen=True)
+class PublishedCell:
+    """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself."""
+
+    table: str
+    row: str
+    index: int
+    column_name: str
+    column: Column
+    value: Published
+    n: int | None
+    band: Band
+    status: Status
+    source: str | None
+    protocol: str
+    note: str | None
+
+    @property
+    def path(self) -> KeyPath:
+        """Return where the number stands in the suite."""
+        return ("tables", self.table, "rows", self.row, "values", self.index)
+
+
+def published_cells(suite: Suite) -> Iterator[PublishedCell]:
+    """Yield every published number, in the order of the file."""
+    for table_name, table in suite.tables.items():
+        for row_name, row in table.rows.items():
+            for index, cell in enumerate(row.values):
+                if cell is None:
+                    continue
+                yield PublishedCell(
+                    table=table_name,
+                    row=row_name,
+                    index=index,
+                    column_name=table.columns[index],
+                    column=suite.columns[table.columns[index]],
+                    value=cell.value,
+                    n=cell.n or row.n,
+                    band=cell.band or row.band or table.band or suite.band,
+                    status=cell.status or row.status or table.status,
+                    source=row.source,
+                    protocol=row.protocol or table.protocol,
+                    note=cell.note or row.note,
+                )
