@@ -12,6 +12,13 @@ from harness.data.sources import CIFAR, DataMissing, FoundCifar, locate_cifar
 from harness.errors import HarnessError
 from harness.runner.record import Record
 
+# Known without reading a file, and without torch (which `harness.data.digits` needs).
+TRAINING_IMAGES = {
+    "digits": 1442,
+    "imagenet16_120": 151_700,
+    **{name: source.counts["train"] for name, source in CIFAR.items()},
+}
+
 
 @dataclass(frozen=True)
 class DataAvailability:

@@ -20,7 +20,7 @@ from harness.benchmarks.spec import Benchmark
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.spec import SearchSpec
-from harness.runner.availability import DataAvailability
+from harness.runner.availability import TRAINING_IMAGES, DataAvailability
 from harness.suite.load import LoadedSuite
 from harness.suite.schema import Profile
 
@@ -132,6 +132,7 @@ def make_plan(
     not_run = {f"{t}/{r}": why for t, r in selected if (why := loaded.why_not_run(t, r)) is not None}
     runnable = [_row(loaded, profile, t, r, data) for t, r in selected if f"{t}/{r}" not in not_run]
     _match_seeds(selection.seeds, runnable)
+    layers = override_layers(overrides)
     trials: dict[str, Trial] = {}
     rows: dict[str, tuple[str, ...]] = {}
     for row in runnable:
@@ -139,7 +140,7 @@ def make_plan(
         if not seeds:
             not_run[row.name] = f"none of the selected seeds: it has {_range(row.seeds)}"
             continue
-        found = list(expand(loaded, profile, row, seeds, override_layers(overrides), data))
+        found = list(expand(loaded, profile, row, seeds, layers, data))
         rows[row.name] = tuple(trial.id for trial in found)
         for trial in found:
             earlier = trials.get(trial.id)
@@ -158,6 +159,7 @@ def expand(
     """Yield the trials of one row."""
     table, _, name = row.name.partition("/")
     spec = loaded.resolve(table, name, profile, embedded=row.embedded, overrides=overrides)
+    _check_images(row, spec)
     versions = {**part_versions(spec), "engine": engine.VERSION}
     checksum = data.checksums.get(row.dataset)
     for seed in seeds:
@@ -176,6 +178,13 @@ def expand(
             data_checksum=checksum,
             blocked=data.missing.get(row.dataset),
         )
+
+
+def _check_images(row: _Row, spec: SearchSpec) -> None:
+    try:
+        spec.data.counts(TRAINING_IMAGES[row.dataset])
+    except HarnessError as error:
+        raise HarnessError(f"{row.name} on {row.dataset}: {error}") from error
 
 
 def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
