@@ -1,0 +1,149 @@
+"""Where data comes from and where it lies on disk: facts and look-up only, no torch.
+
+The data root is a folder, by convention the one that ``HARNESS_DATA`` names. For ``cifar10`` it may hold, at
+its top or in a folder ``cifar10``, the official folder or archive, or parquet files in Hugging Face's column
+layout (``cifar10/train-*.parquet``, ``cifar10/test-*.parquet``); ``cifar100`` likewise;
+``nb201/nb201.parquet``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import HarnessError
+
+DATA_VARIABLE = "HARNESS_DATA"
+Part = Literal["train", "test"]
+
+
+class DataMissing(HarnessError):
+    """Data that is not on disk: what, where it was looked for, and how to get it."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An official download. ``size`` in bytes; ``md5`` as its publisher states it."""
+
+    file: str
+    url: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class CifarSource:
+    """Facts of CIFAR-10 or CIFAR-100 in every layout that can be read.
+
+    ``members``: files of the official folder by part; ``label_key``: its entry that holds the labels;
+    ``label_column``: the same in parquet files; ``mean`` and ``std``: per channel, in units of 0..255.
+    """
+
+    name: str
+    classes: int
+    counts: dict[Part, int]
+    folder: str
+    archive: Archive
+    members: dict[Part, tuple[str, ...]]
+    label_key: bytes
+    label_column: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop_padding: int
+
+
+# Means, deviations and padding: AutoDL-Projects, get_dataset_with_transform.py. Sizes and checksums: the
+# publisher's page, https://www.cs.toronto.edu/~kriz/cifar.html.
+CIFAR10 = CifarSource(
+    name="cifar10",
+    classes=10,
+    counts={"train": 50_000, "test": 10_000},
+    folder="cifar-10-batches-py",
+    archive=Archive(
+        "cifar-10-python.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        170_498_071,
+        "c58f30108f718f92721af3b95e74349a",
+    ),
+    members={"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)},
+    label_key=b"labels",
+    label_column="label",
+    mean=(125.3, 123.0, 113.9),
+    std=(63.0, 62.1, 66.7),
+    crop_padding=4,
+)
+CIFAR100 = CifarSource(
+    name="cifar100",
+    classes=100,
+    counts={"train": 50_000, "test": 10_000},
+    folder="cifar-100-python",
+    archive=Archive(
+        "cifar-100-python.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+        169_001_437,
+        "eb9058c3a382ffc7106e4002c42a8d85",
+    ),
+    members={"train": ("train",), "test": ("test",)},
+    label_key=b"fine_labels",
+    label_column="fine_label",
+    mean=(129.3, 124.1, 112.4),
+    std=(68.2, 65.4, 70.4),
+    crop_padding=4,
+)
+CIFAR = {source.name: source for source in (CIFAR10, CIFAR100)}
+
+NB201_TABLE = ("nb201/nb201.parquet", "nb201.parquet")
+
+
+def data_root() -> Path | None:
+    """Return the folder that ``HARNESS_DATA`` names, or None where it is unset or empty.
+
+    Raises `DataMissing` where it names something that is not a folder.
+    """
+    value = os.environ.get(DATA_VARIABLE, "")
+    if not value:
+        return None
+    root = Path(value).expanduser()
+    if not root.is_dir():
+        raise DataMissing(f"{DATA_VARIABLE}={value} is not a folder")
+    return root
+
+
+def first_existing(root: Path | None, places: Sequence[str]) -> Path | None:
+    """Return the first of ``places`` (paths relative to ``root``) that exists, or None."""
+    if root is None:
+        return None
+    return next((root / place for place in places if (root / place).exists()), None)
+
+
+def missing(what: str, root: Path | None, places: Sequence[str], remedy: str) -> DataMissing:
+    """Word the error for data that is absent; ``remedy`` says how to get it."""
+    where = f"under {root}" if root is not None else f"({DATA_VARIABLE} is not set)"
+    return DataMissing(f"{what} not found {where}: looked for {', '.join(places)}; {remedy}")
+
+
+@dataclass(frozen=True)
+class FoundCifar:
+    """What of a CIFAR source lies on disk: the official folder or archive, or a folder of parquet files."""
+
+    kind: Literal["folder", "archive", "parquet"]
+    path: Path
+
+
+def locate_cifar(source: CifarSource, root: Path | None) -> FoundCifar:
+    """Find a CIFAR source, the official (lossless) layouts first; raise `DataMissing` where there is none."""
+    folders = (f"{source.name}/{source.folder}", source.folder)
+    archives = (f"{source.name}/{source.archive.file}", source.archive.file)
+    if folder := first_existing(root, folders):
+        return FoundCifar("folder", folder)
+    if archive := first_existing(root, archives):
+        return FoundCifar("archive", archive)
+    if root is not None and any((root / source.name).glob("train-*.parquet")):
+        return FoundCifar("parquet", root / source.name)
+    places = (*folders, *archives, f"{source.name}/train-*.parquet")
+    official = source.archive
+    remedy = f"get {official.url} ({official.size:,} bytes, md5 {official.md5}) and put it there"
+    raise missing(f"dataset {source.name}", root, places, remedy)
