@@ -8,22 +8,6 @@ import torch
 from torch import Generator, Tensor
 
 
-def split_halves(count: int) -> tuple[Tensor, Tensor]:
-    """Split 0..count-1 into its first and second half; an odd one goes to the second."""
-    first = torch.arange(count // 2)
-    return first, torch.arange(count // 2, count)
-
-
-def prefix(count: int, first: int, second: int) -> tuple[Tensor, Tensor]:
-    """Return the first ``first`` indices (for weights) and the next ``second`` (for the architecture).
-
-    Raises ValueError where ``count`` images are too few, or a part is negative.
-    """
-    if first < 0 or second < 0 or first + second > count:
-        raise ValueError(f"cannot take {first} + {second} of {count} images")
-    return torch.arange(first), torch.arange(first, first + second)
-
-
 def epoch_batches(count: int, batch_size: int, generator: Generator, *, drop_last: bool) -> Iterator[Tensor]:
     """Yield index tensors [batch_size] of one shuffled pass over 0..count-1.
 

@@ -4,26 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
-from harness.data.batches import draw_with_replacement, epoch_batches, prefix, split_halves
-
-
-@pytest.mark.parametrize("count", [0, 1, 10, 11])
-def test_halves_are_disjoint_and_cover(count: int) -> None:
-    first, second = split_halves(count)
-    assert first.tolist() + second.tolist() == list(range(count))
-    assert len(second) - len(first) == count % 2
-
-
-def test_prefix() -> None:
-    first, second = prefix(10, 3, 4)
-    assert first.tolist() == [0, 1, 2]
-    assert second.tolist() == [3, 4, 5, 6]
-
-
-@pytest.mark.parametrize(("first", "second"), [(6, 5), (-1, 2), (2, -1)])
-def test_prefix_beyond_the_images(first: int, second: int) -> None:
-    with pytest.raises(ValueError, match="cannot take"):
-        prefix(10, first, second)
+from harness.data.batches import draw_with_replacement, epoch_batches
 
 
 @pytest.mark.parametrize(("drop_last", "sizes"), [(False, [4, 4, 2]), (True, [4, 4])])
