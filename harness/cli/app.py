@@ -1,0 +1,258 @@
+"""Commands and options: parse, call one function, exit with its code.
+
+0: done, in band; 1: out of band, or a trial failed; 2: wrong usage or input; 3: incomplete; 130: interrupted.
+Results go to stdout, everything else to stderr. Heavy modules are imported inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from harness.errors import HarnessError
+
+EXAMPLES = """
+Examples:
+
+  python -m harness validate
+
+  python -m harness run suites/nb201.yaml --dry-run
+
+  python -m harness run suites/nb201.yaml -m darts-v1 --seeds 0-1 --set epochs=3
+
+  python -m harness check suites/nb201.yaml
+"""
+
+
+class Group(TyperGroup):
+    """Turns the user's mistakes into one line and exit code 2, and Ctrl-C into exit code 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from error
+
+
+class ProfileOption(StrEnum):
+    """Values of ``--profile``."""
+
+    paper = "paper"
+    reduced = "reduced"
+
+
+class DeviceOption(StrEnum):
+    """Values of ``--device``."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Listing(StrEnum):
+    """What can be listed."""
+
+    suites = "suites"
+    methods = "methods"
+    spaces = "spaces"
+    datasets = "datasets"
+    benchmarks = "benchmarks"
+    trials = "trials"
+
+
+app = typer.Typer(
+    cls=Group,
+    help="Published numbers of differentiable architecture search, measured anew and judged.",
+    epilog=EXAMPLES,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(cls=Group, help="Data at hand, import and download; alone: status.", rich_markup_mode=None)
+app.add_typer(data_app, name="data", invoke_without_command=True)
+
+Suites = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Suite files, folders or globs.")]
+SomeSuites = Annotated[
+    list[str] | None, typer.Argument(metavar="[SUITE...]", help="Suite files, folders or globs. [default: suites]")
+]
+Profile = Annotated[ProfileOption | None, typer.Option(help="How large. [default: all that have records]")]
+Methods = Annotated[list[str] | None, typer.Option("--method", "-m", help="Only this method; repeatable.")]
+Tables = Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table; repeatable.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Only this dataset; repeatable.")]
+Seeds = Annotated[str | None, typer.Option(help="Only these seeds: 0-4 or 0,2,5.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a search setting; repeatable.")
+]
+Results = Annotated[Path, typer.Option(help="Folder of the records.")]
+RESULTS = Path("results")
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="harness")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Published numbers of differentiable architecture search, measured anew and judged."""
+    if version:
+        from harness.runner.environment import version as installed
+
+        typer.echo(f"harness {installed()}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+@app.command()
+def run(
+    suites: Suites,
+    profile: Annotated[ProfileOption, typer.Option(help="How large.")] = ProfileOption.reduced,
+    method: Methods = None,
+    table: Tables = None,
+    dataset: Datasets = None,
+    seeds: Seeds = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Trials at once. [default: one per CPU core; 1 on a GPU]"),
+    ] = None,
+    device: Annotated[DeviceOption, typer.Option(help="Where to search.")] = DeviceOption.auto,
+    results: Results = RESULTS,
+    overrides: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run anew what is done already.")] = False,
+) -> None:
+    """Run the trials that are missing.
+
+    The same command again goes on where it stopped.
+    """
+    from harness.cli.run import RunRequest, dry_run_suites, run_suites
+    from harness.cli.select import Request
+
+    request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
+    asked = RunRequest(request, jobs, device.value, force)
+    raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
+
+
+@app.command()
+def check(
+    suites: SomeSuites = None,
+    profile: Profile = None,
+    method: Methods = None,
+    table: Tables = None,
+    dataset: Datasets = None,
+    seeds: Seeds = None,
+    results: Results = RESULTS,
+    overrides: Set = None,
+    record_baseline: Annotated[
+        bool, typer.Option("--record-baseline", help="Store this state as the baseline of later checks.")
+    ] = False,
+) -> None:
+    """Judge the records; the exit code is the verdict.
+
+    0: in band; 1: out of band, or a trial failed; 3: incomplete.
+    """
+    from harness.cli.judge import check_suites
+    from harness.cli.select import Request
+
+    request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
+    raise typer.Exit(check_suites(request, record=record_baseline))
+
+
+@app.command()
+def report(
+    suites: SomeSuites = None,
+    profile: Profile = None,
+    method: Methods = None,
+    table: Tables = None,
+    dataset: Datasets = None,
+    seeds: Seeds = None,
+    results: Results = RESULTS,
+    overrides: Set = None,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("reports"),
+) -> None:
+    """Write verdicts, tables and figures.
+
+    As markdown, CSV and one HTML page that needs nothing else.
+    """
+    from harness.cli.judge import report_suites
+    from harness.cli.select import Request
+
+    request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
+    raise typer.Exit(report_suites(request, out))
+
+
+@app.command()
+def validate(suites: SomeSuites = None) -> None:
+    """Check suites, and every search they lead to."""
+    from harness.cli.inspect import validate_suites
+
+    raise typer.Exit(validate_suites(suites))
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Listing | None, typer.Argument(help="What to list. [default: all but trials]")] = None,
+    results: Results = RESULTS,
+) -> None:
+    """List what there is."""
+    from harness.cli.inspect import list_all, list_one
+
+    raise typer.Exit(list_all() if what is None else list_one(what.value, results))
+
+
+@app.command()
+def show(
+    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The beginning of a trial's id, or a record's path.")],
+    results: Results = RESULTS,
+) -> None:
+    """Show one record, epoch by epoch."""
+    from harness.cli.inspect import show_trial
+
+    raise typer.Exit(show_trial(trial, results))
+
+
+@data_app.callback()
+def data(ctx: typer.Context) -> None:
+    """Data at hand, import and download; alone: status."""
+    if ctx.invoked_subcommand is None:
+        data_status()
+
+
+@data_app.command("status")
+def data_status() -> None:
+    """Show which data is at hand, and where."""
+    from harness.cli.data import status
+
+    raise typer.Exit(status())
+
+
+@data_app.command("import")
+def data_import(
+    source: Annotated[Path, typer.Argument(help="NAS-Bench-201 file (.pth) or NATS-Bench folder (-simple).")],
+    target: Annotated[Path | None, typer.Argument(help="Table to write. [default: in the data root]")] = None,
+) -> None:
+    """Build the look-up table from the official benchmark's file."""
+    from harness.cli.data import import_table
+
+    raise typer.Exit(import_table(source, target))
+
+
+@data_app.command("download")
+def data_download(name: Annotated[str, typer.Argument(help="Dataset.")]) -> None:
+    """Fetch a dataset's official archive into the data root."""
+    from harness.cli.data import download_dataset
+
+    raise typer.Exit(download_dataset(name))

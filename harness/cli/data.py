@@ -1,0 +1,57 @@
+"""``data``: what is at hand, and how to get the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from harness.cli.text import columns
+from harness.data.sources import DATA_VARIABLE, NB201_TABLE, data_root
+from harness.errors import HarnessError
+
+
+def status() -> int:
+    """Print one line per data set and table."""
+    from harness.data.status import status as data_status
+
+    root = data_root()
+    typer.echo(f"data root: {root}" if root else f"data root: none, {DATA_VARIABLE} is not set")
+    rows = [
+        (
+            line.name,
+            "at hand" if line.available else "missing",
+            "-" if line.count is None else f"{line.count:,}",
+            "-" if line.where is None else str(line.where),
+            "-" if line.fingerprint is None else line.fingerprint[:16],
+            line.note,
+        )
+        for line in data_status(root)
+    ]
+    typer.echo(columns(("name", "state", "count", "where", "checksum", "note"), rows))
+    return 0
+
+
+def import_table(source: Path, target: Path | None) -> int:
+    """Build the NAS-Bench-201 table from the official file."""
+    from harness.benchmarks.nb201_import import import_official
+
+    path = _root() / NB201_TABLE[0] if target is None else target
+    count = import_official(source, path)
+    typer.echo(f"{path}: {count:,} architectures")
+    return 0
+
+
+def download_dataset(name: str) -> int:
+    """Fetch an official archive into the data root."""
+    from harness.data.download import download
+
+    typer.echo(str(download(name, _root())))
+    return 0
+
+
+def _root() -> Path:
+    root = data_root()
+    if root is None:
+        raise HarnessError(f"set {DATA_VARIABLE} to the folder that is to hold the data")
+    return root

@@ -1,0 +1,186 @@
+"""``validate``, ``list`` and ``show``: looking, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+import typer
+
+from harness.benchmarks.spec import ScratchBenchmark, TableBenchmark
+from harness.cli.select import DEFAULT_SUITES
+from harness.cli.text import columns, percent
+from harness.data.sources import CIFAR
+from harness.errors import HarnessError
+from harness.methods.catalogue import load_catalogue
+from harness.methods.spec import Nb201Space
+from harness.runner.evaluate import found_accuracy, test_accuracy
+from harness.runner.progress import duration
+from harness.runner.record import Record
+from harness.runner.store import RecordError, Store, read_record, render
+from harness.spaces import nb201
+from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.published import published_cells
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+
+
+def validate_suites(suites: Sequence[str] | None) -> int:
+    """Check every suite and say what it holds; return 2 if one is wrong."""
+    wrong = 0
+    for loaded in _load_each(suites):
+        if isinstance(loaded, HarnessError):
+            wrong += 1
+            typer.echo(f"error: {loaded}", err=True)
+        else:
+            suite = loaded.suite
+            rows = sum(len(table.rows) for table in suite.tables.values())
+            numbers = sum(1 for _ in published_cells(suite))
+            said = f"{len(suite.tables)} tables, {rows} rows, {numbers} published numbers, {len(suite.claims)} claims"
+            typer.echo(f"{loaded.path}: valid ({said})")
+    return 2 if wrong else 0
+
+
+def list_all() -> int:
+    """List everything except trials."""
+    code = 0
+    for index, what in enumerate(("suites", "methods", "spaces", "datasets", "benchmarks")):
+        typer.echo(f"{'' if index == 0 else chr(10)}{what}:")
+        code = max(code, list_one(what, Path()))
+    return code
+
+
+def list_one(what: str, results: Path) -> int:
+    """List one kind of things as a table; return 2 where some could not be read."""
+    match what:
+        case "suites":
+            return _list_suites()
+        case "methods":
+            table = _methods()
+        case "spaces":
+            table = _spaces()
+        case "datasets":
+            table = _datasets()
+        case "benchmarks":
+            table = _benchmarks()
+        case _:
+            return _list_trials(Store(results))
+    typer.echo(columns(*table))
+    return 0
+
+
+def show_trial(trial: str, results: Path) -> int:
+    """Print one record, named by the beginning of its id or by its path."""
+    path = Path(trial) if trial.endswith(".json") else _find(trial, Store(results))
+    record = read_record(path)
+    about = record.model_dump(mode="json", exclude={"trajectory", "evaluations", "error"})
+    del about["provenance"]["epoch_seconds"]
+    for key, value in about.items():
+        typer.echo(f"{key}: {render(value) if isinstance(value, dict) else value}")
+    if record.error is not None:
+        typer.echo(f"error: {record.error}")
+    if record.trajectory is not None:
+        typer.echo("epochs:\n" + columns(*_epochs(record)))
+        typer.echo(f"found: {record.trajectory.architectures[-1]}")
+        for key, value in record.evaluations.get(record.trajectory.architectures[-1], {}).items():
+            typer.echo(f"  {key}: {percent(value)}")
+    return 0
+
+
+def _load_each(suites: Sequence[str] | None) -> Iterator[LoadedSuite | HarnessError]:
+    for path in find_suites(suites or (DEFAULT_SUITES,)):
+        try:
+            yield load_suite(path, load_catalogue())
+        except HarnessError as error:
+            yield error
+
+
+def _list_suites() -> int:
+    rows, errors = [], []
+    for loaded in _load_each(None):
+        if isinstance(loaded, HarnessError):
+            errors.append(loaded)
+        else:
+            suite = loaded.suite
+            rows.append((str(loaded.path), " ".join(suite.tables), " ".join(suite.profiles), suite.title))
+    typer.echo(columns(("suite", "tables", "profiles", "title"), rows))
+    for error in errors:
+        typer.echo(f"error: {error}", err=True)
+    return 2 if errors else 0
+
+
+def _methods() -> Table:
+    catalogue = load_catalogue()
+    rows = [(name, "ready", method.title) for name, method in catalogue.methods.items()]
+    rows += [(name, "planned", title) for name, title in catalogue.planned.items()]
+    return ("method", "state", "title"), rows
+
+
+def _spaces() -> Table:
+    (name,) = get_args(Nb201Space.model_fields["name"].annotation)
+    return ("space", "architectures", "operations"), [(name, f"{nb201.SIZE:,}", " ".join(nb201.OPS))]
+
+
+def _datasets() -> Table:
+    rows = [("digits", "comes with scikit-learn")]
+    rows += [(s.name, f"data root: {s.folder}, {s.archive.file} or parquet") for s in CIFAR.values()]
+    return ("dataset", "where"), rows
+
+
+def _benchmarks() -> Table:
+    kinds = (TableBenchmark, ScratchBenchmark)
+    return ("benchmark", "what it does"), [
+        (get_args(kind.model_fields["name"].annotation)[0], (kind.__doc__ or "").partition("\n")[0]) for kind in kinds
+    ]
+
+
+def _list_trials(store: Store) -> int:
+    rows, broken = [], []
+    for record in store.read_all():
+        if isinstance(record, RecordError):
+            broken.append(record)
+            continue
+        seconds = duration(record.provenance.search_seconds)
+        accuracy = percent(found_accuracy(record))
+        about = (record.profile, record.method, record.dataset, str(record.seed))
+        rows.append((record.id, record.status, *about, accuracy, seconds, record.suite))
+    header = ("trial", "status", "profile", "method", "dataset", "seed", "found", "search", "suite")
+    typer.echo(columns(header, rows))
+    for error in broken:
+        typer.echo(f"error: {error}", err=True)
+    return 2 if broken else 0
+
+
+def _find(prefix: str, store: Store) -> Path:
+    paths = store.find(prefix)
+    if not paths:
+        raise HarnessError(f"no record below {store.root} has an id that begins with {prefix!r}")
+    if len(paths) > 1:
+        names = ", ".join(path.stem.partition("-")[2] for path in paths[:5])
+        raise HarnessError(f"{prefix!r} is the beginning of {len(paths)} ids: {names}{', ...' * (len(paths) > 5)}")
+    return paths[0]
+
+
+def _epochs(record: Record) -> Table:
+    """Lay the trajectory out by epoch, with the test accuracy of each epoch's architecture where it is known."""
+    track = record.trajectory
+    assert track is not None, "asked for by the caller"
+    header = ("epoch", "w loss", "w acc", "a loss", "a acc", "lr", "seconds", "test", "architecture")
+    seconds = [None, *record.provenance.epoch_seconds]
+    rows = []
+    for epoch, architecture in enumerate(track.architectures):
+        numbers = [
+            _number(track.weight_loss[epoch], 4),
+            _number(track.weight_accuracy[epoch], 2),
+            _number(track.architecture_loss[epoch], 4),
+            _number(track.architecture_accuracy[epoch], 2),
+            _number(track.weight_lr[epoch], 5),
+            _number(seconds[epoch], 1),
+        ]
+        rows.append((str(epoch), *numbers, percent(test_accuracy(record, architecture)), architecture))
+    return header, rows
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "-" if value is None else f"{value:.{decimals}f}"

@@ -1,0 +1,131 @@
+"""``check`` and ``report``: from records to verdicts."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+from pydantic import ValidationError
+
+from harness.analysis.baselines import Baseline, record_baseline
+from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
+from harness.cli.select import Request
+from harness.data.sources import data_root
+from harness.errors import HarnessError
+from harness.runner.availability import DataAvailability, find_data, with_recorded
+from harness.runner.plan import Plan, ProfileName, datasets_needed
+from harness.runner.record import Record
+from harness.runner.store import RecordError, Store, read_record, render, write_atomically
+from harness.suite.load import LoadedSuite
+
+PIPED_WIDTH = 160  # characters of a table where the output is no terminal
+
+
+def check_suites(request: Request, *, record: bool) -> int:
+    """Print the verdicts; with ``record`` first make the present state the baseline. Return the exit code."""
+    from harness.report.check import render_check
+
+    if record:
+        for verdict in Evidence(request).verdicts():
+            _store_baseline(verdict)
+    verdicts = list(Evidence(request).verdicts())
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else PIPED_WIDTH
+    typer.echo(render_check(verdicts, width=width, colour=terminal), nl=False)
+    return exit_code(verdicts)
+
+
+def report_suites(request: Request, out: Path) -> int:
+    """Write the report; return 0: `check` is what judges."""
+    from harness.report import write_report
+
+    for path in write_report(list(Evidence(request).verdicts()), out, request.results):
+        typer.echo(str(path))
+    return 0
+
+
+@dataclass
+class Evidence:
+    """Reads what the records say about the suites of a request."""
+
+    request: Request
+    index: dict[str, Path] = field(init=False)
+    latest: dict[str, list[Record]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        store = self.request.store
+        self.index = store.index()
+        for path in store.strays():
+            typer.echo(f"warning: {path}: not named like a record, left out", err=True)
+
+    def verdicts(self) -> Iterator[SuiteVerdict]:
+        """Judge every suite under every profile that is asked for, or has records."""
+        for loaded in self.request.loaded():
+            for profile, plan in self.plans(loaded).items():
+                baseline = _load_baseline(baseline_path(loaded, profile))
+                yield judge(loaded, profile, plan, self.records(plan), baseline)
+
+    def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
+        """Plan the profiles to judge: the one asked for, else those with records, else the first."""
+        names = [self.request.profile] if self.request.profile else list(loaded.suite.profiles)
+        plans = {name: self.request.plan(loaded, name, self.data(loaded, name)) for name in names}
+        found = {name: plan for name, plan in plans.items() if any(t.id in self.index for t in plan.trials)}
+        return found or {names[0]: plans[names[0]]}
+
+    def data(self, loaded: LoadedSuite, profile: ProfileName) -> DataAvailability:
+        """Find the data; what is not at hand is known from the records that were made with it."""
+        data = find_data(datasets_needed(loaded, profile), data_root())
+        return with_recorded(data, self.latest_records(profile)) if data.missing else data
+
+    def latest_records(self, profile: str) -> list[Record]:
+        """Return the profile's record of each dataset that started last."""
+        if profile not in self.latest:
+            newest: dict[str, Record] = {}
+            for record in Store(self.request.results / profile).read_all():
+                if isinstance(record, RecordError) or record.data_checksum is None:
+                    continue  # said where the trial is judged, or of no use here
+                known = newest.get(record.dataset)
+                if known is None or known.provenance.started <= record.provenance.started:
+                    newest[record.dataset] = record
+            self.latest[profile] = list(newest.values())
+        return self.latest[profile]
+
+    def records(self, plan: Plan) -> Iterator[Record]:
+        """Read the planned trials' records; say which cannot be read."""
+        for trial in plan.trials:
+            path = self.index.get(trial.id)
+            if path is not None:
+                try:
+                    yield read_record(path)
+                except RecordError as error:
+                    typer.echo(f"error: {error}; its trial counts as missing", err=True)
+
+
+def baseline_path(loaded: LoadedSuite, profile: str) -> Path:
+    """Return where the baseline of a suite and profile lies."""
+    return loaded.path.parent / "baselines" / f"{loaded.suite.suite}-{profile}.json"
+
+
+def _load_baseline(path: Path) -> Baseline | None:
+    if not path.is_file():
+        return None
+    try:
+        return Baseline.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise HarnessError(f"{path}: not a baseline: {where + ': ' if where else ''}{first['msg']}") from error
+
+
+def _store_baseline(verdict: SuiteVerdict) -> None:
+    path = baseline_path(verdict.loaded, verdict.profile_name)
+    suite = verdict.loaded.suite.suite
+    baseline = record_baseline(suite, verdict.profile_name, verdict.series, _load_baseline(path))
+    if not baseline.series:
+        raise HarnessError(f"{suite}, profile {verdict.profile_name}: no complete series to record as a baseline")
+    write_atomically(path, render(baseline.model_dump(mode="json")) + "\n")
+    typer.echo(f"baseline: {path}: {len(baseline.series)} series", err=True)

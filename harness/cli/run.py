@@ -1,0 +1,136 @@
+"""``run``: plan, execute, say how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from harness.cli.select import Request, command
+from harness.cli.text import columns
+from harness.data.sources import data_root
+from harness.runner import environment
+from harness.runner.availability import find_data
+from harness.runner.environment import Device
+from harness.runner.execute import Options, Tally, execute
+from harness.runner.plan import Plan, ProfileName, Trial, datasets_needed
+from harness.runner.progress import duration, make_progress
+from harness.runner.survey import Task, survey
+
+DEFAULT_PROFILE: ProfileName = "reduced"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to run and how. ``jobs``: None chooses by the device."""
+
+    request: Request
+    jobs: int | None
+    device: Device
+    force: bool
+
+    def command(self) -> str:
+        """Write the command that goes on with this run."""
+        words = ["run", *self.request.options()]
+        words += [] if self.jobs is None else ["--jobs", str(self.jobs)]
+        words += [] if self.device == "auto" else ["--device", self.device]
+        return command([*words, "--force"] if self.force else words)
+
+
+def dry_run_suites(asked: RunRequest) -> int:
+    """Print every trial with its status, its estimated cost and the total; touch nothing."""
+    root = data_root()
+    plans = _plans(asked, root)
+    tasks = _tasks(asked, plans, root)
+    typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
+    for row, why in _not_run(plans).items():
+        typer.echo(f"not run: {row}: {why}")
+    total = sum(task.seconds for task in tasks if task.needs_work)
+    todo = sum(task.needs_work for task in tasks)
+    typer.echo(f"{todo} of {len(tasks)} trials to do, about {duration(total)} on one core; {_place(asked)}")
+    return 0
+
+
+def run_suites(asked: RunRequest) -> int:
+    """Execute what is missing; return the exit code."""
+    start, root = time.monotonic(), data_root()
+    plans = _plans(asked, root)
+    tasks = _tasks(asked, plans, root)
+    device = environment.resolve_device(asked.device)
+    options = Options(root, device, asked.jobs or environment.default_jobs(device))
+    _warn_of_broken(tasks)
+    tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
+    _conclude(asked, plans, tasks, tally, time.monotonic() - start)
+    return tally.exit_code if tasks else 3
+
+
+def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
+    request, profile = asked.request, asked.request.profile or DEFAULT_PROFILE
+    plans = []
+    for loaded in request.loaded():
+        plan = request.plan(loaded, profile, find_data(datasets_needed(loaded, profile), root))
+        for note in plan.notes:
+            typer.echo(f"note: {loaded.path}: {note}", err=True)
+        plans.append(plan)
+    return plans
+
+
+def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[Task]:
+    trials: dict[str, Trial] = {}
+    for plan in plans:
+        for trial in plan.trials:
+            trials.setdefault(trial.id, trial)  # equal searches of two suites are one
+    device = environment.resolve_device(asked.device)
+    return survey(list(trials.values()), asked.request.store, root, device=device, force=asked.force)
+
+
+def _line(task: Task) -> tuple[str, ...]:
+    trial = task.trial
+    cost = duration(task.seconds) if task.needs_work else "-"
+    why = (task.reason or "").rpartition("\n")[2]
+    return trial.id, trial.suite, trial.method, trial.dataset, str(trial.seed), task.state, cost, why
+
+
+def _not_run(plans: Sequence[Plan]) -> dict[str, str]:
+    return {row: why for plan in plans for row, why in plan.not_run.items()}
+
+
+def _warn_of_broken(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        if task.broken:
+            typer.echo(f"warning: {task.reason}; the trial is run again", err=True)
+
+
+def _place(asked: RunRequest) -> str:
+    profile = asked.request.profile or DEFAULT_PROFILE
+    return f"records: {asked.request.results / profile}"
+
+
+def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], tally: Tally, seconds: float) -> None:
+    """Print how many trials ended how, where the records are, and what to do about the rest."""
+    names = {t.trial.id: f"{t.trial.method} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
+    for trial_id, error in tally.failed.items():
+        typer.echo(f"failed: {names[trial_id]} ({trial_id}): {error}", err=True)
+    for why in dict.fromkeys(tally.blocked.values()):
+        count = sum(reason == why for reason in tally.blocked.values())
+        typer.echo(f"blocked: {count} trials: {why}", err=True)
+    not_run = _not_run(plans)
+    if not tasks:
+        for row, why in not_run.items():
+            typer.echo(f"not run: {row}: {why}", err=True)
+    counts = {
+        "executed": len(tally.executed),
+        "done before": len(tally.kept),
+        "failed": len(tally.failed),
+        "blocked": len(tally.blocked),
+        "unfinished": len(tally.unfinished),
+    }
+    said = [f"{number} {word}" for word, number in counts.items() if number or word == "executed"]
+    rows = f"; {len(not_run)} rows have nothing to run" if not_run else ""
+    typer.echo(f"{len(tasks)} trials: {', '.join(said)}{rows}; {duration(seconds)}; {_place(asked)}")
+    if tally.unfinished:
+        typer.echo(f"interrupted; go on with: {asked.command()}", err=True)

@@ -1,0 +1,80 @@
+"""From the options of a command to suites and plans."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.methods.catalogue import load_catalogue
+from harness.runner.availability import DataAvailability
+from harness.runner.plan import Plan, ProfileName, Selection, make_plan, parse_seeds
+from harness.runner.store import Store
+from harness.suite.load import LoadedSuite, find_suites, load_suite
+
+DEFAULT_SUITES = "suites"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the commands that plan have in common. ``profile``: None leaves it to the command."""
+
+    suites: tuple[str, ...]
+    profile: ProfileName | None
+    selection: Selection
+    overrides: tuple[str, ...]
+    results: Path
+
+    @classmethod
+    def read(
+        cls,
+        suites: Sequence[str] | None,
+        profile: str | None,
+        methods: Sequence[str] | None,
+        tables: Sequence[str] | None,
+        datasets: Sequence[str] | None,
+        seeds: str | None,
+        overrides: Sequence[str] | None,
+        results: Path,
+    ) -> Request:
+        """Take options as they were given."""
+        selection = Selection(
+            methods=tuple(methods or ()),
+            tables=tuple(tables or ()),
+            datasets=tuple(datasets or ()),
+            seeds=() if seeds is None else parse_seeds(seeds),
+        )
+        name = None if profile is None else cast(ProfileName, str(profile))
+        return cls(tuple(suites or (DEFAULT_SUITES,)), name, selection, tuple(overrides or ()), results)
+
+    @property
+    def store(self) -> Store:
+        """Return the records' store."""
+        return Store(self.results)
+
+    def loaded(self) -> list[LoadedSuite]:
+        """Load the suites; raise `HarnessError` for the first mistake."""
+        return [load_suite(path, load_catalogue()) for path in find_suites(self.suites)]
+
+    def plan(self, loaded: LoadedSuite, profile: ProfileName, data: DataAvailability) -> Plan:
+        """Plan the selected trials of one suite."""
+        return make_plan(loaded, profile, self.selection, self.overrides, data=data)
+
+    def options(self) -> list[str]:
+        """Write the request as options again, suites first."""
+        chosen = self.selection
+        words = [*self.suites, *_option("--profile", [self.profile] if self.profile else [])]
+        words += _option("-m", chosen.methods) + _option("-t", chosen.tables) + _option("-d", chosen.datasets)
+        words += _option("--seeds", [",".join(map(str, chosen.seeds))] if chosen.seeds else [])
+        return words + _option("--set", self.overrides) + _option("--results", [str(self.results)])
+
+
+def _option(name: str, values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in (name, value)]
+
+
+def command(words: Sequence[str]) -> str:
+    """Write a command line that the user can paste."""
+    return shlex.join(["python", "-m", "harness", *words])

@@ -1,0 +1,91 @@
+"""Compare a plan with the records: what is done, what is to be run, what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.benchmarks.spec import TableBenchmark
+from harness.runner.availability import TRAINING_IMAGES
+from harness.runner.cost import estimate_seconds
+from harness.runner.evaluate import is_evaluated, table_problem
+from harness.runner.plan import Trial
+from harness.runner.record import Record
+from harness.runner.store import RecordError, Store, read_record
+
+State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial and what is to be done about it.
+
+    ``reason``: why it is blocked, or how it failed before; ``keep``: the record to evaluate anew; ``anew``: forget
+    its checkpoint; ``seconds``: estimated cost; ``broken``: its record cannot be read.
+    """
+
+    trial: Trial
+    state: State
+    reason: str | None
+    keep: Record | None
+    anew: bool
+    seconds: float
+    broken: bool = False
+
+    @property
+    def needs_work(self) -> bool:
+        """Tell whether `harness.runner.execute` has something to do."""
+        return self.state not in ("done", "blocked")
+
+
+def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, device: str, force: bool) -> list[Task]:
+    """Decide for every trial what is to be done; with ``force`` all that can be run is run anew.
+
+    ``device``: where the costs are estimated for. A record is found by its id wherever it lies: equal searches are
+    one, also under another method's name.
+    """
+    index = store.index()
+    no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
+    return [_task(trial, _place(trial, store, index), no_table, device, force) for trial in trials]
+
+
+def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, force: bool) -> Task:
+    record, broken = _read(path)
+    no_table = no_table if _looks_up(trial) else None
+    if record is not None and record.status == "done" and not force:
+        return _task_of_done(trial, record, no_table)
+    seconds = estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
+    if blocked := trial.blocked or no_table:
+        return Task(trial, "blocked", blocked, None, False, seconds)
+    failed = broken or (record.error if record is not None else None)
+    state: State = "failed" if failed and not force else "to run"
+    return Task(trial, state, failed, None, force, seconds, broken is not None)
+
+
+def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
+    """A search that is done needs no images to be looked up, and nothing at all once it has been."""
+    if is_evaluated(record, trial.benchmark):
+        return Task(trial, "done", None, None, False, 0.0)
+    blocked = no_table if _looks_up(trial) else trial.blocked
+    return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
+
+
+def _place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
+    own = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
+    return own if own.exists() else index.get(trial.id)
+
+
+def _looks_up(trial: Trial) -> bool:
+    return isinstance(trial.benchmark, TableBenchmark)
+
+
+def _read(path: Path | None) -> tuple[Record | None, str | None]:
+    """Return a record, or what is wrong with its file: such a trial has failed and is run again."""
+    if path is None:
+        return None, None
+    try:
+        return read_record(path), None
+    except RecordError as error:
+        return None, str(error)

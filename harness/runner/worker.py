@@ -1,0 +1,223 @@
+"""One trial from start to record, in whatever process it is run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+import traceback
+from dataclasses import dataclass, field
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.benchmarks.spec import ScratchBenchmark
+from harness.engine.trajectory import Trajectory
+from harness.errors import HarnessError
+from harness.runner import environment
+from harness.runner.evaluate import Evaluated, evaluate, found_accuracy
+from harness.runner.plan import Trial
+from harness.runner.record import Provenance, Record
+from harness.runner.store import Store
+
+if TYPE_CHECKING:
+    from harness.data.images import Dataset
+
+TRACEBACK_LINES = 12  # of the end of a traceback, kept in the record
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all trials of a run share. ``parent``: the process that plans; ``beats``: folder of heartbeats."""
+
+    results: Path
+    data_root: Path | None
+    device: str
+    threads: int
+    revision: str | None
+    parent: int
+    beats: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a trial ended. ``accuracy``: of the found architecture, percent; ``error``: its first line, if it failed."""
+
+    id: str
+    accuracy: float | None
+    error: str | None
+    seconds: float
+
+
+@dataclass
+class Clock:
+    """Where the time of a trial went."""
+
+    started: str
+    epoch_seconds: list[float] = field(default_factory=list)  # of the search, also before it was resumed
+    evaluation_seconds: float = 0.0
+    resumed_from_epoch: int | None = None
+
+
+def run_trial(trial: Trial, settings: Settings, *, keep: Record | None = None) -> Finished:
+    """Search, evaluate and store one trial; with ``keep``, only evaluate that record's trajectory anew.
+
+    A failure is an outcome and not an exception: it is stored, unless that would replace the record to keep.
+    """
+    prepare(settings.threads, worker=os.getpid() != settings.parent)
+    start, clock = time.perf_counter(), Clock(environment.now())
+    store = Store(settings.results)
+    try:
+        record = _reevaluated(trial, keep, settings, clock) if keep else _searched(trial, settings, clock)
+        store.write(record)
+    except Exception as error:  # whatever it is belongs to this trial and must not end the others
+        if keep is None:
+            store.write(failure(trial, settings, describe(error), clock))
+        return Finished(trial.id, None, _line(error), time.perf_counter() - start)
+    store.checkpoint(trial.id).unlink(missing_ok=True)
+    return Finished(trial.id, found_accuracy(record), None, time.perf_counter() - start)
+
+
+@cache
+def prepare(threads: int, *, worker: bool) -> None:
+    """Set up this process: once is enough. A worker leaves Ctrl-C to the process that planned."""
+    import torch
+
+    environment.keep_memory_mapped()
+    torch.set_num_threads(threads)
+    if worker:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def describe(error: BaseException) -> str:
+    """Word a failure: one line for the user's mistakes, else the end of the traceback, its last line says what."""
+    if isinstance(error, HarnessError):
+        return str(error)
+    return "\n".join("".join(traceback.format_exception(error)).rstrip().splitlines()[-TRACEBACK_LINES:])
+
+
+def _line(error: BaseException) -> str:
+    text = next(iter(str(error).splitlines()), "")
+    return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"
+
+
+def failure(trial: Trial, settings: Settings, error: str, clock: Clock) -> Record:
+    """Make the record of a trial that failed."""
+    return _record(trial, settings, clock, error=error)
+
+
+def _record(
+    trial: Trial,
+    settings: Settings,
+    clock: Clock,
+    *,
+    trajectory: Trajectory | None = None,
+    evaluated: Evaluated | None = None,
+    data: str | None = None,
+    error: str | None = None,
+) -> Record:
+    return Record(
+        id=trial.id,
+        status="done" if error is None else "failed",
+        suite=trial.suite,
+        profile=trial.profile,
+        method=trial.method,
+        dataset=trial.dataset,
+        seed=trial.seed,
+        embedded=trial.embedded,
+        spec=trial.spec.model_dump(mode="json"),
+        benchmark=trial.benchmark.model_dump(mode="json"),
+        part_versions=trial.part_versions,
+        data_fingerprint=data,
+        data_checksum=trial.data_checksum,
+        benchmark_checksum=evaluated.checksum if evaluated else None,
+        trajectory=trajectory,
+        evaluations=evaluated.accuracies if evaluated else {},
+        error=error,
+        provenance=_provenance(settings, clock),
+    )
+
+
+def _provenance(settings: Settings, clock: Clock) -> Provenance:
+    import torch
+
+    return Provenance(
+        harness=environment.version(),
+        git=settings.revision,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=environment.machine(settings.device),
+        device=settings.device,
+        threads=settings.threads,
+        started=clock.started,
+        search_seconds=sum(clock.epoch_seconds),
+        evaluation_seconds=clock.evaluation_seconds,
+        epoch_seconds=clock.epoch_seconds,
+        peak_memory_mb=environment.peak_memory_mb(settings.device),
+        resumed_from_epoch=clock.resumed_from_epoch,
+    )
+
+
+def _searched(trial: Trial, settings: Settings, clock: Clock) -> Record:
+    from harness.engine.search import run_search
+
+    checkpoint = Store(settings.results).checkpoint(trial.id)
+    beat = partial(_beat, trial.id, settings)
+    beat(0, trial.spec.epochs)
+    dataset = _images(trial, settings)
+    result = run_search(trial.spec, dataset, trial.seed, settings.device, checkpoint, beat)
+    clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
+    evaluated = _evaluated(trial, result.trajectory, settings, clock)
+    return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
+
+
+def _reevaluated(trial: Trial, keep: Record, settings: Settings, clock: Clock) -> Record:
+    """Keep the trajectory and how it came to be; replace what the benchmark says."""
+    assert keep.trajectory is not None
+    _beat(trial.id, settings, trial.spec.epochs, trial.spec.epochs)
+    evaluated = _evaluated(trial, keep.trajectory, settings, clock)
+    provenance = keep.provenance.model_copy(update={"evaluation_seconds": clock.evaluation_seconds})
+    return keep.model_copy(
+        update={
+            "benchmark": trial.benchmark.model_dump(mode="json"),
+            "benchmark_checksum": evaluated.checksum,
+            "evaluations": evaluated.accuracies,
+            "provenance": provenance,
+        }
+    )
+
+
+def _evaluated(trial: Trial, trajectory: Trajectory, settings: Settings, clock: Clock) -> Evaluated:
+    start = time.perf_counter()
+    evaluated = evaluate(
+        trajectory,
+        trial.benchmark,
+        images=lambda: _images(trial, settings),
+        seed=trial.seed,
+        device=settings.device,
+        data_root=settings.data_root,
+        cache=settings.results / ".scratch",
+    )
+    clock.evaluation_seconds = time.perf_counter() - start
+    return evaluated
+
+
+def _images(trial: Trial, settings: Settings) -> Dataset:
+    needs_test = isinstance(trial.benchmark, ScratchBenchmark)
+    return _load(trial.dataset, settings.data_root, trial.spec.data.limit, needs_test)
+
+
+@lru_cache(maxsize=1)
+def _load(name: str, root: Path | None, limit: int | None, test: bool) -> Dataset:
+    """Load a data set once for all trials that this process runs one after the other."""
+    from harness.data.load import load_dataset
+
+    return load_dataset(name, root, limit=limit, test=test)
+
+
+def _beat(trial_id: str, settings: Settings, epoch: int, epochs: int) -> None:
+    """Tell how far a trial is; end this process where nobody is left to tell (the epoch is saved by then)."""
+    if os.getpid() != settings.parent and os.getppid() != settings.parent:
+        os._exit(1)
+    (settings.beats / trial_id).write_text(f"{epoch} {epochs}", encoding="utf-8")
