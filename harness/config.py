@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -45,7 +45,7 @@ def validate(model: type[Model], data: object, describe: ErrorAt) -> Model:
     except ValidationError as error:
         errors = error.errors()
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        path = _path_in(data, first["loc"])
+        path = _path_in(data, first)
         if first["type"] == "union_tag_invalid":
             path = (*path, _discriminator(first))
         raise describe(path, _explain(model, first, path)) from error
@@ -68,17 +68,17 @@ def _truths_as_numbers(data: Any, made: Any, path: KeyPath) -> Iterator[KeyPath]
             yield from _truths_as_numbers(value, child, (*path, index))
 
 
-def _path_in(data: object, loc: Sequence[str | int]) -> KeyPath:
+def _path_in(data: object, error: Any) -> KeyPath:
     """Keep the parts of a pydantic location that are keys of the data (it also names union tags)."""
     path: list[str | int] = []
     here: Any = data
-    for part in loc:
+    for part in error["loc"]:
         inside = range(len(here)) if isinstance(here, list) else here if isinstance(here, Mapping) else ()
         if part in inside:
             here = here[part]
             path.append(part)
-        elif part == loc[-1] and part != "[key]" and isinstance(here, Mapping):
-            path.append(part)  # a missing key
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
     return tuple(path)
 
 

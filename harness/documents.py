@@ -161,12 +161,14 @@ def _merge_documents(base: Document, top: Document) -> None:
 def _read(file: Path) -> Document:
     start = Place(file, 1)
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=_Loader)
+        text = file.read_text(encoding="utf-8")
+        _check_depth(text, file)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1) if mark else start
         raise ConfigError(place, (), f"not YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(start, (), f"not a readable YAML text: {reason}") from error
     except OSError as error:
@@ -176,6 +178,16 @@ def _read(file: Path) -> Document:
     reader = _Reader(file)
     reader.places[()] = start
     return Document(reader.mapping(node, ()), reader.places)
+
+
+def _check_depth(text: str, file: Path) -> None:
+    """Refuse deep nesting before composing, which recurses in C and would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            mark = event.start_mark
+            raise ConfigError(Place(file, mark.line + 1 if mark else 1), (), "nested too deeply")
 
 
 class _Reader:
@@ -198,8 +210,6 @@ class _Reader:
             raise ConfigError(place, path, "YAML aliases (*name) are not allowed")
         if kind not in _KINDS:
             raise ConfigError(place, path, f"YAML tag {kind} is not allowed")
-        if len(path) > DEEPEST:
-            raise ConfigError(place, path[:3], "nested too deeply")
         self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)

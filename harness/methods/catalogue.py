@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import Strict, deep_merge, nest, parse_override, validate
-from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document
+from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document, mixes
 from harness.errors import HarnessError, nearest
 from harness.methods.part import Part
 from harness.methods.spec import SearchSpec
@@ -138,22 +138,41 @@ def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> Searc
 def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:
     """Find who wrote the value at ``path``, or, of a missing one, who chose the block that lacks it."""
     keys = tuple(takewhile(lambda part: isinstance(part, str), path))  # lists are written as a whole
+    for length in range(1, len(keys)):
+        every = _since_replaced(every, keys[:length])
     for length in range(len(keys), 0, -1):
-        wrote = [layer for layer in every if _wrote(layer.data, keys[:length])]
+        wrote = [layer for layer in every if _at(layer.data, keys[:length]) is not _ABSENT]
         if wrote and length == len(keys):
             return wrote[-1]
         if wrote:
-            named = [layer for layer in wrote if _wrote(layer.data, (*keys[:length], "name"))]
+            named = [layer for layer in wrote if _at(layer.data, (*keys[:length], "name")) is not _ABSENT]
             return named[-1] if named else wrote[0]
     return callers[0] if callers else every[-1]
 
 
-def _wrote(data: Any, path: KeyPath) -> bool:
+def _since_replaced(layers: Sequence[Layer], path: KeyPath) -> Sequence[Layer]:
+    """Leave out the layers before the last one that replaced the block at ``path`` by another part."""
+    start, block = 0, _ABSENT
+    for index, layer in enumerate(layers):
+        value = _at(layer.data, path)
+        if value is _ABSENT:
+            continue
+        if mixes(block, value):
+            block = {**block, **value}
+        else:
+            start, block = index, value
+    return layers[start:]
+
+
+_ABSENT: Any = object()
+
+
+def _at(data: Any, path: KeyPath) -> Any:
     for key in path:
         if not isinstance(data, Mapping) or key not in data:
-            return False
+            return _ABSENT
         data = data[key]
-    return True
+    return data
 
 
 def part_versions(spec: SearchSpec) -> dict[str, int]:

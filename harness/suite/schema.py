@@ -159,14 +159,17 @@ class Profile(Strict):
 
 
 class Suite(Strict):
-    """A YAML file: the tables that belong together, with the published numbers."""
+    """A YAML file: the tables that belong together, with the published numbers.
+
+    ``search`` and ``profiles`` may be left out where no row can be run.
+    """
 
     suite: Name
     title: str
     papers: dict[Name, Paper]
     band: Band
-    search: dict[str, Any]
-    profiles: dict[Literal["paper", "reduced"], Profile]
+    search: dict[str, Any] = Field(default_factory=dict)
+    profiles: dict[Literal["paper", "reduced"], Profile] = Field(default_factory=dict)
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)

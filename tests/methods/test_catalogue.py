@@ -1,0 +1,173 @@
+"""The catalogue and the resolution of methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.documents import KeyPath
+from harness.errors import HarnessError
+from harness.methods.catalogue import (
+    PACKAGED,
+    Catalogue,
+    Layer,
+    load_catalogue,
+    override_layers,
+    part_versions,
+    resolve,
+)
+from harness.methods.relaxations import Sigmoid, Softmax
+
+SPACE: dict[str, Any] = {
+    "space": {
+        "name": "nb201",
+        "channels": 4,
+        "cells": 1,
+        "ops": ["none", "skip_connect"],
+        "conv_bias": False,
+        "bn_statistics": "batch",
+    },
+    "data": {
+        "split": "halves",
+        "weight_images": "all",
+        "architecture_images": "all",
+        "architecture_draw": "pass",
+        "image_size": 8,
+        "crop_padding": 0,
+        "flip": False,
+    },
+}
+
+
+def layer(data: dict[str, Any], name: str = "test") -> Layer:
+    """Make a layer whose errors tell its name and path."""
+
+    def error(path: KeyPath, message: str) -> HarnessError:
+        return HarnessError(f"{name}: {'.'.join(map(str, path))}: {message}")
+
+    return Layer(data, error)
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+@pytest.mark.parametrize("name", load_catalogue().methods)
+def test_every_method_resolves(name: str, catalogue: Catalogue) -> None:
+    spec = resolve(catalogue, name, [layer(SPACE)])
+    assert spec.epochs == 50
+    assert catalogue.title(name)
+
+
+def test_settings_of_the_first_methods(catalogue: Catalogue) -> None:
+    darts = resolve(catalogue, "darts-v1", [layer(SPACE)]).model_dump()
+    assert darts["weight_optimiser"] == {
+        "name": "sgd", "lr": 0.025, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4,
+    }  # fmt: skip
+    assert darts["architecture_optimiser"] == {
+        "name": "adam", "lr": 3e-4, "betas": (0.5, 0.999), "weight_decay": 1e-3,
+    }  # fmt: skip
+    exchanged = resolve(catalogue, "ex-darts", [layer(SPACE)]).model_dump()
+    assert exchanged["weight_optimiser"]["lr"] == darts["architecture_optimiser"]["lr"]
+    assert exchanged["architecture_optimiser"]["lr"] == darts["weight_optimiser"]["lr"]
+    assert exchanged["weight_schedule"] == {"name": "constant"}
+    single = resolve(catalogue, "single-darts", [layer(SPACE)])
+    softmax = resolve(catalogue, "single-darts-softmax", [layer(SPACE)])
+    assert single.model_copy(update={"relaxation": softmax.relaxation}) == softmax
+    assert isinstance(single.relaxation, Sigmoid) and isinstance(softmax.relaxation, Softmax)
+
+
+def test_unknown_and_planned_methods(catalogue: Catalogue) -> None:
+    with pytest.raises(HarnessError, match=r"^unknown method 'darts-v3'; did you mean 'darts-v1' or 'ex-darts'\?$"):
+        resolve(catalogue, "darts-v3", [layer(SPACE)])
+    with pytest.raises(HarnessError, match=r"^method 'gdas' has no implementation yet$"):
+        resolve(catalogue, "gdas", [layer(SPACE)])
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([{"epoch": 3}, {}], "0: epoch: unknown key 'epoch'; did you mean 'epochs'?"),
+        ([{"epochs": 3}, {"epochs": 0}, {}], "1: epochs: input should be greater than 0, got 0"),
+        ([{"epochs": 0}, {"epochs": 3}, {"batch_size": 0}], "2: batch_size: input should be greater than 0, got 0"),
+        ([{"space": {"ops": ["skip_conect", "none"]}}, {"space": {"cells": 2}}],
+         "0: space.ops: unknown operation 'skip_conect'; did you mean 'skip_connect'?"),
+        ([{"space": {"ops": ["none", "none"]}}], "0: space.ops: must name at least one operation, each only once"),
+        ([{"space": {"ops": []}}], "0: space.ops: must name at least one operation, each only once"),
+        ([{"weight_optimiser": {"name": "adam", "lr": 0.1}}, {"weight_optimiser": {"lr": 0.2}}],
+         "0: weight_optimiser.betas: missing key 'betas'"),
+        ([{"weight_optimiser": {"momentum": 0}}],
+         "0: weight_optimiser: nesterov needs a momentum above 0"),
+        ([{"architecture_optimiser": {"betas": [0.5, 1.0]}}, {"architecture_optimiser": {"lr": 1}}],
+         "0: architecture_optimiser.betas.1: input should be less than 1, got 1.0"),
+    ],
+)  # fmt: skip
+def test_who_wrote_it_is_told(layers: list[dict[str, Any]], said: str, catalogue: Catalogue) -> None:
+    named = [layer(data, str(index)) for index, data in enumerate(layers)]
+    with pytest.raises(HarnessError) as caught:
+        resolve(catalogue, "darts-v1", [layer(SPACE, "space"), *named])
+    assert str(caught.value) == f"{said} (method 'darts-v1')"
+
+
+def test_what_nobody_wrote_is_told_to_the_first_caller(catalogue: Catalogue) -> None:
+    with pytest.raises(HarnessError, match=r"^suite: data: missing key 'data' \(method 'darts-v1'\)$"):
+        resolve(catalogue, "darts-v1", [layer({"space": SPACE["space"]}, "suite"), layer({"epochs": 3}, "row")])
+
+
+def test_overrides_are_told_as_options(catalogue: Catalogue) -> None:
+    layers = [layer(SPACE), *override_layers(["epochs=3", "space.chanels=4"])]
+    with pytest.raises(HarnessError) as caught:
+        resolve(catalogue, "darts-v1", layers)
+    assert str(caught.value) == (
+        "--set space.chanels=4: space.chanels: unknown key 'chanels'; did you mean 'channels' or 'cells'? "
+        "(method 'darts-v1')"
+    )
+    spec = resolve(
+        catalogue, "darts-v1", [layer(SPACE), *override_layers(["epochs=3", "weight_clip=null", "epochs=4"])]
+    )
+    assert spec.epochs == 4 and spec.weight_clip is None
+
+
+def test_versions_name_every_part_once(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = resolve(catalogue, "single-darts", [layer(SPACE)])
+    before = part_versions(spec)
+    assert set(before) == {
+        "space/nb201", "data", "relaxation/sigmoid", "update/joint", "alpha_init/normal", "weight_optimiser/sgd",
+        "weight_schedule/cosine", "architecture_optimiser/adam", "architecture_schedule/constant",
+    }  # fmt: skip
+    assert set(before.values()) == {1}
+    monkeypatch.setattr(Softmax, "version", 2)
+    assert part_versions(spec) == before
+    monkeypatch.setattr(Sigmoid, "version", 2)
+    assert part_versions(spec) == {**before, "relaxation/sigmoid": 2}
+
+
+METHOD = "title: T, paper: P, follows: F, search: {}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"methods: {{a: {{{METHOD}, extends: b}}, b: {{{METHOD}, extends: a}}}}\n",
+         "methods.b.extends: extends itself: a -> b -> a"),
+        (f"methods: {{a: {{{METHOD}, extends: basis}}}}\n",
+         "methods.a.extends: unknown method or protocol 'basis'; did you mean 'base'?"),
+        (f"methods: {{a: {{{METHOD}, extend: base}}}}\n",
+         "methods.a.extend: unknown key 'extend'; did you mean 'extends'?"),
+        (f"methods: {{base: {{{METHOD}, extends: base}}}}\n", "methods.base: name used twice in the catalogue"),
+        (f"methods: {{later: {{{METHOD}, extends: base}}}}\n", "methods.later: name used twice in the catalogue"),
+    ],
+)  # fmt: skip
+def test_broken_catalogues(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.yaml"
+    path.write_text("protocols: {base: {search: {}}}\nplanned: {later: Later}\n" + text, encoding="utf-8")
+    with pytest.raises(HarnessError) as caught:
+        load_catalogue(path)
+    assert str(caught.value) == f"{path}:3: {said}"
+
+
+def test_the_packaged_file_is_data() -> None:
+    assert PACKAGED.is_file() and PACKAGED.parent.name == "methods"

@@ -1,0 +1,26 @@
+"""The small valid suite `sample.yaml`, which tests write, change and break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.methods.catalogue import load_catalogue
+from harness.suite.load import LoadedSuite, load_suite
+
+SUITE = Path(__file__).with_name("sample.yaml").read_text(encoding="utf-8")
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    """Return the sample with texts replaced, each of which must occur exactly once."""
+    text = SUITE
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
+
+
+def load(folder: Path, *changes: tuple[str, str]) -> LoadedSuite:
+    """Write the changed sample into a folder and load it."""
+    path = folder / "sample.yaml"
+    path.write_text(changed(*changes), encoding="utf-8")
+    return load_suite(path, load_catalogue())
