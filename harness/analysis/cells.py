@@ -113,14 +113,14 @@ def _held_back(
         return "NOT RUN", f"no record yet: {evidence.shortfall(trials)}"
     if any(trial.embedded for trial in trials):
         return "NOT JUDGED", f"{NOT_COMPARABLE}: ran on the embedded digits"
+    if published is not None and published.status == "cited":
+        return "NOT JUDGED", "cited, not judged"
     if done < len(trials):
         return "INCOMPLETE", evidence.shortfall(trials)
     if not ours.complete:
         return "INCOMPLETE", f"{ours.coverage} records hold this number"
     if not context.profile.comparable:
         return "NOT JUDGED", f"{NOT_COMPARABLE}: a smaller protocol"
-    if published is not None and published.status == "cited":
-        return "NOT JUDGED", "cited, not judged"
     return None
 
 

@@ -19,12 +19,12 @@ from harness.suite.schema import Suite
 class Series:
     """One setting of a method on one searched data set.
 
-    ``key`` is ``method``, or ``method (table/row)`` where the row changes the method's settings. ``settings`` is
-    a checksum of the whole setting. ``done``: outcomes of the trials that ended well, in the order of the plan.
+    ``variant``: the ``table/row`` that changes the method's settings, None for the method as the catalogue has it.
+    ``settings``: a checksum of the whole setting. ``done``: outcomes of the trials that ended well, as planned.
     """
 
-    key: str
     method: str
+    variant: str | None
     dataset: str
     settings: str
     trials: tuple[Trial, ...]
@@ -33,7 +33,8 @@ class Series:
     @property
     def name(self) -> str:
         """Return a name that is unique within a profile."""
-        return f"{self.key} on {self.dataset}"
+        variant = f" ({self.variant})" if self.variant else ""
+        return f"{self.method}{variant} on {self.dataset}"
 
     @property
     def accuracy_key(self) -> str | None:
@@ -59,7 +60,7 @@ def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
     for trial in evidence.trials.values():
         groups.setdefault((trial.method, trial.dataset, _settings(trial)), []).append(trial)
     return tuple(
-        Series(_key(suite, trials[0]), method, dataset, settings, tuple(trials), tuple(evidence.done(trials)))
+        Series(method, _variant(suite, trials[0]), dataset, settings, tuple(trials), tuple(evidence.done(trials)))
         for (method, dataset, settings), trials in groups.items()
     )
 
@@ -73,19 +74,19 @@ def _settings(trial: Trial) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _key(suite: Suite, trial: Trial) -> str:
-    """Name a setting by its method, or by the first row of the suite that changes the method's settings so.
+def _variant(suite: Suite, trial: Trial) -> str | None:
+    """Return the first row of the suite that changes the method's settings as the trial does; None for no change.
 
     Neither a selection of rows nor a row added below changes a name.
     """
     table, _, row = trial.rows[0].partition("/")
     wanted = suite.tables[table].rows[row]
     if not wanted.search:
-        return trial.method
+        return None
     alike = (
         f"{table_key}/{row_key}"
         for table_key, entries in suite.tables.items()
         for row_key, other in entries.rows.items()
         if (other.method, other.search) == (wanted.method, wanted.search)
     )
-    return f"{trial.method} ({next(alike)})"
+    return next(alike)

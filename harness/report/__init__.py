@@ -1,0 +1,5 @@
+"""Verdicts as tables, figures and one page."""
+
+from harness.report.write import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,140 @@
+"""What `check` prints: the verdicts as plain tables, in colour on a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.bands import Verdict
+from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.views import (
+    RowView,
+    baseline_texts,
+    counts_line,
+    coverage,
+    failure_line,
+    formula,
+    heading,
+    margin_text,
+    margin_texts,
+    profile_mark,
+    row_view,
+    table_heading,
+)
+
+COLOURS: dict[Verdict, str] = {
+    "PASS": "green",
+    "DRIFT": "yellow",
+    "FAIL": "bold red",
+    "INCOMPLETE": "magenta",
+    "NOT RUN": "dim",
+    "NOT JUDGED": "dim",
+}
+
+
+def render_check(verdicts: Sequence[SuiteVerdict], *, width: int = 160, colour: bool = False) -> str:
+    """Return the verdicts per table, on claims with per-seed margins, and against baselines, as text.
+
+    Text of suites and records is shown as it is: markup in it has no effect.
+    """
+    stream = StringIO()
+    console = Console(
+        file=stream, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False
+    )
+    for verdict in verdicts:
+        for part in _parts(verdict):
+            console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
+    yield Text(heading(verdict), style="bold")
+    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.plan.notes)
+    for table in verdict.tables:
+        yield ""
+        yield from _table(verdict, table)
+    if verdict.claims:
+        yield from ("", _claims(verdict))
+    if verdict.baselines:
+        yield from ("", _baselines(verdict))
+    for outcome in verdict.failed:
+        yield Text(f"failed: {failure_line(outcome)}")
+    yield ""
+    yield Text(f"{coverage(verdict)}; {counts_line(verdict)}")
+    yield ""
+
+
+def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableType]:
+    rows = [row_view(verdict, table, row) for row in table.rows]
+    mark = f" [{NOT_COMPARABLE}]" if profile_mark(verdict) else ""
+    grid = _grid(f"{table.key}: {table_heading(verdict, table)}{mark}")
+    for name in ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"):
+        grid.add_column(name, justify="right" if name in ("delta", "width") else "left")
+    run = [row for row in rows if row.collapsed is None]
+    common = _common_reason(run)
+    for row in run:
+        _add_cells(grid, row, common)
+    if run:
+        yield grid
+        yield Text(f"  why, where nothing else is said: {common}", style="dim")
+    else:
+        yield Text(str(grid.title), style="bold")
+    for row in rows:
+        if row.collapsed is not None:
+            yield Text.assemble(f"  {row.label}: ", _word("NOT RUN"), f": {row.collapsed}")
+
+
+def _common_reason(rows: Sequence[RowView]) -> str | None:
+    reasons = Counter(cell.reason for row in rows for cell in row.cells if cell is not None)
+    return next((reason for reason, _ in reasons.most_common(1)), None)
+
+
+def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
+    label = row.label
+    for cell in row.cells:
+        if cell is not None:
+            texts = (label, cell.column, cell.paper, cell.ours, cell.delta, cell.width)
+            grid.add_row(*map(Text, texts), _word(cell.verdict), Text("" if cell.reason == common else cell.reason))
+            label = ""
+
+
+def _claims(verdict: SuiteVerdict) -> Table:
+    grid = _grid("claims")
+    for name in ("claim", "margin per seed (positive: as claimed)", "mean", "verdict", "why"):
+        grid.add_column(name)
+    for claim in verdict.claims:
+        margins = Text("\n").join(
+            Text(text, style={True: "green", False: "red", None: "dim"}[holds]) for text, holds in margin_texts(claim)
+        )
+        what = Text(f"{claim.key}: {claim.claim.text}\n{formula(claim.claim)}")
+        grid.add_row(
+            what, margins, Text(margin_text(claim, claim.mean_margin)), _word(claim.verdict), Text(claim.reason)
+        )
+    return grid
+
+
+def _baselines(verdict: SuiteVerdict) -> Table:
+    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)")
+    for name in ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"):
+        grid.add_column(name)
+    shown = ""
+    for item in verdict.baselines:
+        series, *texts = baseline_texts(item)
+        grid.add_row(*map(Text, ("" if series == shown else series, *texts)), _word(item.verdict), Text(item.reason))
+        shown = series
+    return grid
+
+
+def _grid(title: str) -> Table:
+    return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _word(verdict: Verdict) -> Text:
+    return Text(verdict, style=COLOURS[verdict], no_wrap=True)

@@ -1,0 +1,173 @@
+"""The report's numbers as CSV: one row per trial and metric, and one row per verdict."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.analysis.aggregate import Summary
+from harness.analysis.bands import Judgement
+from harness.analysis.baselines import ACCURACY, BaselineVerdict
+from harness.analysis.cells import CellVerdict
+from harness.analysis.claims import ClaimVerdict
+from harness.analysis.measures import accuracy_at, magnitude_at
+from harness.analysis.outcomes import Outcome
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.views import formula, margin_texts, profile_mark
+
+Value = str | float | int | None
+Fields = dict[str, Value]
+
+RESULT_FIELDS = (
+    *("suite", "profile", "comparable", "rows", "method", "dataset", "embedded", "seed", "trial", "status"),
+    *("metric", "value", "unit", "error"),
+)
+VERDICT_FIELDS = (
+    *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
+    *("metric", "dataset", "split", "training_epochs", "unit", "goal"),
+    *("published", "published_mean", "published_std", "published_n", "ours_mean", "ours_population_std"),
+    *("ours_sample_std", "ours_n", "ours_planned", "delta", "width", "verdict", "reason", "margins", "note"),
+)
+
+
+def results_csv(verdicts: Sequence[SuiteVerdict]) -> str:
+    """Return the tidy results: one row per trial and metric; a failed trial has one row, without a value."""
+    return _write(RESULT_FIELDS, (row for verdict in verdicts for row in _results(verdict)))
+
+
+def verdicts_csv(verdicts: Sequence[SuiteVerdict]) -> str:
+    """Return every verdict with the numbers behind it."""
+    return _write(VERDICT_FIELDS, (row for verdict in verdicts for row in _verdicts(verdict)))
+
+
+def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
+    for trial in verdict.evidence.trials.values():
+        outcome = verdict.evidence.outcomes.get(trial.id)
+        if outcome is None:
+            continue
+        common = _common(verdict) | {
+            "rows": " ".join(trial.rows),
+            "method": outcome.method,
+            "dataset": outcome.dataset,
+            "embedded": "yes" if outcome.embedded else "no",
+            "seed": outcome.seed,
+            "trial": outcome.id,
+            "status": outcome.status,
+            "error": (outcome.error or "").partition("\n")[0],
+        }
+        for metric, value, unit in _metrics(outcome):
+            yield common | {"metric": metric, "value": value, "unit": unit}
+
+
+def _metrics(outcome: Outcome) -> Iterator[tuple[str, Value, str]]:
+    if not outcome.done:
+        yield "", None, ""
+        return
+    for key in outcome.accuracy:
+        yield f"{ACCURACY} {key}", accuracy_at(outcome, key), "%"
+    for operation in outcome.ops:
+        yield f"magnitude {operation}", magnitude_at(outcome, operation), "1"
+    yield "search_seconds", outcome.search_seconds, "s"
+    yield "evaluation_seconds", outcome.evaluation_seconds, "s"
+
+
+def _verdicts(verdict: SuiteVerdict) -> Iterator[Fields]:
+    common = _common(verdict)
+    for table in verdict.tables:
+        for row in table.rows:
+            yield from (common | _cell(verdict, row.key, cell) for cell in row.cells if cell is not None)
+    yield from (common | _claim(claim) for claim in verdict.claims)
+    yield from (common | _baseline(item) for item in verdict.baselines)
+
+
+def _common(verdict: SuiteVerdict) -> dict[str, Value]:
+    comparable = profile_mark(verdict) or "yes"
+    return {"suite": verdict.loaded.suite.suite, "profile": verdict.profile_name, "comparable": comparable}
+
+
+def _cell(verdict: SuiteVerdict, row_key: str, cell: CellVerdict) -> Fields:
+    suite = verdict.loaded.suite
+    table, _, row = row_key.partition("/")
+    column, published = suite.columns[cell.column], cell.published
+    fields: dict[str, Value] = {
+        "kind": "cell",
+        "table": table,
+        "row": row,
+        "column": cell.column,
+        "method": suite.tables[table].rows[row].method,
+        "paper": suite.tables[table].paper,
+        "metric": column.metric,
+        "dataset": column.dataset,
+        "split": column.split,
+        "training_epochs": column.training_epochs,
+        "unit": column.unit,
+        "goal": column.goal,
+        "verdict": cell.verdict,
+        "reason": cell.reason,
+    }
+    if published is not None:
+        fields |= {
+            "source": published.source,
+            "protocol": published.protocol,
+            "published": published.value.text,
+            "published_mean": published.value.mean,
+            "published_std": published.value.std,
+            "published_n": published.n,
+            "note": published.note,
+        }
+    return fields | _summary(cell.ours) | _judgement(cell.judgement)
+
+
+def _claim(claim: ClaimVerdict) -> Fields:
+    return {
+        "kind": "claim",
+        "row": claim.key,
+        "source": claim.claim.source,
+        "metric": formula(claim.claim),
+        "ours_mean": claim.mean_margin,
+        "ours_n": len(claim.seeds),
+        "ours_planned": len(claim.planned),
+        "verdict": claim.verdict,
+        "reason": claim.reason,
+        "margins": "; ".join(text for text, _ in margin_texts(claim)),
+        "note": claim.claim.text,
+    }
+
+
+def _baseline(item: BaselineVerdict) -> Fields:
+    recorded = item.baseline
+    fields: dict[str, Value] = {"kind": "baseline", "row": item.series, "metric": item.statistic}
+    fields |= {"verdict": item.verdict, "reason": item.reason}
+    if recorded is not None:
+        fields |= {"published_mean": recorded.mean, "published_std": recorded.sample_std, "published_n": recorded.n}
+    return fields | _summary(item.ours) | _judgement(item.judgement)
+
+
+def _summary(ours: Summary | None) -> dict[str, Value]:
+    if ours is None:
+        return {}
+    return {
+        "ours_mean": ours.mean,
+        "ours_population_std": ours.population_std,
+        "ours_sample_std": ours.sample_std,
+        "ours_n": ours.n,
+        "ours_planned": ours.planned,
+    }
+
+
+def _judgement(judgement: Judgement | None) -> dict[str, Value]:
+    return {"delta": judgement.delta, "width": judgement.width} if judgement else {}
+
+
+def _write(names: Sequence[str], rows: Iterable[Fields]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_plain(row.get(name)) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def _plain(value: Value) -> Value:
+    """Keep a spreadsheet from reading text as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

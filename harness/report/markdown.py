@@ -1,0 +1,106 @@
+"""The report as markdown, for pull requests and terminals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.analysis.cells import TableVerdict
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.provenance import environment_lines
+from harness.report.views import (
+    baseline_texts,
+    counts_line,
+    coverage,
+    failure_line,
+    formula,
+    heading,
+    margin_texts,
+    profile_mark,
+    row_view,
+    table_heading,
+)
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+
+
+def render_markdown(verdicts: Sequence[SuiteVerdict]) -> str:
+    """Return the whole report; text of suites and records is escaped."""
+    lines = ["# Report", ""]
+    for verdict in verdicts:
+        lines += [f"- {_safe(heading(verdict))}: {_safe(coverage(verdict))}; {_safe(counts_line(verdict))}"]
+    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), ""]
+    for verdict in verdicts:
+        lines += _suite(verdict)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _suite(verdict: SuiteVerdict) -> Iterator[str]:
+    yield from (f"## {_safe(heading(verdict))}", "")
+    mark = profile_mark(verdict)
+    if mark:
+        yield from (f"**{_safe(mark)}**", "")
+    yield from (f"> {_safe(note)}\n" for note in verdict.evidence.plan.notes)
+    for table in verdict.tables:
+        yield from _table(verdict, table)
+    yield from _claims(verdict)
+    yield from _baselines(verdict)
+    if verdict.failed:
+        yield from ("### Failed trials", "", *(f"- {_safe(failure_line(outcome))}" for outcome in verdict.failed), "")
+
+
+def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
+    yield from (f"### {_safe(table_heading(verdict, table))}", "")
+    mark = profile_mark(verdict)
+    yield from (f"{_safe(table.table.protocol)}.{f' **{_safe(mark)}**' if mark else ''}", "")
+    rows = [row_view(verdict, table, row) for row in table.rows]
+    cells = [(row, cell) for row in rows for cell in row.cells if cell is not None and row.collapsed is None]
+    if cells:
+        yield from _grid(
+            ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"),
+            (
+                (r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, "; ".join((c.reason, *c.notes)))
+                for r, c in cells
+            ),
+        )
+    for row in rows:
+        if row.collapsed is not None:
+            yield f"- {_safe(row.label)}: NOT RUN: {_safe(row.collapsed)}"
+        else:
+            notes = f" {_safe('; '.join(row.notes))}." if row.notes else ""
+            yield f"- {_safe(row.label)}:{notes} Run with `{row.command}`"
+    yield ""
+
+
+def _claims(verdict: SuiteVerdict) -> Iterator[str]:
+    if verdict.claims:
+        yield from ("### Claims", "")
+        yield from _grid(
+            ("claim", "formula", "margin per seed (positive: as claimed)", "verdict", "why"),
+            (
+                (c.claim.text, formula(c.claim), "; ".join(t for t, _ in margin_texts(c)), c.verdict, c.reason)
+                for c in verdict.claims
+            ),
+        )
+
+
+def _baselines(verdict: SuiteVerdict) -> Iterator[str]:
+    if verdict.baselines:
+        yield from ("### Against the recorded baseline (± sample std)", "")
+        yield from _grid(
+            ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"),
+            ((*baseline_texts(item), item.verdict, item.reason) for item in verdict.baselines),
+        )
+
+
+def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield f"|{' --- |' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(_safe(cell) for cell in row)} |"
+    yield ""
+
+
+def _safe(text: str) -> str:
+    """Take the meaning of markdown and HTML from a text, and put it on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

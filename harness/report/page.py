@@ -1,0 +1,170 @@
+"""The report as one HTML page that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.analysis.cells import RowVerdict, TableVerdict
+from harness.analysis.outcomes import Outcome
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report import curves, figures
+from harness.report.curves import FigureData
+from harness.report.provenance import environment_lines
+from harness.report.views import (
+    NOTHING,
+    baseline_texts,
+    coverage,
+    failure_line,
+    formula,
+    heading,
+    margin_text,
+    margin_texts,
+    profile_mark,
+    remarks,
+    row_view,
+    table_heading,
+    unit_heading,
+)
+from harness.runner.store import Store
+from harness.suite.schema import Column
+
+KINDS = ("cells", "claims", "baselines")
+
+
+@dataclass(frozen=True)
+class RecordLinks:
+    """Relative links from the report's folder to the records; none where the records' folder is not known."""
+
+    page_folder: Path
+    results: Path | None
+
+    def to(self, outcome: Outcome) -> str | None:
+        """Return the link to a record."""
+        if self.results is None:
+            return None
+        path = Store(self.results).path(outcome.profile, outcome.method, outcome.dataset, outcome.seed, outcome.id)
+        return quote(Path(os.path.relpath(path, self.page_folder)).as_posix())
+
+
+def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks) -> str:
+    """Return the page; every text of suites and records is escaped."""
+    loader = PackageLoader("harness.report", ".")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        css=Markup(css),
+        kinds=KINDS,
+        nothing=NOTHING,
+        environment=environment_lines(verdicts),
+        suites=[_suite(verdict, links) for verdict in verdicts],
+    )
+
+
+def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
+    shown = [curves.accuracy_figure(verdict), curves.magnitude_figure(verdict)]
+    return {
+        "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}",
+        "profile": verdict.profile_name,
+        "heading": heading(verdict),
+        "mark": profile_mark(verdict),
+        "coverage": coverage(verdict),
+        "counts": verdict.counts(),
+        "notes": verdict.evidence.plan.notes,
+        "tables": [_table(verdict, table, links) for table in verdict.tables],
+        "claims": list(_claims(verdict)),
+        "baselines": [
+            {"texts": baseline_texts(item), "verdict": item.verdict, "reason": item.reason}
+            for item in verdict.baselines
+        ],
+        "failed": [failure_line(outcome) for outcome in verdict.failed],
+        "figures": [_figure(data) for data in shown if data is not None],
+        "edge_figures": [_figure(data) for data in curves.edge_figures(verdict)],
+    }
+
+
+def _figure(data: FigureData) -> dict[str, Any]:
+    content = base64.b64encode(curves.to_csv(data).encode()).decode()
+    return {
+        "name": data.name,
+        "title": data.title,
+        "svg": Markup(figures.to_svg(data)),
+        "data": f"data:text/csv;base64,{content}",
+    }
+
+
+def _table(verdict: SuiteVerdict, table: TableVerdict, links: RecordLinks) -> dict[str, Any]:
+    suite = verdict.loaded.suite
+    return {
+        "key": table.key,
+        "title": table_heading(verdict, table),
+        "authors": "" if table.table.number == "own" else f"{suite.papers[table.table.paper].authors}. ",
+        "protocol": table.table.protocol,
+        "columns": [_column(suite.columns[name]) for name in table.table.columns],
+        "rows": [_row(verdict, table, row, links) for row in table.rows],
+    }
+
+
+def _column(column: Column) -> dict[str, str]:
+    return {"label": column.label, "unit": unit_heading(column)}
+
+
+def _row(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict, links: RecordLinks) -> dict[str, Any]:
+    view = row_view(verdict, table, row)
+    methods = verdict.loaded.catalogue.methods
+    method = methods.get(row.row.method) if row.row.method else None
+    return {
+        "view": view,
+        "command": view.command,
+        "remarks": remarks(view),
+        "trials": [_trial(verdict, trial_id, links) for trial_id in row.trials],
+        "follows": method.follows if method else None,
+        "settings": _settings(verdict, row),
+    }
+
+
+def _trial(verdict: SuiteVerdict, trial_id: str, links: RecordLinks) -> dict[str, Any]:
+    outcome = verdict.evidence.outcomes.get(trial_id)
+    return {
+        "seed": verdict.evidence.trials[trial_id].seed,
+        "id": trial_id,
+        "state": "not recorded" if outcome is None else outcome.status,
+        "link": links.to(outcome) if outcome else None,
+    }
+
+
+def _settings(verdict: SuiteVerdict, row: RowVerdict) -> list[str]:
+    """Return the resolved settings of a row's records as YAML, each text once; before a run, those of the plan."""
+    outcomes = verdict.evidence.outcomes
+    recorded = dict.fromkeys(outcomes[trial].setup for trial in row.trials if trial in outcomes)
+    if recorded or not row.trials:
+        return [_yaml(json.loads(setup)) for setup in recorded]
+    return [_yaml({"search": verdict.evidence.trials[row.trials[0]].spec.model_dump(mode="json")})]
+
+
+def _yaml(data: Any) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+
+
+def _claims(verdict: SuiteVerdict) -> Iterator[dict[str, Any]]:
+    for item in verdict.claims:
+        yield {
+            "key": item.key,
+            "text": item.claim.text,
+            "source": item.claim.source,
+            "formula": formula(item.claim),
+            "margins": margin_texts(item),
+            "mean": margin_text(item, item.mean_margin),
+            "verdict": item.verdict,
+            "reason": item.reason,
+        }

@@ -1,0 +1,43 @@
+"""Colours and line styles: the same method and the same operation look alike in every figure.
+
+The colours are those of Okabe and Ito, which readers with a colour vision deficiency tell apart, without the
+yellow, which white paper swallows. `INK` and `FAINT` stand for the page's own colours of text and grid.
+"""
+
+from __future__ import annotations
+
+from harness.methods.catalogue import Catalogue
+
+PALETTE = {
+    "vermilion": "#d55e00",
+    "blue": "#0072b2",
+    "green": "#009e73",
+    "purple": "#cc79a7",
+    "grey": "#8c8c8c",
+    "orange": "#e69f00",
+    "sky": "#56b4e9",
+}
+COLOURS = tuple(PALETTE.values())
+INK, FAINT = "#1b1f24", "#d0d4d9"
+DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.5), (1.2, 1.2), (5.0, 1.5, 1.2, 1.5), (8.0, 2.0))
+OPERATIONS = {
+    "none": ("none", PALETTE["grey"]),
+    "skip_connect": ("skip", PALETTE["vermilion"]),
+    "nor_conv_1x1": ("conv 1x1", PALETTE["sky"]),
+    "nor_conv_3x3": ("conv 3x3", PALETTE["blue"]),
+    "avg_pool_3x3": ("avg pool", PALETTE["green"]),
+}
+
+
+def operation_style(operation: str, index: int) -> tuple[str, str]:
+    """Return the label and colour of an operation; of an unknown one by its place among the operations."""
+    return OPERATIONS.get(operation, (operation, COLOURS[index % len(COLOURS)]))
+
+
+def method_style(catalogue: Catalogue, method: str, variant: int) -> tuple[str, tuple[float, ...]]:
+    """Return colour and dashes of a method by its place in the catalogue; ``variant`` counts its settings.
+
+    Dashes differ between methods too, so that lines on top of each other, as of equal architectures, both show.
+    """
+    place = list(catalogue.methods).index(method)
+    return COLOURS[place % len(COLOURS)], DASHES[(place + variant) % len(DASHES)]

@@ -1,0 +1,208 @@
+"""Verdicts in words: what tables, pages and terminals show, written once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from harness.analysis.aggregate import Summary
+from harness.analysis.bands import Verdict
+from harness.analysis.baselines import ACCURACY, BaselineVerdict
+from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
+from harness.analysis.claims import ClaimVerdict
+from harness.analysis.outcomes import Outcome
+from harness.analysis.series import Series
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.command import rerun_command
+from harness.suite.schema import Claim, Column, Measure, Metric
+
+DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
+STATISTICS = {ACCURACY: "accuracy, %", "skip_connect": "skip magnitude", "nor_conv_3x3": "conv 3x3 magnitude"}
+NOTHING = "—"
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell: paper | ours mean ± population std (n) | delta | width | verdict."""
+
+    column: str
+    paper: str
+    ours: str
+    delta: str
+    width: str
+    verdict: Verdict
+    reason: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row; ``collapsed`` is the reason where it cannot be run and one line says all."""
+
+    key: str
+    label: str
+    cells: tuple[CellView | None, ...]
+    collapsed: str | None
+    notes: tuple[str, ...]
+    command: str | None
+
+
+def profile_mark(verdict: SuiteVerdict) -> str | None:
+    """Return what must stand beside every number of a profile that is no reproduction; None for the others."""
+    if verdict.comparable:
+        return None
+    reason = f"{verdict.profile_name} profile"
+    return f"{NOT_COMPARABLE} ({reason}{', embedded digits' if verdict.embedded else ''})"
+
+
+def heading(verdict: SuiteVerdict) -> str:
+    """Return the title of a suite under its profile, with its mark."""
+    mark = profile_mark(verdict)
+    title = f"{verdict.loaded.suite.title}: {verdict.profile_name} profile"
+    return f"{title}, {NOT_COMPARABLE}" if mark else title
+
+
+def coverage(verdict: SuiteVerdict) -> str:
+    """Say how many of the planned trials are done and how many failed."""
+    text = f"{verdict.done} of {verdict.planned} trials done"
+    return f"{text}, {len(verdict.failed)} failed" if verdict.failed else text
+
+
+def failure_line(outcome: Outcome) -> str:
+    """Name a failed trial with the first line of its error; the rest is in the record."""
+    error = next(iter((outcome.error or "").strip().splitlines()), "no reason recorded")
+    return f"{outcome.method} {outcome.dataset} seed {outcome.seed} ({outcome.id}): {error}"
+
+
+def counts_line(verdict: SuiteVerdict) -> str:
+    """Return the verdict counts in words, as ``cells: 3 PASS, 1 FAIL; claims: 2 PASS``."""
+    parts = []
+    for kind, counts in verdict.counts().items():
+        words = [f"{number} {word}" for word, number in counts.items() if number]
+        parts.append(f"{kind}: {', '.join(words) or 'none'}")
+    return "; ".join(parts)
+
+
+def table_heading(verdict: SuiteVerdict, table: TableVerdict) -> str:
+    """Return the title of a table with its paper and number."""
+    paper = verdict.loaded.suite.papers[table.table.paper]
+    number = table.table.number
+    place = {"own": "our own table", "text": f"text of “{paper.title}”"}.get(
+        number, f"{'Figure' if number.startswith('F') else 'Table'} {number[1:]} of “{paper.title}”"
+    )
+    return f"{table.table.title} ({place})"
+
+
+def unit_heading(column: Column) -> str:
+    """Return a column's unit with the direction of better values."""
+    return f"{column.unit} {'↑' if column.goal == 'max' else '↓'}"
+
+
+def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> RowView:
+    """Put a row into words."""
+    suite = verdict.loaded.suite
+    table_key, _, row_key = row.key.partition("/")
+    cells = tuple(None if cell is None else _cell_view(cell, suite.columns[cell.column]) for cell in row.cells)
+    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
+    return RowView(
+        key=row.key,
+        label=verdict.loaded.label(table_key, row_key),
+        cells=cells,
+        collapsed=row.not_run,
+        notes=tuple(fact for fact in facts if fact),
+        command=rerun_command(verdict, row),
+    )
+
+
+def remarks(row: RowView) -> list[str]:
+    """Return what is said once per row: the reason that most cells share, and the notes."""
+    reasons = Counter(cell.reason for cell in row.cells if cell is not None)
+    return [*(reason for reason, _ in reasons.most_common(1)), *row.notes]
+
+
+def signed(number: float, decimals: int) -> str:
+    """Write a difference with its sign; what rounds to zero has none that means anything."""
+    return f"{round(number, decimals) + 0.0:+.{decimals}f}"
+
+
+def _cell_view(cell: CellVerdict, column: Column) -> CellView:
+    decimals = DECIMALS.get(column.metric, 2)
+    published, judgement = cell.published, cell.judgement
+    n = f" (n = {published.n})" if published and published.n else ""
+    own_note = published.note if published else None
+    return CellView(
+        column=f"{column.label}, {unit_heading(column)}",
+        paper=f"{published.value.text}{n}" if published else NOTHING,
+        ours=measured(cell.ours, decimals),
+        delta=signed(judgement.delta, decimals) if judgement else NOTHING,
+        width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
+        verdict=cell.verdict,
+        reason=cell.reason,
+        notes=(own_note,) if own_note else (),
+    )
+
+
+def measured(summary: Summary | None, decimals: int) -> str:
+    """Write a summary as ``54.30 ± 0.00 (3 of 3)`` with the population std, as papers print it."""
+    if summary is None or summary.mean is None:
+        return NOTHING
+    return f"{summary.mean:.{decimals}f} ± {summary.population_std:.{decimals}f} ({summary.coverage})"
+
+
+def series_label(verdict: SuiteVerdict, series: Series) -> str:
+    """Return what a reader calls a series: the method's title, with the row where the method has several."""
+    title = verdict.loaded.catalogue.title(series.method)
+    alike = [other for other in verdict.series if (other.method, other.dataset) == (series.method, series.dataset)]
+    return title if len(alike) == 1 else f"{title} ({series.variant or 'as in the catalogue'})"
+
+
+def formula(claim: Claim) -> str:
+    """Write a claim as a formula."""
+    right = claim.right if isinstance(claim.right, float) else _measure_text(claim.right)
+    margin = f", by more than {claim.margin:g}" if claim.margin else ""
+    return f"{_measure_text(claim.left)} {claim.relation} {right}{margin}"
+
+
+def _measure_text(measure: Measure) -> str:
+    when = "before training" if measure.epoch == "first" else "at the end"
+    if measure.of == "magnitude":
+        return f"magnitude of {measure.operation} in {measure.row} {when}"
+    what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
+    return f"accuracy ({what}) of {measure.row} {when}"
+
+
+def margin_texts(claim: ClaimVerdict) -> list[tuple[str, bool | None]]:
+    """Return the margin of every planned seed and whether the claim holds there; None where not measured."""
+    measured_seeds = {margin.seed: margin for margin in claim.seeds}
+    texts: list[tuple[str, bool | None]] = []
+    for seed in claim.planned:
+        margin = measured_seeds.get(seed)
+        text = f"seed {seed}: {margin_text(claim, margin.margin)}" if margin else f"seed {seed}: not measured"
+        texts.append((text, margin.holds if margin else None))
+    return texts
+
+
+def margin_text(claim: ClaimVerdict, margin: float | None) -> str:
+    """Write a margin: accuracies in points of percent, magnitudes as they are; nothing for None."""
+    if margin is None:
+        return ""
+    return f"{signed(margin, 2)} points" if claim.claim.left.of == "accuracy" else signed(margin, 4)
+
+
+def baseline_texts(item: BaselineVerdict) -> tuple[str, str, str, str, str]:
+    """Return series, statistic, baseline, ours and ``delta (width)`` of a verdict against a baseline."""
+    decimals = 2 if item.statistic == ACCURACY else 4
+    recorded, judgement = item.baseline, item.judgement
+    std = f" ± {recorded.sample_std:.{decimals}f}" if recorded and recorded.sample_std is not None else ""
+    baseline = f"{recorded.mean:.{decimals}f}{std} (n = {recorded.n})" if recorded else NOTHING
+    delta = f"{signed(judgement.delta, decimals)} ({judgement.width:.{decimals}f})" if judgement else NOTHING
+    statistic = STATISTICS.get(item.statistic, item.statistic)
+    return item.series, statistic, baseline, sample_measured(item.ours, decimals), delta
+
+
+def sample_measured(summary: Summary, decimals: int) -> str:
+    """Write a summary with the sample std, as baselines record it."""
+    if summary.mean is None:
+        return NOTHING
+    std = "" if summary.sample_std is None else f" ± {summary.sample_std:.{decimals}f}"
+    return f"{summary.mean:.{decimals}f}{std} ({summary.coverage})"
