@@ -48,6 +48,9 @@ class WrittenFloat(float):
     def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]
         return float(self), self.text
 
+    def __deepcopy__(self, memo: object) -> WrittenFloat:
+        return self  # as for any number
+
 
 _NUMBERS = {
     "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),

@@ -24,12 +24,8 @@ class Nb201Space(Part):
     channels: PositiveInt
     cells: PositiveInt
     ops: tuple[str, ...]
-    conv_bias: bool = Field(
-        description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)"
-    )
-    bn_statistics: Literal["running", "batch"] = Field(
-        description="of the cells' batch norms (AutoDL BN = 1 or 0)"
-    )
+    conv_bias: bool = Field(description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)")
+    bn_statistics: Literal["running", "batch"] = Field(description="of the cells' batch norms (AutoDL BN = 1 or 0)")
 
     @field_validator("ops")
     @classmethod
@@ -71,8 +67,8 @@ class SearchData(Part):
         else:
             weights = total // 2 if self.weight_images == "all" else self.weight_images
             architecture = total - weights if self.architecture_images == "all" else self.architecture_images
-            needed = weights + architecture
-        if needed > total or not weights or not architecture:
+            needed = max(weights, 1) + max(architecture, 1)
+        if needed > total:
             raise HarnessError(f"the search needs {needed} training images, the dataset has {total}")
         return weights, architecture
 
