@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from harness.benchmarks.nb201_file import (
     ACCURACIES,
-    DATASETS,
-    EPOCHS,
-    SPLITS,
     STD,
     Columns,
     read_columns,
 )
+from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import NB201_TABLE, first_existing, missing
 from harness.errors import HarnessError, nearest
 from harness.spaces import nb201

@@ -18,12 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.errors import HarnessError, nearest
 from harness.spaces import nb201
-
-DATASETS: Final = ("cifar10", "cifar100", "imagenet16_120")
-SPLITS: Final = ("valid", "test")
-EPOCHS: Final = (200, 12)
 
 ACCURACIES: Final = tuple(f"{d}_{s}_{e}" for d in DATASETS for e in EPOCHS for s in SPLITS)
 STD: Final = "cifar10_valid_std_200"  # over trials, ddof 1

@@ -45,7 +45,7 @@ EVALUATIONS: Final = {
     "imagenet16_120_valid": ("ImageNet16-120", "x-valid"),
     "imagenet16_120_test": ("ImageNet16-120", "x-test"),
 }
-# The run whose time and size stand for a data set, in the order of nb201_file.DATASETS.
+# The run whose time and size stand for a data set, in the order of spec.DATASETS.
 COST_RUNS: Final = ("cifar10-valid", "cifar100", "ImageNet16-120")
 RUNS: Final = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
 LEGACY_SEED: Final = 888  # whose size holds where trials disagree, as in nats_bench's get_compute_costs

@@ -73,7 +73,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Row:
+class RowPlan:
     """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says."""
 
     name: str
@@ -151,7 +151,7 @@ def make_plan(
 def expand(
     loaded: LoadedSuite,
     profile: ProfileName,
-    row: _Row,
+    row: RowPlan,
     seeds: Iterable[int],
     overrides: Sequence[Layer],
     data: DataAvailability,
@@ -180,7 +180,7 @@ def expand(
         )
 
 
-def _check_images(row: _Row, spec: SearchSpec) -> None:
+def _check_images(row: RowPlan, spec: SearchSpec) -> None:
     try:
         spec.data.counts(TRAINING_IMAGES[row.dataset])
     except HarnessError as error:
@@ -195,7 +195,7 @@ def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
     return ((name, row) for name, table in loaded.suite.tables.items() for row in table.rows)
 
 
-def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAvailability) -> _Row:
+def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAvailability) -> RowPlan:
     row, settings = loaded.suite.tables[table].rows[name], loaded.profile(profile)
     searched_on = loaded.searched_on(table, name)
     assert row.method is not None and searched_on is not None, "checked when the suite was loaded"
@@ -203,7 +203,7 @@ def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAva
     embedded = dataset != searched_on
     published = row.n or settings.unstated_seeds if settings.seeds == "published" else settings.seeds
     seeds = settings.embedded.seeds if embedded and settings.embedded else published
-    return _Row(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds)
+    return RowPlan(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds)
 
 
 def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
@@ -234,7 +234,7 @@ def _select(loaded: LoadedSuite, profile: str, selection: Selection, data: DataA
     return selected
 
 
-def _match_seeds(seeds: Sequence[int], rows: Sequence[_Row]) -> None:
+def _match_seeds(seeds: Sequence[int], rows: Sequence[RowPlan]) -> None:
     most = max((row.seeds for row in rows), default=0)
     for seed in seeds:
         if rows and seed >= most:
@@ -245,7 +245,7 @@ def _range(count: int) -> str:
     return "seed 0" if count == 1 else f"seeds 0-{count - 1}"
 
 
-def _notes(rows: Sequence[_Row], trials: Iterable[Trial], data: DataAvailability) -> Iterator[str]:
+def _notes(rows: Sequence[RowPlan], trials: Iterable[Trial], data: DataAvailability) -> Iterator[str]:
     for searched_on, dataset in dict.fromkeys((r.searched_on, r.dataset) for r in rows if r.embedded):
         why = data.missing.get(searched_on, "its images are not at hand")
         yield f"{dataset} instead of {searched_on}: this shows the machinery and supports no claim ({why})"

@@ -13,6 +13,7 @@ import pytest
 
 from harness.benchmarks import nb201_file
 from harness.benchmarks.nb201 import Nb201Table, locate_table
+from harness.benchmarks.spec import DATASETS
 from harness.data.sources import DataMissing
 from harness.errors import HarnessError
 from harness.spaces import nb201
@@ -32,7 +33,7 @@ def make_columns(codes: dict[int, int]) -> dict[str, list[Any]]:
     for number, name in enumerate(nb201_file.ACCURACIES):
         columns[name] = [10 + number + (code % 997) / 1000 for code in codes.values()]
     columns["cifar10_valid_std_200"] = [0.1 + code / 1e6 for code in codes.values()]
-    for number, dataset in enumerate(nb201_file.DATASETS):
+    for number, dataset in enumerate(DATASETS):
         columns[f"{dataset}_train_seconds_200"] = [1000.0 * (number + 1) + code for code in codes.values()]
         columns[f"{dataset}_params"] = [
             nb201.parameters(architecture, classes=(10, 100, 120)[number]) for architecture in architectures
@@ -56,7 +57,7 @@ def test_every_column_by_every_kind_of_key(table: Nb201Table) -> None:
     columns = make_columns(SOME)
     for row, (index, text) in enumerate(zip(columns["index"], columns["arch_str"], strict=True)):
         for arch in (index, text, np.int64(index), np.str_(text)):
-            for dataset in nb201_file.DATASETS:
+            for dataset in DATASETS:
                 for split in ("valid", "test"):
                     for epochs in (12, 200):
                         expected = columns[f"{dataset}_{split}_{epochs}"][row]
@@ -296,18 +297,18 @@ class TestReal:
         assert real.index_of_ops(ops) == index
         text = nb201.to_string(tuple(ops.tolist()))
         for arch in (index, text):
-            found = [real.accuracy(arch, dataset=d, split="test", epochs=200) for d in nb201_file.DATASETS]
+            found = [real.accuracy(arch, dataset=d, split="test", epochs=200) for d in DATASETS]
             assert found == pytest.approx(accuracies, abs=5e-4)
 
     def test_statistics_of_the_whole_table(self, real: Nb201Table) -> None:
-        columns = [real.accuracy(real.indices, dataset=d, split="test", epochs=200) for d in nb201_file.DATASETS]
+        columns = [real.accuracy(real.indices, dataset=d, split="test", epochs=200) for d in DATASETS]
         assert [np.median(column) for column in columns] == pytest.approx([90.745, 65.287, 36.389], abs=5e-4)
         assert [column.argmax() for column in columns] == [6111, 9930, 857]
         assert [(columns[0] >= bound).sum() for bound in (92, 93, 94)] == [4903, 1446, 42]
 
     def test_recorded_sizes_differ_from_the_definition_by_one_convolution_in_150_rows(self, real: Nb201Table) -> None:
         architectures = [nb201.parse(text) for text in real.strings]
-        for dataset, classes in zip(nb201_file.DATASETS, (10, 100, 120), strict=True):
+        for dataset, classes in zip(DATASETS, (10, 100, 120), strict=True):
             exact = [nb201.parameters(architecture, classes=classes) for architecture in architectures]
             difference = real.params(real.indices, dataset) - np.array(exact)
             assert np.count_nonzero(difference) == 150

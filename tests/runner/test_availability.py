@@ -1,0 +1,81 @@
+"""What data a plan can count on."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.data.digits import TRAIN_IMAGES
+from harness.runner.availability import TRAINING_IMAGES, DataAvailability, find_data, with_recorded
+from harness.runner.record import Record
+from harness.suite.checks import DATASETS
+
+
+def checksum(*contents: bytes) -> str:
+    """Hash file contents as the documentation says."""
+    return hashlib.sha256(b"".join(hashlib.sha256(c).digest() for c in contents)).hexdigest()[:16]
+
+
+def test_parquet_files_are_hashed_in_order_and_test_files_are_not(tmp_path: Path) -> None:
+    (tmp_path / "cifar10").mkdir()
+    for name, content in {"train-1": b"b", "train-0": b"a", "test-0": b"c"}.items():
+        (tmp_path / "cifar10" / f"{name}.parquet").write_bytes(content)
+    assert find_data(["cifar10"], tmp_path) == DataAvailability({"cifar10": checksum(b"a", b"b")}, {})
+
+
+def test_the_official_folder_is_hashed_file_by_file(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for i in range(1, 6):
+        (folder / f"data_batch_{i}").write_bytes(bytes([i]))
+    expected = checksum(*(bytes([i]) for i in range(1, 6)))
+    assert find_data(["cifar10"], tmp_path).checksums == {"cifar10": expected}
+    (folder / "data_batch_3").unlink()
+    gone = find_data(["cifar10"], tmp_path)
+    assert gone.checksums == {}
+    assert gone.missing == {"cifar10": f"dataset cifar10: {folder / 'data_batch_3'}: No such file or directory"}
+
+
+def test_the_official_archive_is_hashed_whole(tmp_path: Path) -> None:
+    (tmp_path / "cifar-100-python.tar.gz").write_bytes(b"x")
+    assert find_data(["cifar100"], tmp_path).checksums == {"cifar100": checksum(b"x")}
+
+
+def test_what_is_missing_says_why() -> None:
+    found = find_data(["cifar10", "imagenet16_120", "digits"], None)
+    assert list(found.checksums) == ["digits"]
+    assert "HARNESS_DATA is not set" in found.missing["cifar10"]
+    assert found.missing["imagenet16_120"] == "dataset imagenet16_120: there is no reader for its images yet"
+
+
+def test_looking_for_digits_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from harness.runner.availability import find_data; find_data(['digits'], None);"
+        "print([name for name in ('sklearn', 'torch', 'numpy', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_recorded_checksums_fill_in_and_never_win(make_record: Callable[..., Record]) -> None:
+    def record(dataset: str, checksum: str | None, started: str) -> Record:
+        made = make_record(dataset=dataset, data_checksum=checksum)
+        return made.model_copy(update={"provenance": made.provenance.model_copy(update={"started": started})})
+
+    records = [
+        record("cifar10", "new", "2021-01-02"),
+        record("cifar10", "old", "2021-01-01"),
+        record("cifar10", None, "2021-01-03"),
+        record("digits", "other", "2021-01-01"),
+    ]
+    here = DataAvailability({"digits": "mine"}, {"cifar10": "gone"})
+    assert with_recorded(here, records) == DataAvailability({"digits": "mine", "cifar10": "new"}, {"cifar10": "gone"})
+    assert with_recorded(here, []) == here
+
+
+def test_numbers_of_images_are_those_of_the_readers() -> None:
+    assert TRAINING_IMAGES["digits"] == TRAIN_IMAGES
+    assert set(TRAINING_IMAGES) == set(DATASETS)
