@@ -97,8 +97,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 def datasets_needed(loaded: LoadedSuite, profile: str) -> list[str]:
     """Return the names of all datasets that a profile's searches may run on, stand-ins included."""
+    runnable = [(table, row) for table, row in _rows(loaded) if loaded.why_not_run(table, row) is None]
+    if not runnable:
+        return []
     embedded = loaded.profile(profile).embedded
-    names = [loaded.searched_on(table, row) for table, row in _rows(loaded)]
+    names = [loaded.searched_on(table, row) for table, row in runnable]
     return list(dict.fromkeys([n for n in names if n] + ([embedded.dataset] if embedded else [])))
 
 
@@ -123,24 +126,55 @@ def make_plan(
     *,
     data: DataAvailability,
 ) -> Plan:
-    """Plan the selected trials of a suite under a profile; ``overrides`` are ``--set`` texts.
+    """Plan one suite, see `make_plans`."""
+    return make_plans([loaded], profile, selection, overrides, data=data)[0]
 
-    Raises `HarnessError` for a filter that matches nothing, alone or with the others, and for a wrong override.
-    A selection of rows that cannot be run is no error: they are in ``not_run``.
+
+def make_plans(
+    suites: Sequence[LoadedSuite],
+    profile: ProfileName,
+    selection: Selection,
+    overrides: Sequence[str],
+    *,
+    data: DataAvailability,
+) -> list[Plan]:
+    """Plan the selected trials of suites under a profile, one plan a suite; ``overrides`` are ``--set`` texts.
+
+    Raises `HarnessError` for a filter that matches nothing in any of the suites, alone or with the others, for a
+    wrong override, and where rows can be run but their suite has no such profile. A selection of rows that cannot
+    be run is no error: they are in ``not_run``.
     """
-    selected = _select(loaded, profile, selection, data)
-    not_run = {f"{t}/{r}": why for t, r in selected if (why := loaded.why_not_run(t, r)) is not None}
-    runnable = [_row(loaded, profile, t, r, data) for t, r in selected if f"{t}/{r}" not in not_run]
-    _match_seeds(selection.seeds, runnable)
+    selected = _select(suites, profile, selection, data)
+    rows = [
+        [_row(loaded, profile, t, r, data) for t, r in chosen if loaded.why_not_run(t, r) is None]
+        for loaded, chosen in zip(suites, selected, strict=True)
+    ]
+    _match_seeds(selection.seeds, [row for of_suite in rows for row in of_suite])
     layers = override_layers(overrides)
+    plans = []
+    for loaded, chosen, runnable in zip(suites, selected, rows, strict=True):
+        not_run = {f"{t}/{r}": why for t, r in chosen if (why := loaded.why_not_run(t, r)) is not None}
+        plans.append(_plan(loaded, profile, runnable, not_run, selection.seeds, layers, data))
+    return plans
+
+
+def _plan(
+    loaded: LoadedSuite,
+    profile: ProfileName,
+    runnable: Sequence[RowPlan],
+    not_run: dict[str, str],
+    selected_seeds: Sequence[int],
+    overrides: Sequence[Layer],
+    data: DataAvailability,
+) -> Plan:
     trials: dict[str, Trial] = {}
     rows: dict[str, tuple[str, ...]] = {}
     for row in runnable:
-        seeds = [seed for seed in range(row.seeds) if not selection.seeds or seed in selection.seeds]
+        seeds = [seed for seed in range(row.seeds) if not selected_seeds or seed in selected_seeds]
         if not seeds:
             not_run[row.name] = f"none of the selected seeds: it has {_range(row.seeds)}"
             continue
-        found = list(expand(loaded, profile, row, seeds, layers, data))
+        found = list(expand(loaded, profile, row, seeds, overrides, data))
         rows[row.name] = tuple(trial.id for trial in found)
         for trial in found:
             earlier = trials.get(trial.id)
@@ -213,25 +247,35 @@ def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
     return profile.embedded.dataset
 
 
-def _select(loaded: LoadedSuite, profile: str, selection: Selection, data: DataAvailability) -> list[tuple[str, str]]:
-    suite, settings = loaded.suite, loaded.profile(profile)
-    facts: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for table, row in _rows(loaded):
-        names = {loaded.searched_on(table, row)}
-        datasets = {d for n in names if n is not None for d in (n, _dataset(settings, n, data))}
-        methods = {m for m in (suite.tables[table].rows[row].method,) if m is not None}
-        facts[table, row] = {"method": methods, "table": {table}, "dataset": datasets}
+def _select(
+    suites: Sequence[LoadedSuite], profile: str, selection: Selection, data: DataAvailability
+) -> list[list[tuple[str, str]]]:
+    """Return the selected rows of every suite."""
     wanted = {"method": selection.methods, "table": selection.tables, "dataset": selection.datasets}
-    for kind, names_wanted in wanted.items():
-        known = {name for fact in facts.values() for name in fact[kind]}
-        for name in names_wanted:
+    facts = [{row: _facts(loaded, profile, *row, data) for row in _rows(loaded)} for loaded in suites]
+    where = str(suites[0].path) if len(suites) == 1 else f"{len(suites)} suites"
+    for kind, names in wanted.items():
+        known = {name for of_suite in facts for fact in of_suite.values() for name in fact[kind]}
+        for name in names:
             if name not in known:
-                raise HarnessError(f"{loaded.path}: no row has the {kind} {name!r}{nearest(name, known)}")
-    selected = [row for row, fact in facts.items() if all(not w or fact[k] & set(w) for k, w in wanted.items())]
-    if not selected:
+                raise HarnessError(f"{where}: no row has the {kind} {name!r}{nearest(name, known)}")
+    selected = [
+        [row for row, fact in of_suite.items() if all(not w or fact[k] & set(w) for k, w in wanted.items())]
+        for of_suite in facts
+    ]
+    if not any(selected):
         chosen = ", ".join(f"{kind} {' or '.join(names)}" for kind, names in wanted.items() if names)
-        raise HarnessError(f"{loaded.path}: no row matches all of: {chosen}")
+        raise HarnessError(f"{where}: no row matches all of: {chosen}")
     return selected
+
+
+def _facts(loaded: LoadedSuite, profile: str, table: str, row: str, data: DataAvailability) -> dict[str, set[str]]:
+    """Return what the filters look at: the names of a row, both of them where a dataset is replaced."""
+    method, searched_on = loaded.suite.tables[table].rows[row].method, loaded.searched_on(table, row)
+    datasets = {searched_on} if searched_on else set()
+    if searched_on and loaded.why_not_run(table, row) is None:
+        datasets.add(_dataset(loaded.profile(profile), searched_on, data))
+    return {"method": {method} if method else set(), "table": {table}, "dataset": datasets}
 
 
 def _match_seeds(seeds: Sequence[int], rows: Sequence[RowPlan]) -> None:

@@ -13,8 +13,17 @@ from harness import engine
 from harness.errors import HarnessError
 from harness.methods.relaxations import Softmax
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, datasets_needed, make_plan, parse_seeds, trial_id
-from tests.suite.sample import load
+from harness.runner.plan import (
+    Plan,
+    ProfileName,
+    Selection,
+    datasets_needed,
+    make_plan,
+    make_plans,
+    parse_seeds,
+    trial_id,
+)
+from tests.suite.sample import load, without_searches
 
 DATA = DataAvailability(checksums={"cifar10": "c1", "digits": "d1"}, missing={})
 NO_DATA = DataAvailability(checksums={"digits": "d1"}, missing={"cifar10": "cifar10 is not here"})
@@ -258,6 +267,30 @@ def test_seeds_as_text() -> None:
     for text in ("", "a", "2-1", "-1", "1-", "1.5", "0-2-3", "0,,1"):
         with pytest.raises(HarnessError, match=r"^--seeds "):
             parse_seeds(text)
+
+
+def test_filters_look_at_all_suites_together(tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    first, second = load(tmp_path), load(tmp_path / "second", ("  t2:\n", "  t3:\n"), ("suite: sample", "suite: other"))
+
+    def plans(selection: Selection) -> list[list[str]]:
+        return [list(p.rows) for p in make_plans([first, second], "paper", selection, (), data=DATA)]
+
+    assert plans(Selection(tables=("t2",))) == [["t2/again"], []]
+    assert plans(Selection(tables=("t2", "t3"))) == [["t2/again"], ["t3/again"]]
+    assert plans(Selection(methods=("ex-darts",), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
+    assert plans(Selection(tables=("t2", "t1"), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
+    with pytest.raises(HarnessError, match=r"^2 suites: no row has the table 't4'; valid: t1, t2, t3$"):
+        plans(Selection(tables=("t4",)))
+    with pytest.raises(HarnessError, match=r"^2 suites: no row matches all of: method ex-darts, table t2$"):
+        plans(Selection(tables=("t2",), methods=("ex-darts",)))
+
+
+def test_a_suite_without_searches_needs_no_profile(tmp_path: Path) -> None:
+    cited = load(tmp_path, *without_searches())
+    assert datasets_needed(cited, "paper") == []
+    made = make_plan(cited, "paper", Selection(), (), data=DATA)
+    assert made.trials == () and set(made.not_run) == {"t1/darts", "t1/exchanged", "t1/gdas", "t2/again"}
 
 
 # Overrides ---------------------------------------------------------------------------------------------------------

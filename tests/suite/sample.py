@@ -24,3 +24,16 @@ def load(folder: Path, *changes: tuple[str, str]) -> LoadedSuite:
     path = folder / "sample.yaml"
     path.write_text(changed(*changes), encoding="utf-8")
     return load_suite(path, load_catalogue())
+
+
+def without_searches() -> list[tuple[str, str]]:
+    """Return the changes that leave published numbers alone: nothing to run, no profiles, no claims."""
+    start, end, claims = (SUITE.index(f"{key}:\n") for key in ("profiles", "tables", "claims"))
+    return [
+        (SUITE[start:end], ""),
+        (SUITE[claims:], ""),
+        ("method: darts-v1\n        n", "method: null\n        n"),
+        ("method: ex-darts", "method: rea"),
+        ("search: {alpha_init: {scale: 0.01}}", "note: x"),
+        ("method: darts-v1\n        s", "method: setn\n        s"),
+    ]

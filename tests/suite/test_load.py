@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue, override_layers
 from harness.suite.load import LoadedSuite, find_suites, load_suite
 from harness.suite.published import published_cells
-from tests.suite.sample import SUITE, load
+from tests.suite.sample import load, without_searches
 
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 NB201 = next(path for path in SHIPPED if path.name == "nb201.yaml")
@@ -127,17 +127,10 @@ def test_nb201_profiles(nb201: LoadedSuite) -> None:
 
 
 def test_a_suite_of_cited_numbers_needs_no_profiles(tmp_path: Path) -> None:
-    start, end = SUITE.index("profiles:\n"), SUITE.index("tables:\n")
-    claims = SUITE[SUITE.index("claims:\n") :]
+    no_profiles, no_claims, *nothing_to_run = without_searches()
     with pytest.raises(HarnessError, match=r":1: profiles: missing key 'profiles', without which no row can be run$"):
-        load(tmp_path, (SUITE[start:end], ""), (claims, ""))
-    planned = (
-        ("method: darts-v1\n        n", "method: null\n        n"),
-        ("method: ex-darts", "method: rea"),
-        ("search: {alpha_init: {scale: 0.01}}", "note: x"),
-        ("method: darts-v1\n        s", "method: setn\n        s"),
-    )
-    loaded = load(tmp_path, (SUITE[start:end], ""), (claims, ""), *planned)
+        load(tmp_path, no_profiles, no_claims)
+    loaded = load(tmp_path, no_profiles, no_claims, *nothing_to_run)
     assert len(list(published_cells(loaded.suite))) == 6
 
 
