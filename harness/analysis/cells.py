@@ -10,7 +10,7 @@ from harness.analysis.bands import Judgement, Reference, Verdict, describe_band,
 from harness.analysis.evidence import Evidence
 from harness.analysis.measures import COSTS, MEASURED, column_value
 from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Band, Column, NormalBand, Profile, Row, Suite, Table
+from harness.suite.schema import Band, Column, NormalBand, Row, Suite, Table
 
 NOT_COMPARABLE = "not comparable with the paper"
 
@@ -53,15 +53,18 @@ class TableVerdict:
 @dataclass(frozen=True)
 class _Context:
     suite: Suite
-    profile: Profile
+    comparable: bool
     evidence: Evidence
     published: Mapping[tuple[str, str, int], PublishedCell]
 
 
-def judge_tables(suite: Suite, profile: Profile, evidence: Evidence) -> tuple[TableVerdict, ...]:
-    """Judge the rows that the plan runs, or says why it does not; others were not selected."""
+def judge_tables(suite: Suite, comparable: bool, evidence: Evidence) -> tuple[TableVerdict, ...]:
+    """Judge the rows that the plan runs, or says why it does not; others were not selected.
+
+    ``comparable``: the profile follows the papers' protocol; only then are published numbers judged.
+    """
     published = {(cell.table, cell.row, cell.index): cell for cell in published_cells(suite)}
-    context = _Context(suite, profile, evidence, published)
+    context = _Context(suite, comparable, evidence, published)
     plan = evidence.plan
     tables = []
     for key, table in suite.tables.items():
@@ -119,7 +122,7 @@ def _held_back(
         return "INCOMPLETE", evidence.shortfall(trials)
     if not ours.complete:
         return "INCOMPLETE", f"{ours.coverage} records hold this number"
-    if not context.profile.comparable:
+    if not context.comparable:
         return "NOT JUDGED", f"{NOT_COMPARABLE}: a smaller protocol"
     return None
 

@@ -16,7 +16,6 @@ from harness.analysis.series import Series, find_series
 from harness.runner.plan import Plan, ProfileName
 from harness.runner.record import Record
 from harness.suite.load import LoadedSuite
-from harness.suite.schema import Profile
 
 Judged = CellVerdict | ClaimVerdict | BaselineVerdict
 IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
@@ -28,7 +27,7 @@ class SuiteVerdict:
 
     loaded: LoadedSuite
     profile_name: ProfileName
-    profile: Profile
+    follows_papers: bool
     evidence: Evidence
     tables: tuple[TableVerdict, ...]
     claims: tuple[ClaimVerdict, ...]
@@ -43,7 +42,7 @@ class SuiteVerdict:
     @property
     def comparable(self) -> bool:
         """Tell whether the numbers may be compared with the papers'."""
-        return self.profile.comparable and not self.embedded
+        return self.follows_papers and not self.embedded
 
     @property
     def failed(self) -> list[Outcome]:
@@ -91,14 +90,16 @@ def judge(
     planned = {trial.id for trial in plan.trials}
     outcomes = {record.id: digest(record) for record in records if record.id in planned}
     evidence = gather(plan, outcomes)
-    suite, profile = loaded.suite, loaded.profile(profile_name)
+    suite = loaded.suite
+    # A suite without profiles has no row that can be run, and so no number that needs the mark.
+    comparable = profile_name not in suite.profiles or suite.profiles[profile_name].comparable
     series = find_series(suite, evidence)
     return SuiteVerdict(
         loaded=loaded,
         profile_name=profile_name,
-        profile=profile,
+        follows_papers=comparable,
         evidence=evidence,
-        tables=judge_tables(suite, profile, evidence),
+        tables=judge_tables(suite, comparable, evidence),
         claims=judge_claims(suite, evidence),
         baselines=judge_baselines(suite.band, series, baseline),
         series=series,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import StringIO
 
@@ -17,6 +16,7 @@ from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
     RowView,
     baseline_texts,
+    common_reason,
     counts_line,
     coverage,
     failure_line,
@@ -78,7 +78,7 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableTyp
     for name in ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"):
         grid.add_column(name, justify="right" if name in ("delta", "width") else "left")
     run = [row for row in rows if row.collapsed is None]
-    common = _common_reason(run)
+    common = common_reason(run)
     for row in run:
         _add_cells(grid, row, common)
     if run:
@@ -89,11 +89,6 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableTyp
     for row in rows:
         if row.collapsed is not None:
             yield Text.assemble(f"  {row.label}: ", _word("NOT RUN"), f": {row.collapsed}")
-
-
-def _common_reason(rows: Sequence[RowView]) -> str | None:
-    reasons = Counter(cell.reason for row in rows for cell in row.cells if cell is not None)
-    return next((reason for reason, _ in reasons.most_common(1)), None)
 
 
 def _add_cells(grid: Table, row: RowView, common: str | None) -> None:

@@ -64,12 +64,11 @@ def accuracy_figure(verdict: SuiteVerdict) -> FigureData | None:
 
 def magnitude_figure(verdict: SuiteVerdict) -> FigureData | None:
     """Show the operation magnitudes m(t, o) by epoch (Delve, Eq. 11), a panel per series."""
-    panels = tuple(
-        Panel(f"{series_label(verdict, s)}, {s.dataset}", "magnitude", _magnitude_lines(s)) for s in _drawn(verdict)
-    )
-    if not panels:
+    drawn = _drawn(verdict)
+    if not drawn:
         return None
-    title = "Operation magnitudes: mixing weights, mean over the edges"
+    panels = tuple(Panel(series_label(verdict, s), "magnitude", _magnitude_lines(s)) for s in drawn)
+    title = f"Operation magnitudes on {', '.join(sorted({s.dataset for s in drawn}))}: mean mixing weight of the edges"
     return _figure(verdict, "magnitude", title, panels, columns=3, y_range=(0.0, 1.0))
 
 

@@ -42,11 +42,12 @@ def verdicts_csv(verdicts: Sequence[SuiteVerdict]) -> str:
 
 
 def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
+    shared = _common(verdict)
     for trial in verdict.evidence.trials.values():
         outcome = verdict.evidence.outcomes.get(trial.id)
         if outcome is None:
             continue
-        common = _common(verdict) | {
+        common = shared | {
             "rows": " ".join(trial.rows),
             "method": outcome.method,
             "dataset": outcome.dataset,

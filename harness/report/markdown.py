@@ -9,7 +9,9 @@ from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.provenance import environment_lines
 from harness.report.views import (
+    CellView,
     baseline_texts,
+    common_reason,
     counts_line,
     coverage,
     failure_line,
@@ -55,13 +57,12 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
     yield from (f"{_safe(table.table.protocol)}.{f' **{_safe(mark)}**' if mark else ''}", "")
     rows = [row_view(verdict, table, row) for row in table.rows]
     cells = [(row, cell) for row in rows for cell in row.cells if cell is not None and row.collapsed is None]
+    common = common_reason([row for row in rows if row.collapsed is None])
     if cells:
+        yield from (f"Where the last column says nothing else: {_safe(str(common))}.", "")
         yield from _grid(
             ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"),
-            (
-                (r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, "; ".join((c.reason, *c.notes)))
-                for r, c in cells
-            ),
+            ((r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, _why(c, common)) for r, c in cells),
         )
     for row in rows:
         if row.collapsed is not None:
@@ -70,6 +71,10 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
             notes = f" {_safe('; '.join(row.notes))}." if row.notes else ""
             yield f"- {_safe(row.label)}:{notes} Run with `{row.command}`"
     yield ""
+
+
+def _why(cell: CellView, common: str | None) -> str:
+    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
 
 
 def _claims(verdict: SuiteVerdict) -> Iterator[str]:

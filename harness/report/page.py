@@ -83,10 +83,7 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
         "notes": verdict.evidence.plan.notes,
         "tables": [_table(verdict, table, links) for table in verdict.tables],
         "claims": list(_claims(verdict)),
-        "baselines": [
-            {"texts": baseline_texts(item), "verdict": item.verdict, "reason": item.reason}
-            for item in verdict.baselines
-        ],
+        "baselines": _baselines(verdict),
         "failed": [failure_line(outcome) for outcome in verdict.failed],
         "figures": [_figure(data) for data in shown if data is not None],
         "edge_figures": [_figure(data) for data in curves.edge_figures(verdict)],
@@ -168,3 +165,12 @@ def _claims(verdict: SuiteVerdict) -> Iterator[dict[str, Any]]:
             "verdict": item.verdict,
             "reason": item.reason,
         }
+
+
+def _baselines(verdict: SuiteVerdict) -> dict[str, list[dict[str, Any]]]:
+    """Return the verdicts against the baseline, by series in their order."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for item in verdict.baselines:
+        series, *texts = baseline_texts(item)
+        grouped.setdefault(series, []).append({"texts": texts, "verdict": item.verdict, "reason": item.reason})
+    return grouped

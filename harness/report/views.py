@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.aggregate import Summary
@@ -14,7 +15,7 @@ from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.command import rerun_command
-from harness.suite.schema import Claim, Column, Measure, Metric
+from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
 STATISTICS = {ACCURACY: "accuracy, %", "skip_connect": "skip magnitude", "nor_conv_3x3": "conv 3x3 magnitude"}
@@ -102,7 +103,8 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
     """Put a row into words."""
     suite = verdict.loaded.suite
     table_key, _, row_key = row.key.partition("/")
-    cells = tuple(None if cell is None else _cell_view(cell, suite.columns[cell.column]) for cell in row.cells)
+    columns = suite.columns
+    cells = tuple(None if cell is None else _cell_view(cell, columns[cell.column], row.row) for cell in row.cells)
     facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
     return RowView(
         key=row.key,
@@ -114,10 +116,16 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
     )
 
 
+def common_reason(rows: Iterable[RowView]) -> str | None:
+    """Return the reason that most cells share, which then is said once; None without cells."""
+    reasons = Counter(cell.reason for row in rows for cell in row.cells if cell is not None)
+    return next((reason for reason, _ in reasons.most_common(1)), None)
+
+
 def remarks(row: RowView) -> list[str]:
-    """Return what is said once per row: the reason that most cells share, and the notes."""
-    reasons = Counter(cell.reason for cell in row.cells if cell is not None)
-    return [*(reason for reason, _ in reasons.most_common(1)), *row.notes]
+    """Return what is said once per row: the reason that most of its cells share, and its notes."""
+    reason = common_reason([row])
+    return [*row.notes] if reason is None else [reason, *row.notes]
 
 
 def signed(number: float, decimals: int) -> str:
@@ -125,11 +133,11 @@ def signed(number: float, decimals: int) -> str:
     return f"{round(number, decimals) + 0.0:+.{decimals}f}"
 
 
-def _cell_view(cell: CellVerdict, column: Column) -> CellView:
+def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
     decimals = DECIMALS.get(column.metric, 2)
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
-    own_note = published.note if published else None
+    own_note = published.note if published and published.note != row.note else None
     return CellView(
         column=f"{column.label}, {unit_heading(column)}",
         paper=f"{published.value.text}{n}" if published else NOTHING,
@@ -150,15 +158,20 @@ def measured(summary: Summary | None, decimals: int) -> str:
 
 
 def series_label(verdict: SuiteVerdict, series: Series) -> str:
-    """Return what a reader calls a series: the method's title, with the row where the method has several."""
+    """Return what a reader calls a series: the method's title, and what else tells it from the others."""
     title = verdict.loaded.catalogue.title(series.method)
-    alike = [other for other in verdict.series if (other.method, other.dataset) == (series.method, series.dataset)]
-    return title if len(alike) == 1 else f"{title} ({series.variant or 'as in the catalogue'})"
+    alike = [other for other in verdict.series if other.method == series.method]
+    differs = []
+    if len({other.variant for other in alike}) > 1:
+        differs.append(series.variant or "as in the catalogue")
+    if len({other.dataset for other in alike}) > 1:
+        differs.append(series.dataset)
+    return f"{title} ({', '.join(differs)})" if differs else title
 
 
 def formula(claim: Claim) -> str:
     """Write a claim as a formula."""
-    right = claim.right if isinstance(claim.right, float) else _measure_text(claim.right)
+    right = _measure_text(claim.right) if isinstance(claim.right, Measure) else f"{claim.right:g}"
     margin = f", by more than {claim.margin:g}" if claim.margin else ""
     return f"{_measure_text(claim.left)} {claim.relation} {right}{margin}"
 
