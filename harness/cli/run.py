@@ -91,7 +91,7 @@ def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[
 def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
-    why = (task.reason or "").rpartition("\n")[2]
+    why = (task.reason or "").partition("\n")[0]
     return trial.id, trial.suite, trial.method, trial.dataset, str(trial.seed), task.state, cost, why
 
 

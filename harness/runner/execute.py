@@ -13,8 +13,9 @@ from pathlib import Path
 from types import FrameType
 
 from harness.runner import environment
+from harness.runner.evaluate import found_accuracy
 from harness.runner.progress import Board, Item, Progress, duration
-from harness.runner.store import Store
+from harness.runner.store import Store, read_record
 from harness.runner.survey import Task
 from harness.runner.worker import Clock, Finished, Settings, failure, run_trial
 
@@ -99,11 +100,20 @@ def _finished(todo: dict[str, Task], settings: Settings, jobs: int) -> Iterator[
             begun = [left.pop(trial_id) for trial_id in _read_beats(settings.beats) if trial_id in left]
             if not begun:
                 raise
-            store = Store(settings.results)
-            for task in begun:
-                if task.keep is None:
-                    store.write(failure(task.trial, settings, WORKER_DIED, Clock(environment.now())))
-                yield Finished(task.trial.id, None, WORKER_DIED, 0.0)
+            yield from (_lost(task, settings) for task in begun)
+
+
+def _lost(task: Task, settings: Settings) -> Finished:
+    """Tell how a trial ended whose worker did not live to tell: its record may just have been written."""
+    trial, store = task.trial, Store(settings.results)
+    path = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
+    if path.exists() and path.stat().st_mtime_ns >= (settings.beats / trial.id).stat().st_mtime_ns:
+        record = read_record(path)
+        error = record.error.partition("\n")[0] if record.error else None
+        return Finished(trial.id, found_accuracy(record), error, 0.0)
+    if task.keep is None:
+        store.write(failure(trial, settings, WORKER_DIED, Clock(environment.now())))
+    return Finished(trial.id, None, WORKER_DIED, 0.0)
 
 
 def _pool(tasks: Sequence[Task], settings: Settings, jobs: int) -> Generator[Finished]:

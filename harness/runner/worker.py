@@ -91,10 +91,11 @@ def prepare(threads: int, *, worker: bool) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Word a failure: one line for the user's mistakes, else the end of the traceback, its last line says what."""
+    """Word a failure: a line that says what; where it is no mistake of the user's, also the traceback's end."""
     if isinstance(error, HarnessError):
         return str(error)
-    return "\n".join("".join(traceback.format_exception(error)).rstrip().splitlines()[-TRACEBACK_LINES:])
+    text = "".join(traceback.format_exception(error)).rstrip().splitlines()
+    return "\n".join([_line(error), *text[-TRACEBACK_LINES:]])
 
 
 def _line(error: BaseException) -> str:

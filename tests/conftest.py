@@ -1,0 +1,70 @@
+"""A whole little project in a temporary folder, and the command line run on it within the test's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.runner import environment
+from harness.runner.record import Record
+from harness.runner.store import read_record
+from tests.records import a_record
+
+SUITE = Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with `suites/tiny.yaml`, which is the working directory."""
+
+    folder: Path
+
+    def cli(self, *words: str | Path) -> Answer:
+        """Run the command line; an unexpected exception fails the test."""
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    def run(self, *words: str) -> Answer:
+        """Run the suite's searches, one after the other in this process."""
+        return self.cli("run", "suites/tiny.yaml", "--jobs", "1", "--device", "cpu", *words)
+
+    def paths(self) -> list[Path]:
+        """Return the files of all records."""
+        return sorted((self.folder / "results").rglob("s*-*.json"))
+
+    def records(self) -> dict[tuple[str, int], Record]:
+        """Return the records by method and seed."""
+        return {(r.method, r.seed): r for r in map(read_record, self.paths())}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project without any data but the digits."""
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    monkeypatch.setattr(environment, "threads_per_worker", lambda jobs: 1)  # steady on a busy machine
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "tiny.yaml").write_text(SUITE, encoding="utf-8")
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Record]:
+    """Return `tests.records.a_record`."""
+    return a_record

@@ -1,0 +1,127 @@
+"""Which architectures are evaluated, and how often."""
+
+from pathlib import Path
+
+import pytest
+
+import harness.benchmarks.scratch
+from harness.benchmarks.spec import ScratchBenchmark, TableBenchmark
+from harness.errors import HarnessError
+from harness.runner import evaluate as module
+from harness.runner.evaluate import evaluate, found_accuracy, is_evaluated, table_problem, test_accuracy, wanted
+
+TABLE = TableBenchmark(name="nb201-table")
+SCRATCH = ScratchBenchmark(
+    name="scratch", channels=4, cells=1, epochs=3, batch_size=32, lr=0.1, momentum=0.9, weight_decay=0.0,
+    crop_padding=0, flip=False,
+)  # fmt: skip
+test_accuracy.__test__ = False  # a function of the harness and no test
+
+
+class Data:
+    fingerprint = "f1"
+
+
+class Table:
+    """Accuracy = length of the name + epochs / 1000; optionally without the 12-epoch protocol."""
+
+    checksum = "sum"
+
+    def __init__(self, short: bool = True) -> None:
+        self.short = short
+
+    def accuracy(self, arch: str, *, dataset: str, split: str, epochs: int) -> float:
+        if arch == "unknown" or (epochs == 12 and not self.short):
+            raise HarnessError(f"no {arch} {epochs}")
+        return len(arch) + epochs / 1000
+
+
+def ask(trajectory, benchmark, cache=Path("unused"), seed=0):
+    return evaluate(trajectory, benchmark, images=Data, seed=seed, device="cpu", data_root=None, cache=cache)
+
+
+def test_a_look_up_covers_each_architecture_of_the_trajectory_once(make_record, monkeypatch):
+    monkeypatch.setattr(module, "load_table", lambda root: Table())
+    found = ask(make_record().trajectory, TABLE)
+    assert found.checksum == "sum"
+    assert set(found.accuracies) == {"first", "second"}
+    assert found.accuracies["second"]["imagenet16_120/valid/12"] == 6.012
+    assert found.accuracies["first"]["cifar10/test/200"] == 5.2
+    assert len(found.accuracies["first"]) == 3 * 2 * 2
+
+
+def test_a_table_without_the_short_protocol_gives_the_long_one(make_record, monkeypatch):
+    monkeypatch.setattr(module, "load_table", lambda root: Table(short=False))
+    assert {key.split("/")[2] for key in ask(make_record().trajectory, TABLE).accuracies["first"]} == {"200"}
+
+
+def test_an_architecture_that_is_not_in_the_table_is_an_error(make_record, monkeypatch):
+    monkeypatch.setattr(module, "load_table", lambda root: Table())
+    trajectory = make_record().trajectory.model_copy(update={"architectures": ["unknown"]})
+    with pytest.raises(HarnessError, match="no unknown 200"):
+        ask(trajectory, TABLE)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Count trainings from scratch instead of doing them."""
+    asked = []
+
+    def train(architecture, dataset, benchmark, seed, device):
+        asked.append((architecture, dataset.fingerprint, benchmark.epochs, seed))
+        return {f"digits/test/{benchmark.epochs}": 10.0 * len(asked)}
+
+    monkeypatch.setattr(harness.benchmarks.scratch, "train_from_scratch", train)
+    return asked
+
+
+def test_only_the_final_architecture_is_trained_and_equal_trainings_are_done_once(make_record, tmp_path, trainings):
+    trajectory = make_record().trajectory
+    first = ask(trajectory, SCRATCH, tmp_path)
+    assert first.accuracies == {"second": {"digits/test/3": 10.0}} and first.checksum is None
+    assert ask(trajectory, SCRATCH, tmp_path) == first
+    assert trainings == [("second", "f1", 3, 0)]
+
+
+def test_another_seed_architecture_data_or_setting_is_another_training(make_record, tmp_path, trainings, monkeypatch):
+    trajectory = make_record().trajectory
+    ask(trajectory, SCRATCH, tmp_path)
+    ask(trajectory, SCRATCH, tmp_path, seed=1)
+    ask(trajectory, SCRATCH.model_copy(update={"epochs": 4}), tmp_path)
+    ask(trajectory.model_copy(update={"architectures": ["first"]}), SCRATCH, tmp_path)
+    monkeypatch.setattr(Data, "fingerprint", "f2")
+    ask(trajectory, SCRATCH, tmp_path)
+    assert len(set(trainings)) == len(trainings) == 5
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"question": {}, "accuracies": {"digits/test/3": 1.0}}'])
+def test_a_broken_cache_is_no_answer(make_record, tmp_path, trainings, content):
+    ask(make_record().trajectory, SCRATCH, tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text(content)
+    assert ask(make_record().trajectory, SCRATCH, tmp_path).accuracies["second"] == {"digits/test/3": 20.0}
+
+
+def test_a_record_is_evaluated_when_it_has_all_that_its_benchmark_says(make_record):
+    record = make_record()
+    assert wanted(record.trajectory, TABLE) == ["first", "second"]
+    assert is_evaluated(record, TABLE)
+    assert not is_evaluated(record, SCRATCH)
+    assert not is_evaluated(make_record(evaluations={"second": {"digits/test/200": 1.0}}), TABLE)
+    assert not is_evaluated(make_record(trajectory=None), TABLE)
+    trained = make_record(benchmark=SCRATCH.model_dump(), evaluations={"second": {"digits/test/3": 1.0}})
+    assert is_evaluated(trained, SCRATCH)
+    assert not is_evaluated(trained, SCRATCH.model_copy(update={"epochs": 4}))
+
+
+def test_the_found_accuracy_is_the_final_architectures_on_test_after_the_longest_training(make_record):
+    assert found_accuracy(make_record()) == 22.0
+    assert test_accuracy(make_record(), "first") == 11.0
+    assert found_accuracy(make_record(dataset="cifar10")) is None
+    assert found_accuracy(make_record(trajectory=None)) is None
+
+
+def test_a_missing_table_is_named(tmp_path):
+    assert "nb201/nb201.parquet" in (table_problem(tmp_path) or "")
+    (tmp_path / "nb201.parquet").write_text("")
+    assert table_problem(tmp_path) is None

@@ -1,0 +1,271 @@
+"""Running plans: only what is missing, failures apart, records equal bit for bit."""
+
+import os
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+import harness.benchmarks.scratch
+import harness.engine.search
+from harness.runner import execute as module
+from harness.runner import worker
+from harness.runner.execute import Options, execute
+from harness.runner.progress import PlainProgress
+from harness.runner.store import Store
+from harness.runner.survey import Task
+from harness.runner.worker import Finished, Settings, describe
+from tests.records import a_record
+
+
+def science(record):
+    """Return what must not depend on how often a run was stopped."""
+    return record.model_dump(exclude={"provenance"})
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """List the seeds whose searches really run; ``failing`` holds seeds whose searches fail."""
+    real = harness.engine.search.run_search
+    log = SimpleNamespace(seeds=[], failing={})
+
+    def run(spec, dataset, seed, device, checkpoint, on_epoch):
+        log.seeds.append(seed)
+        if seed in log.failing:
+            raise log.failing[seed]
+        return real(spec, dataset, seed, device, checkpoint, on_epoch)
+
+    monkeypatch.setattr(harness.engine.search, "run_search", run)
+    return log
+
+
+def test_a_run_leaves_one_complete_record_per_trial(project):
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 0, answer.err
+    records = project.records()
+    assert set(records) == {("darts-v1", seed) for seed in range(3)}
+    record = records["darts-v1", 1]
+    assert record.status == "done" and record.suite == "tiny" and not record.embedded
+    assert len(record.trajectory.architectures) == 3
+    assert list(record.evaluations) == [record.trajectory.architectures[-1]]
+    assert list(record.evaluations[record.trajectory.architectures[-1]]) == ["digits/test/1"]
+    assert record.data_fingerprint.startswith("128+") and record.data_checksum
+    provenance = record.provenance
+    assert provenance.device == "cpu" and provenance.threads >= 1 and provenance.resumed_from_epoch is None
+    assert len(provenance.epoch_seconds) == 2 and provenance.search_seconds == sum(provenance.epoch_seconds) > 0
+    assert provenance.evaluation_seconds > 0 and provenance.peak_memory_mb > 0
+    assert not list((project.folder / "results" / ".checkpoints").iterdir())
+    assert "3 trials: 3 executed" in answer.out and "results/reduced" in answer.out
+    lines = [line for line in answer.err.splitlines() if "seed 0: done" in line]
+    accuracy = record.evaluations[record.trajectory.architectures[-1]]["digits/test/1"]
+    assert lines and lines[0].startswith("[1/3] darts-v1 digits seed 0: done, ") and lines[0].endswith(" s")
+    assert f"seed 1: done, {accuracy:.2f}% test, " in answer.err
+
+
+def test_the_same_command_again_does_nothing(project, searches):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    before = [(p, p.stat().st_mtime_ns) for p in project.paths()]
+    again = project.run("-m", "darts-v1", "--seeds", "0")
+    assert again.code == 0 and searches.seeds == [0]
+    assert "1 trials: 0 executed, 1 done before" in again.out
+    assert [(p, p.stat().st_mtime_ns) for p in project.paths()] == before
+
+
+def test_only_what_is_missing_is_run_and_comes_out_equal(project, searches):
+    project.run("-m", "darts-v1")
+    first = project.records()
+    os.remove(next(p for p in project.paths() if p.name.startswith("s1-")))
+    searches.seeds.clear()
+    project.run("-m", "darts-v1")
+    assert searches.seeds == [1]
+    assert science(project.records()["darts-v1", 1]) == science(first["darts-v1", 1])
+
+
+def test_force_does_all_again(project, searches):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--force").code == 0
+    assert searches.seeds == [0, 0]
+
+
+def test_force_forgets_an_unfinished_search(project, searches):
+    searches.failing[0] = RuntimeError("stop")
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    checkpoint = Store(project.folder / "results").checkpoint(path.stem.partition("-")[2])
+    checkpoint.parent.mkdir(exist_ok=True)
+    checkpoint.write_text("no checkpoint at all")
+    searches.failing.clear()
+    assert project.run("-m", "darts-v1", "--seeds", "0").code == 1
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--force").code == 0
+
+
+def test_a_failure_is_recorded_the_others_go_on_and_the_next_run_tries_again(project, searches):
+    searches.failing[1] = ZeroDivisionError("cheese")
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 1 and searches.seeds == [0, 1, 2]
+    assert "failed: ZeroDivisionError: cheese" in answer.err
+    assert "3 trials: 2 executed, 1 failed" in answer.out
+    failed = project.records()["darts-v1", 1]
+    assert failed.status == "failed" and failed.trajectory is None and failed.evaluations == {}
+    assert failed.error.startswith("ZeroDivisionError: cheese\n")
+    assert "raise log.failing" in failed.error
+    searches.failing.clear()
+    searches.seeds.clear()
+    assert project.run("-m", "darts-v1").code == 0
+    assert searches.seeds == [1] and project.records()["darts-v1", 1].status == "done"
+
+
+def test_ctrl_c_ends_in_good_order_with_the_command_to_go_on(project, searches):
+    searches.failing[1] = KeyboardInterrupt()
+    answer = project.run("-m", "darts-v1", "--set", "epochs=3")
+    assert answer.code == 130 and searches.seeds == [0, 1]
+    assert [r.status for r in project.records().values()] == ["done"]
+    assert "1 executed, 2 unfinished" in answer.out
+    command = (
+        "python -m harness run suites/tiny.yaml --profile reduced -m darts-v1 --set epochs=3 --results results"
+        " --jobs 1 --device cpu"
+    )
+    assert answer.err.splitlines()[-1] == f"interrupted; go on with: {command}"
+
+
+def test_a_search_goes_on_from_its_checkpoint_and_ends_equal(project, monkeypatch):
+    project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4")
+    whole = project.records()["darts-v1", 0]
+    project.paths()[0].unlink()
+
+    real = worker._beat
+
+    def stop_after_two(trial_id, settings, epoch, epochs):
+        real(trial_id, settings, epoch, epochs)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "_beat", stop_after_two)
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4").code == 130
+    monkeypatch.setattr(worker, "_beat", real)
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4").code == 0
+    resumed = project.records()["darts-v1", 0]
+    assert resumed.provenance.resumed_from_epoch == 2 and len(resumed.provenance.epoch_seconds) == 4
+    assert science(resumed) == science(whole)
+
+
+def test_a_failed_evaluation_does_not_cost_the_search(project, searches, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.benchmarks.scratch, "train_from_scratch", fail)
+        assert project.run("-m", "darts-v1", "--seeds", "0").code == 1
+    assert project.run("-m", "darts-v1", "--seeds", "0").code == 0
+    assert project.records()["darts-v1", 0].provenance.resumed_from_epoch == 2
+
+
+def change_benchmark(project):
+    suite = project.folder / "suites" / "tiny.yaml"
+    suite.write_text(suite.read_text().replace("lr: 0.1,", "lr: 0.05,"))
+
+
+def test_another_benchmark_keeps_the_trajectory(project, searches):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    before = project.records()["darts-v1", 0]
+    change_benchmark(project)
+    assert "re-evaluate" in project.run("-m", "darts-v1", "--seeds", "0", "--dry-run").out
+    assert project.run("-m", "darts-v1", "--seeds", "0").code == 0
+    after = project.records()["darts-v1", 0]
+    assert searches.seeds == [0]
+    assert after.trajectory == before.trajectory and after.benchmark["lr"] == 0.05
+    assert after.provenance.epoch_seconds == before.provenance.epoch_seconds
+
+
+def test_a_failed_re_evaluation_keeps_the_record(project, monkeypatch):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    before = project.paths()[0].read_bytes()
+    change_benchmark(project)
+
+    def fail(*_):
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(harness.benchmarks.scratch, "train_from_scratch", fail)
+    assert project.run("-m", "darts-v1", "--seeds", "0").code == 1
+    assert project.paths()[0].read_bytes() == before
+
+
+def test_equal_architectures_of_two_methods_are_trained_once(project):
+    project.run("-m", "darts-v1", "-m", "darts-uniform")
+    found = {(r.trajectory.architectures[-1], r.seed) for r in project.records().values()}
+    assert len(list((project.folder / "results" / ".scratch").iterdir())) == len(found)
+
+
+def test_a_broken_record_is_said_and_made_anew(project):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    whole = project.records()["darts-v1", 0]
+    path.write_text(path.read_text()[:100])
+    answer = project.run("-m", "darts-v1", "--seeds", "0")
+    assert answer.code == 0 and "warning: " in answer.err and path.name in answer.err
+    assert science(project.records()["darts-v1", 0]) == science(whole)
+
+
+def test_sigterm_is_handled_only_during_a_run_and_only_in_the_main_thread():
+    import signal
+
+    before = signal.getsignal(signal.SIGTERM)
+    with module._terminable():
+        assert signal.getsignal(signal.SIGTERM) is not before
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    seen = []
+
+    def elsewhere():
+        with module._terminable():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+
+
+def test_a_traceback_is_cut_to_its_end_and_a_users_mistake_to_its_line():
+    from harness.errors import HarnessError
+
+    def deep(n):
+        return deep(n - 1) if n else 1 / 0
+
+    try:
+        deep(50)
+    except ZeroDivisionError as error:
+        lines = describe(error).splitlines()
+    assert len(lines) == 1 + worker.TRACEBACK_LINES and lines[0] == lines[-1] == "ZeroDivisionError: division by zero"
+    assert describe(HarnessError("file x is missing")) == "file x is missing"
+
+
+def dies_with_seed_1(trial, settings: Settings, *, keep=None) -> Finished:
+    """Stand in for `run_trial` in a worker process."""
+    (settings.beats / trial.id).write_text("0 2")
+    if trial.seed == 1:
+        os._exit(9)
+    Store(settings.results).write(a_record(id=trial.id, seed=trial.seed))
+    return Finished(trial.id, 22.0, None, 0.1)
+
+
+def test_a_worker_that_dies_fails_its_trial_and_not_the_run(tmp_path, monkeypatch):
+    from rich.console import Console
+
+    def failure(trial, settings, error, clock):
+        return a_record(id=trial.id, seed=trial.seed, status="failed", error=error, trajectory=None, evaluations={})
+
+    monkeypatch.setattr(module, "run_trial", dies_with_seed_1)
+    monkeypatch.setattr(module, "failure", failure)
+    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",)}
+    trials = [SimpleNamespace(id=f"{i}a", seed=i, **about) for i in range(5)]
+    tasks = [Task(trial, "to run", None, None, False, 1.0) for trial in trials]
+    store = Store(tmp_path)
+    tally = execute(tasks, store, Options(None, "cpu", 2), PlainProgress(Console(stderr=True)))
+    assert "1a" in tally.failed and tally.unfinished == [] and tally.exit_code == 1
+    assert sorted([*tally.executed, *tally.failed]) == [trial.id for trial in trials]
+    assert len(tally.failed) <= 2  # the dead one, and at most one that ran beside it
+    assert {r.id: r.status for r in store.read_all()} == {
+        trial.id: "failed" if trial.id in tally.failed else "done" for trial in trials
+    }

@@ -1,0 +1,123 @@
+"""What a run shows: lines where output is piped, a tree on a terminal."""
+
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from harness.runner.progress import (
+    Board,
+    Item,
+    PlainProgress,
+    TreeProgress,
+    duration,
+    make_progress,
+    summary,
+    time_left,
+)
+
+
+def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",)):
+    return SimpleNamespace(id=trial_id, suite="tiny", method=method, dataset="digits", seed=seed, rows=rows)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def console(**options):
+    return Console(file=StringIO(), width=100, **options)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (12.34, "12.3 s"), (59.94, "59.9 s"), (60, "1:00"), (245, "4:05"), (3723.4, "1:02:03")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_time_left_weighs_trials_by_their_cost():
+    done = Item(trial("a"), 30.0, "done", ended=1.0)
+    half = Item(trial("b"), 20.0, "running", epoch=5, epochs=10)
+    waiting = Item(trial("c"), 40.0, "waiting")
+    before = Item(trial("d"), 0.0, "done")
+    assert time_left([done, half, waiting, before], elapsed=8.0) == pytest.approx(8.0 * 50 / 40)
+    assert time_left([waiting], elapsed=8.0) is None
+
+
+def test_summaries_say_how_many_of_how_many():
+    items = [
+        Item(trial("a"), 0.0, "done"),
+        Item(trial("b"), 10.0, "running", epoch=5, epochs=10, started=90.0),
+        Item(trial("c"), 10.0, "failed", started=80.0, ended=85.0),
+        Item(trial("d"), 0.0, "blocked"),
+    ]
+    assert summary(items, now=100.0) == "1/4 seeds, 1 failed, 1 blocked, epoch 5/10, 20.0 s, left 6.7 s"
+    assert summary(items[:1], now=100.0) == "1/1 seeds"
+    assert summary(items[2:3], now=100.0) == "0/1 seeds, 1 failed, 5.0 s"
+
+
+def test_plain_lines_tell_starts_and_ends_in_order():
+    out = console()
+    items = [Item(trial("a"), 0.0, "done"), Item(trial("b", 1), 1.0, "waiting"), Item(trial("c", 2), 1.0, "waiting")]
+    board = Board(items, PlainProgress(out))
+    board.beat({"b": (0, 3)})
+    board.beat({"b": (1, 3), "c": (0, 3)})
+    board.finish("c", "failed", "failed: out of [cheese], 1.0 s")
+    board.finish("b", "done", "done, 54.30% test, 12.3 s")
+    assert out.file.getvalue().splitlines() == [
+        "darts-v1 digits seed 1: started",
+        "darts-v1 digits seed 2: started",
+        "[1/2] darts-v1 digits seed 2: failed: out of [cheese], 1.0 s",
+        "[2/2] darts-v1 digits seed 1: done, 54.30% test, 12.3 s",
+    ]
+
+
+def test_the_tree_shows_a_trial_under_every_table_with_its_epoch():
+    clock = Clock()
+    shared = Item(trial("a", rows=("t1/darts", "t2/again")), 10.0, "waiting")
+    other = Item(trial("b", method="ex-darts", rows=("t2/ex",)), 10.0, "waiting")
+    out = console()
+    progress = TreeProgress(out, clock)
+    board = Board([shared, other], progress, clock)
+    clock.now += 10
+    board.beat({"a": (0, 10)})
+    clock.now += 5
+    board.beat({"a": (5, 10)})
+    out.print(progress.tree())
+    progress.end()
+    lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
+    tree = lines[lines.index("all  0/2 seeds, epoch 5/10, 5.0 s, left 15.0 s") :][:7]
+    assert tree[1] == "└── tiny  0/2 seeds, epoch 5/10, 5.0 s, left 15.0 s"
+    assert tree[2] == "    ├── t1  0/1 seeds, epoch 5/10, 5.0 s, left 5.0 s"
+    assert tree[3] == "    │   └── darts-v1 digits  0/1 seeds, epoch 5/10, 5.0 s, left 5.0 s"
+    assert tree[4].startswith("    └── t2  0/2 seeds")
+    assert tree[6] == "        └── ex-darts digits  0/1 seeds"
+
+
+def test_a_late_heartbeat_does_not_wake_a_finished_trial():
+    board = Board([Item(trial("a"), 1.0, "waiting")], PlainProgress(console()))
+    board.finish("a", "done", "done")
+    board.beat({"a": (1, 2)})
+    assert board.items["a"].phase == "done"
+
+
+def test_the_output_decides():
+    assert isinstance(make_progress(console(force_terminal=True)), TreeProgress)
+    assert not isinstance(make_progress(console()), TreeProgress)
+
+
+def test_no_color_is_obeyed(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = console(force_terminal=True)
+    progress = TreeProgress(out)
+    Board([Item(trial("a"), 1.0, "failed")], progress)
+    progress.end()
+    assert "tiny" in out.file.getvalue() and "\x1b[31m" not in out.file.getvalue()
+    assert "38;5" not in out.file.getvalue() and ";31m" not in out.file.getvalue()

@@ -1,0 +1,105 @@
+"""What is to be done about a planned trial."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.benchmarks.spec import TableBenchmark
+from harness.methods.catalogue import Layer, load_catalogue, resolve
+from harness.methods.spec import SearchSpec
+from harness.runner.store import Store
+from harness.runner.survey import survey
+
+TABLE = TableBenchmark(name="nb201-table")
+SPACE = {"name": "nb201", "channels": 4, "cells": 1, "ops": ["none"], "conv_bias": False, "bn_statistics": "batch"}
+DATA = {
+    "split": "halves", "weight_images": 64, "architecture_images": 64, "architecture_draw": "pass",
+    "image_size": 8, "crop_padding": 0, "flip": False,
+}  # fmt: skip
+
+
+def spec() -> SearchSpec:
+    def error(path, message):
+        raise AssertionError(message)
+
+    return resolve(load_catalogue(), "darts-v1", [Layer({"space": SPACE, "data": DATA}, error)])
+
+
+@dataclass(frozen=True)
+class FakeTrial:
+    id: str = "00000000000000aa"
+    profile: str = "reduced"
+    method: str = "darts-v1"
+    dataset: str = "digits"
+    seed: int = 0
+    spec: SearchSpec = field(default_factory=spec)
+    benchmark: TableBenchmark = TABLE
+    blocked: str | None = None
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A data root with a table (which nobody reads here)."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "nb201.parquet").write_text("")
+    return tmp_path / "data"
+
+
+def state(tmp_path, root, trial=None, force=False):
+    (task,) = survey([trial or FakeTrial()], Store(tmp_path / "r"), root, device="cpu", force=force)
+    return task
+
+
+def test_without_a_record_a_trial_is_to_run(tmp_path, root):
+    task = state(tmp_path, root)
+    assert (task.state, task.needs_work, task.anew) == ("to run", True, False) and task.seconds > 0
+
+
+def test_a_done_record_needs_nothing_even_where_the_data_is_gone(tmp_path, make_record):
+    Store(tmp_path / "r").write(make_record())
+    task = state(tmp_path, None, FakeTrial(blocked="images missing"))
+    assert (task.state, task.needs_work, task.seconds) == ("done", False, 0.0)
+
+
+def test_a_record_is_found_under_another_name(tmp_path, root, make_record):
+    Store(tmp_path / "r").write(make_record(method="darts-twin", profile="paper"))
+    assert state(tmp_path, root).state == "done"
+
+
+def test_force_runs_anew_what_is_done(tmp_path, root, make_record):
+    Store(tmp_path / "r").write(make_record())
+    task = state(tmp_path, root, force=True)
+    assert (task.state, task.anew, task.keep) == ("to run", True, None)
+
+
+def test_a_failed_record_is_retried_and_says_why_it_failed(tmp_path, root, make_record):
+    Store(tmp_path / "r").write(make_record(status="failed", error="out of cheese", trajectory=None, evaluations={}))
+    task = state(tmp_path, root)
+    assert (task.state, task.reason, task.broken, task.anew) == ("failed", "out of cheese", False, False)
+
+
+def test_a_broken_record_is_retried_and_named(tmp_path, root, make_record):
+    path = Store(tmp_path / "r").write(make_record())
+    path.write_text("{")
+    task = state(tmp_path, root)
+    assert (task.state, task.broken) == ("failed", True) and str(path) in task.reason
+
+
+def test_missing_evaluations_are_made_up_for_without_a_search(tmp_path, root, make_record):
+    record = make_record(evaluations={"second": {"cifar10/test/200": 1.0}})
+    Store(tmp_path / "r").write(record)
+    task = state(tmp_path, root, FakeTrial(blocked="images missing"))
+    assert (task.state, task.keep) == ("re-evaluate", record)
+
+
+def test_without_the_table_trials_are_blocked_and_the_file_is_named(tmp_path, make_record):
+    task = state(tmp_path, None)
+    assert task.state == "blocked" and not task.needs_work and "nb201/nb201.parquet" in task.reason
+    Store(tmp_path / "r").write(make_record(evaluations={}))
+    assert state(tmp_path, None).state == "blocked"
+
+
+def test_without_images_trials_are_blocked_also_when_forced(tmp_path, root):
+    task = state(tmp_path, root, FakeTrial(blocked="images missing"), force=True)
+    assert (task.state, task.reason) == ("blocked", "images missing")

@@ -1,0 +1,303 @@
+"""The command line as its users meet it. What runs do is tested in `tests.runner.test_execute`."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+from harness.cli import app
+
+COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
+COMMANDS = {
+    "": ["--version"],
+    "run": sorted([*COMMON, "--device", "--dry-run", "--force", "--jobs", "-j"]),
+    "check": sorted([*COMMON, "--record-baseline"]),
+    "report": sorted([*COMMON, "--out"]),
+    "validate": [],
+    "list": ["--results"],
+    "show": ["--results"],
+    "data": [],
+    "data status": [],
+    "data import": [],
+    "data download": [],
+}
+
+
+def test_commands_and_options_are_frozen():
+    def walk(command, name):
+        options = sorted(word for p in command.params if p.param_type_name == "option" for word in p.opts)
+        yield name, [option for option in options if option not in ("--help", "-h")]
+        for key, child in getattr(command, "commands", {}).items():
+            yield from walk(child, f"{name} {key}".strip())
+
+    assert dict(walk(typer.main.get_command(app), "")) == COMMANDS
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_help_names_the_commands(project, words):
+    answer = project.cli(*words)
+    assert answer.code == 0
+    assert all(re.search(rf"^  {name} ", answer.out, re.M) for name in COMMANDS if name and " " not in name)
+
+
+def test_version(project):
+    answer = project.cli("--version")
+    assert answer.code == 0 and re.fullmatch(r"harness \S+\n", answer.out)
+
+
+WRONG = {
+    "unknown option": (["run", "suites/tiny.yaml", "--frobnicate"], "--frobnicate"),
+    "unknown command": (["walk"], "walk"),
+    "no suite": (["run"], "SUITE"),
+    "unknown profile": (["run", "suites/tiny.yaml", "--profile", "huge"], "huge"),
+    "absent suite": (["run", "suites/tini.yaml"], "suites/tiny.yaml"),
+    "unknown method": (["run", "suites/tiny.yaml", "-m", "dart-v1"], "darts-v1"),
+    "unknown table": (["run", "suites/tiny.yaml", "-t", "t9"], "t9"),
+    "unknown dataset": (["run", "suites/tiny.yaml", "-d", "cifar1"], "cifar1"),
+    "empty together": (["run", "suites/tiny.yaml", "-m", "gdas", "-t", "t2"], "no row matches"),
+    "bad seeds": (["run", "suites/tiny.yaml", "--seeds", "4-2"], "4-2"),
+    "absent seed": (["run", "suites/tiny.yaml", "--seeds", "7"], "seed 7"),
+    "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "0"], "--jobs"),
+    "bad override": (["run", "suites/tiny.yaml", "--set", "epochs"], "epochs"),
+    "unknown setting": (["run", "suites/tiny.yaml", "--set", "epoch=3"], "epochs"),
+    "too many images": (["run", "suites/tiny.yaml", "--set", "data.weight_images=99999"], "training images"),
+    "unknown listing": (["list", "cats"], "cats"),
+    "unknown trial": (["show", "abc"], "'abc'"),
+    "absent record": (["show", "results/s0-aa.json"], "results/s0-aa.json"),
+    "absent import": (["data", "import", "nowhere.pth", "table.parquet"], "nowhere.pth"),
+    "no place to import to": (["data", "import", "nowhere.pth"], "HARNESS_DATA"),
+    "no place to download to": (["data", "download", "cifar10"], "HARNESS_DATA"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes_end_with_code_2_and_a_line_that_names_them(project, case):
+    words, named = WRONG[case]
+    answer = project.cli(*words)
+    assert answer.code == 2 and answer.out == ""
+    assert named in answer.err.splitlines()[-1] and "Traceback" not in answer.err
+    assert not (project.folder / "results").exists()
+
+
+def test_a_mistake_in_a_suite_is_one_line_with_its_place(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    path.write_text(path.read_text().replace("method: darts-uniform", "method: darts-unifrom"))
+    for words in (["validate"], ["run", "suites/tiny.yaml"], ["check"], ["list", "suites"]):
+        answer = project.cli(*words)
+        assert answer.code == 2
+        (line,) = answer.err.splitlines()
+        assert re.match(r"error: suites/tiny\.yaml:\d+: tables\.t2\.rows\.uniform\.method: ", line)
+        assert "'darts-uniform'" in line
+
+
+def test_a_wrong_suite_hides_no_other(project):
+    (project.folder / "suites" / "bad.yaml").write_text("suite: bad\n")
+    answer = project.cli("validate")
+    assert answer.code == 2 and "suites/tiny.yaml: valid (2 tables, 4 rows, 4 published numbers" in answer.out
+    assert answer.err.startswith("error: suites/bad.yaml")
+
+
+def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    before = sorted(p for p in project.folder.rglob("*"))
+    answer = project.cli("run", "suites/tiny.yaml", "--dry-run")
+    assert answer.code == 0 and sorted(p for p in project.folder.rglob("*")) == before
+    lines = answer.out.splitlines()
+    assert lines[0].split() == ["trial", "suite", "method", "dataset", "seed", "status", "cost", "why"]
+    done = next(line for line in lines if line.startswith(path.stem.partition("-")[2]))
+    assert done.split()[1:7] == ["tiny", "darts-v1", "digits", "0", "done", "-"]
+    assert sum(" to run " in line for line in lines) == 5
+    assert any(line.startswith("not run: t1/gdas: ") for line in lines)
+    assert re.fullmatch(r"5 of 6 trials to do, about [\d.]+ s on one core; records: results/reduced", lines[-1])
+
+
+def test_a_selection_that_cannot_run_is_incomplete_and_says_why(project):
+    answer = project.run("-m", "gdas")
+    assert answer.code == 3
+    assert "not run: t1/gdas: method 'gdas'" in answer.err and "0 trials: 0 executed" in answer.out
+
+
+def test_missing_images_without_a_stand_in_block_the_trials(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    path.write_text(path.read_text().replace("searched_on: digits", "searched_on: cifar10"))
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 3 and "3 trials: 0 executed, 3 blocked" in answer.out
+    assert "blocked: 3 trials: dataset cifar10 not found" in answer.err
+    assert "blocked" in project.run("--dry-run").out
+    assert not project.paths()
+
+
+def test_a_missing_table_blocks_and_names_the_file(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    scratch = re.compile(r"benchmark:\n.*\n.*\}\n")
+    text = scratch.sub("benchmark: {name: nb201-table}\n", path.read_text())
+    path.write_text(
+        text.replace(
+            "dataset: digits, split: test, training_epochs: 1", "dataset: cifar10, split: test, training_epochs: 200"
+        )
+    )
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 3 and "nb201/nb201.parquet" in answer.err and not project.paths()
+
+
+def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
+    empty = project.cli("check")
+    assert empty.code == 3 and "0 of 4 trials done" in empty.out
+    words = ("suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu")
+    assert project.cli("run", *words).code == 0
+    answer = project.cli("check")
+    assert answer.code == 0 and "PASS" in answer.out
+    path = project.folder / "suites" / "tiny.yaml"
+    path.write_text(path.read_text().replace("floor: 100", "floor: 0.001").replace("± 5.00", "± 0.01"))
+    answer = project.cli("check")
+    assert answer.code == 1 and "FAIL" in answer.out
+
+
+def test_a_failed_trial_is_not_averaged(project, monkeypatch):
+    import harness.engine.search
+
+    real = harness.engine.search.run_search
+
+    def run(spec, dataset, seed, device, checkpoint, on_epoch):
+        if seed == 1:
+            raise RuntimeError("cheese")
+        return real(spec, dataset, seed, device, checkpoint, on_epoch)
+
+    monkeypatch.setattr(harness.engine.search, "run_search", run)
+    project.cli("run", "suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu", "-m", "darts-v1")
+    answer = project.cli("check", "--profile", "paper", "-m", "darts-v1")
+    assert answer.code == 1 and "1 of 2" in answer.out and "cheese" in answer.out
+
+
+def test_check_names_broken_and_foreign_files(project):
+    project.run("-m", "darts-v1")
+    path = project.paths()[0]
+    path.write_text("{")
+    path.with_name("notes.json").write_text("{}")
+    answer = project.cli("check", "-m", "darts-v1")
+    assert answer.code == 3
+    assert f"error: {path.relative_to(project.folder)}: not a record" in answer.err
+    assert "notes.json: not named like a record" in answer.err
+
+
+def test_a_recorded_baseline_is_what_later_checks_compare_with(project):
+    project.run("-m", "darts-v1")
+    first = project.cli("check", "-m", "darts-v1", "--record-baseline")
+    assert first.code == 0
+    path = project.folder / "suites" / "baselines" / "tiny-reduced.json"
+    baseline = json.loads(path.read_text())
+    assert project.cli("check", "-m", "darts-v1").code == 0
+    (series,) = baseline["series"].values()
+    series["statistics"]["accuracy"].update(mean=0.0, sample_std=0.001)
+    path.write_text(json.dumps(baseline))
+    suite = project.folder / "suites" / "tiny.yaml"
+    suite.write_text(suite.read_text().replace("floor: 100", "floor: 0.001"))
+    assert project.cli("check", "-m", "darts-v1").code == 1
+    path.write_text("{}")
+    broken = project.cli("check", "-m", "darts-v1")
+    assert broken.code == 2 and "tiny-reduced.json: not a baseline" in broken.err
+
+
+def test_no_baseline_is_recorded_from_nothing(project):
+    answer = project.cli("check", "--record-baseline")
+    assert answer.code == 2 and "no complete series" in answer.err
+    assert not (project.folder / "suites" / "baselines").exists()
+
+
+def test_reports_are_written_and_named(project):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    answer = project.cli("report", "--out", "elsewhere")
+    assert answer.code == 0
+    for line in answer.out.splitlines():
+        assert (project.folder / line).stat().st_size
+    assert {"elsewhere/report.html", "elsewhere/report.md"} <= set(answer.out.splitlines())
+    assert not (project.folder / "reports").exists()
+
+
+def test_lists(project):
+    answer = project.cli("list")
+    assert answer.code == 0
+    for word in ("suites/tiny.yaml", "darts-v1", "planned", "nb201", "digits", "cifar10", "nb201-table", "scratch"):
+        assert word in answer.out
+    assert project.cli("list", "methods").out in answer.out
+
+
+def test_listed_trials_say_what_they_found_and_name_broken_files(project):
+    project.run("-m", "darts-v1", "--seeds", "0,1")
+    first, second = project.paths()
+    second.write_text("{")
+    answer = project.cli("list", "trials")
+    record = project.cli("show", str(first)).out
+    assert answer.code == 2 and second.name in answer.err
+    header, line = answer.out.splitlines()
+    assert header.split()[:2] == ["trial", "status"] and line.split()[1:6] == [
+        "done",
+        "reduced",
+        "darts-v1",
+        "digits",
+        "0",
+    ]
+    assert f"digits/test/1: {line.split()[6]}" in record
+
+
+def test_show_finds_a_trial_by_the_beginning_of_its_id(project):
+    project.run("-m", "darts-v1", "--seeds", "0,1")
+    trial_id = project.paths()[0].stem.partition("-")[2]
+    answer = project.cli("show", trial_id[:9])
+    assert answer.code == 0 and f"id: {trial_id}" in answer.out
+    assert '"batch_size": 32' in answer.out and "torch" in answer.out
+    epochs = answer.out[answer.out.index("epochs:") :].splitlines()[2:5]
+    assert [line.split()[0] for line in epochs] == ["0", "1", "2"] and epochs[0].split()[1:6] == ["-"] * 5
+    ambiguous = project.cli("show", "")
+    assert ambiguous.code == 2 and "2 ids" in ambiguous.err
+
+
+def test_a_failed_trial_is_shown_with_its_error(project, make_record):
+    from harness.runner.store import Store
+
+    Store(project.folder / "results").write(
+        make_record(status="failed", error="last\nwords", trajectory=None, evaluations={})
+    )
+    answer = project.cli("show", "00000000000000aa")
+    assert answer.code == 0 and "error: last\nwords" in answer.out
+
+
+def test_data_alone_is_its_status(project):
+    answer = project.cli("data")
+    assert answer.code == 0 and answer == project.cli("data", "status")
+    assert answer.out.startswith("data root: none") and re.search(r"^cifar10 +missing", answer.out, re.M)
+
+
+LIGHT = """
+import sys
+from typer.testing import CliRunner
+from harness.cli import app
+result = CliRunner().invoke(app, sys.argv[1:])
+assert result.exit_code == 0, result.output
+heavy = {"torch", "pandas", "matplotlib", "sklearn", "joblib"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["list"], ["list", "trials"], ["validate"], ["--version"]]
+)
+def test_looking_imports_nothing_heavy(project, words):
+    code = subprocess.run(
+        [sys.executable, "-c", LIGHT, *words], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )  # fmt: skip
+    assert code.returncode == 0, code.stderr
+
+
+def test_the_module_is_the_command(project):
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "list", "cats"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+    )  # fmt: skip
+    assert done.returncode == 2 and "cats" in done.stderr and done.stdout == ""
