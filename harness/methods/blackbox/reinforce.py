@@ -1,7 +1,8 @@
 """REINFORCE on one categorical distribution per edge, as NAS-Bench-201 runs it.
 
 The reward is the query's accuracy in percent, the baseline its bias-corrected moving average (which contains the
-reward itself already), the best architecture seen wins. One sample per update of Adam.
+reward itself already), the best architecture seen wins. One sample per update of Adam. The query that would pass
+the budget is discarded, as for all searchers; the official code still counts it, one in about a hundred.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ from tests.methods.blackbox.conftest import MakeSpec
         ),
         ({"eta": 4, "min_budget": 1, "max_budget": 16}, [[(16, 1), (4, 4), (1, 16)], [(4, 4), (1, 16)], [(3, 16)]]),
         ({"eta": 3, "min_budget": 1, "max_budget": 12}, [[(9, 4 / 3), (3, 4), (1, 12)]]),
+        # An exact power whose logarithms divide to a little less than 3.
+        ({"eta": 10, "min_budget": 1, "max_budget": 1000}, [[(1000, 1), (100, 10), (10, 100), (1, 1000)]]),
         ({"eta": 3, "min_budget": 5, "max_budget": 5}, [[(1, 5)], [(1, 5)]]),
     ],
 )

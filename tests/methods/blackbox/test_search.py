@@ -95,10 +95,10 @@ def test_the_ledger_keeps_the_first_of_equals_and_ends_runs_one_by_one() -> None
     with pytest.raises(HarnessError):
         ledger.found()
     ledger = Ledger(Problem(signal, cost), 10, 2)
-    for codes in ([5, 1], [6, 9], [6, 7], [7, 7]):
+    for codes in ([5, 1], [6, 9], [6, 7], [0, 7], [7, 7]):
         ledger.query(np.array(codes))
     found = ledger.found()
-    assert found.codes.tolist() == [7, 1]
+    assert found.codes.tolist() == [5, 1]
     assert found.evaluations.tolist() == [4, 1]
     assert found.simulated_seconds.tolist() == [10.0, 1.0]
 
