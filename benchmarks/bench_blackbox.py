@@ -24,7 +24,7 @@ CASES = {
     "random-search": (lambda table, rng, spec: naive.random_search(table, rng), 50, 500, 4.0),
     "rea": (lambda table, rng, spec: naive.evolution(table, rng, 10, 3), 50, 500, 5.0),
     "reinforce": (naive.reinforce, 3, 500, 50.0),
-    "bohb": (naive.bohb, 3, 20, 0.4),  # nearly all of it is statsmodels: slower than plain loops over few points
+    "bohb": (naive.bohb, 3, 20, 0.3),  # nearly all of it is statsmodels: slower than plain loops over few points
 }
 
 
