@@ -39,6 +39,8 @@ def nasnet_cells_unordered() -> int:
     paper="stacnas",
     where="Section 2.1; also Single-DARTS, Appendix B",
     statement="The DARTS space with 4 nodes holds about 10^18 architectures.",
+    note="Two of the 2 to 5 inputs per node, 7 operations for each of the two, two kinds of cell: 1.08e18. The 14 "
+    "edges of Appendix B are right too.",
 )
 def darts_space() -> Finding:
     """Count it: a normal and a reduction cell."""
@@ -46,8 +48,6 @@ def darts_space() -> Finding:
     return Finding(
         same_order(log10, 18),
         {"log10-size": log10, "log10 of one cell": log10 / 2, "edges": float(darts_edges())},
-        "Two of the 2 to 5 inputs per node, 7 operations for each of the two, two kinds of cell: 1.08e18. The 14 edges "
-        "of Appendix B are right too.",
         {"log10-size": 18.0},
     )
 
@@ -57,6 +57,9 @@ def darts_space() -> Finding:
     paper="stacnas",
     where="Section 1",
     statement="The NASNet search space holds about 10^15 models.",
+    note="The paper calls the DARTS space by this name and counts that one as 10^18 a section later. Zoph's own space "
+    "(5 blocks, 13 operations, 2 combiners, two cells) is larger still. Nearest to 10^15 comes a single one of "
+    "its cells without the order of branches and without the combiner.",
 )
 def nasnet_space() -> Finding:
     """Count the space as its own paper defines it, and as StacNAS uses the name."""
@@ -69,9 +72,6 @@ def nasnet_space() -> Finding:
             "log10 of one cell, no order, no combiner": math.log10(nasnet_cells_unordered()),
             "log10 of the DARTS space": 2 * math.log10(darts_cells()),
         },
-        "The paper calls the DARTS space by this name and counts that one as 10^18 a section later. Zoph's own space "
-        "(5 blocks, 13 operations, 2 combiners, two cells) is larger still. Nearest to 10^15 comes a single one of "
-        "its cells without the order of branches and without the combiner.",
         {"log10-size": 15.0},
     )
 
@@ -81,6 +81,7 @@ def nasnet_space() -> Finding:
     paper="sp-darts",
     where="Section IV.A; also Single-DARTS, Appendix B",
     statement="NAS-Bench-201 has 15,625 architectures, and 4,096 without the operation none.",
+    note="6 edges, 5 operations.",
 )
 def nb201_space() -> Finding:
     """Count operations to the power of edges."""
@@ -89,7 +90,7 @@ def nb201_space() -> Finding:
         "without-none": float((NB201_OPERATIONS - 1) ** NB201_EDGES),
     }
     published = {"architectures": 15_625.0, "without-none": 4_096.0}
-    return Finding(as_printed(counted, published, decimals=0), counted, "6 edges, 5 operations.", published)
+    return Finding(as_printed(counted, published, decimals=0), counted, published)
 
 
 @check(
@@ -98,13 +99,14 @@ def nb201_space() -> Finding:
     where="Section 2, Exp. 2 and Exp. 4",
     statement="Weight decays of 0.005 and 0.01 are 5 and 10 times 0.001; learning rates of 0.001, 0.002 and 0.003 are "
     "3.3, 6.6 and 10 times 0.0003.",
+    note="6.67 is cut off, not rounded.",
 )
 def multiples() -> Finding:
     """Divide."""
     measured = {f"decay-{decay}": decay / 0.001 for decay in (0.005, 0.01)}
     measured |= {f"lr-{lr}": lr / 0.0003 for lr in (0.001, 0.002, 0.003)}
     published = {"decay-0.005": 5.0, "decay-0.01": 10.0, "lr-0.001": 3.3, "lr-0.002": 6.6, "lr-0.003": 10.0}
-    return Finding(as_printed(measured, published, decimals=1), measured, "6.67 is cut off, not rounded.", published)
+    return Finding(as_printed(measured, published, decimals=1), measured, published)
 
 
 @check(
@@ -112,6 +114,8 @@ def multiples() -> Finding:
     paper="single-darts",
     where="Section 5.1.2 and Appendix D",
     statement="At alpha = -ln 7 the sigmoid is 0.125; the appendix says softmax.",
+    note="Both are 1/8: -ln 7 is chosen so that the sigmoid starts where softmax over 8 equal operations does, at any "
+    "alpha. The appendix's formula is not an error in value.",
 )
 def initial_weight() -> Finding:
     """Evaluate both, softmax over the 8 operations of the DARTS space at equal alphas."""
@@ -121,8 +125,6 @@ def initial_weight() -> Finding:
     return Finding(
         as_printed(measured, published, decimals=3),
         measured,
-        "Both are 1/8: -ln 7 is chosen so that the sigmoid starts where softmax over 8 equal operations does, at any "
-        "alpha. The appendix's formula is not an error in value.",
         published,
     )
 
@@ -132,6 +134,7 @@ def initial_weight() -> Finding:
     paper="stacnas",
     where="Appendix D, Eq. 10",
     statement="The gradient confusion is averaged over the 10 iterations after training, i = 11 to 10.",
+    note="The sum printed is empty, and it lacks the division by 10 that 'the mean of the 10' says.",
 )
 def empty_sum() -> Finding:
     """Count the terms of the printed sum."""
@@ -139,6 +142,5 @@ def empty_sum() -> Finding:
     return Finding(
         as_printed(measured, published, decimals=0),
         measured,
-        "The sum printed is empty, and it lacks the division by 10 that 'the mean of the 10' says.",
         published,
     )

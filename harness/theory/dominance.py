@@ -109,6 +109,9 @@ def alike_edges(sizes: list[int], rate: float = 0.1, margin: float = 1.0) -> Edg
     where="Theorem 4.3, Eq. 15",
     statement="From alpha_i* at least as large as the others, gradient descent brings p_i* above 1 - eps within "
     "n ln((1 - eps) n) / (eta delta) steps.",
+    note="As eps goes to 0 the bound stays finite while p_i* never reaches 1, so it cannot hold. The proof drops the "
+    "term of i* twice: in Eq. 17, where the sum over the other weights is 1 - p_i* and not 1, and in Eq. 19, "
+    "where its own exponential is 1. Kept, the steps grow like 1/eps.",
 )
 def theorem_4_3() -> Finding:
     """Run gradient descent on random edges and count those that take longer, the bound rounded up."""
@@ -126,9 +129,6 @@ def theorem_4_3() -> Finding:
             "steps for n = 2, eta = 0.1, delta = 1, eps = 0.1": float(steps_to((0.9,), pair)[0, 0]),
             "bound for n = 2, eta = 0.1, delta = 1, eps = 0.1": float(_bounds(printed_bound, pair, (0.1,))[0, 0]),
         },
-        "As eps goes to 0 the bound stays finite while p_i* never reaches 1, so it cannot hold. The proof drops the "
-        "term of i* twice: in Eq. 17, where the sum over the other weights is 1 - p_i* and not 1, and in Eq. 19, "
-        "where its own exponential is 1. Kept, the steps grow like 1/eps.",
         figure=convergence_figure(),
     )
 
@@ -138,6 +138,8 @@ def theorem_4_3() -> Finding:
     paper="single-darts",
     where="Appendix C, Eq. 17",
     statement="The gradients of i* and of any other operation differ by at least p_i* delta, so by delta / n.",
+    note="The sum over j holds the term j = i*, which is 0: it is at least (1 - p_i*) delta. So the difference is at "
+    "least p_i* (1 - p_i* + p_i) delta, which vanishes as p_i* goes to 1.",
 )
 def equation_17() -> Finding:
     """Measure the difference on random edges, against the printed bound and against the one with the term kept."""
@@ -158,8 +160,6 @@ def equation_17() -> Finding:
             "below delta / n": float(below_second),
             "below p_i* (1 - p_i* + p_i) delta": float((difference < kept - 1e-12).sum()),
         },
-        "The sum over j holds the term j = i*, which is 0: it is at least (1 - p_i*) delta. So the difference is at "
-        "least p_i* (1 - p_i* + p_i) delta, which vanishes as p_i* goes to 1.",
     )
 
 
@@ -168,6 +168,8 @@ def equation_17() -> Finding:
     paper="single-darts",
     where="Appendix C, Eq. 19",
     statement="alpha_i* - alpha_i >= ln((1 - eps) n) for all other i gives p_i* >= 1 - eps.",
+    note="The printed sum gives i* itself the weight 1 / ((1 - eps) n) of the others; it has weight 1. What follows is "
+    "p_i* >= (1 - eps) n / ((1 - eps) n + n - 1), about one half for small eps.",
 )
 def equation_19() -> Finding:
     """Evaluate p_i* where all gaps are just that large."""
@@ -182,8 +184,6 @@ def equation_19() -> Finding:
             "p_i* for n = 5, eps = 0.1": reached[5, 0.1],
             "p_i* for n = 8, eps = 0.01": reached[8, 0.01],
         },
-        "The printed sum gives i* itself the weight 1 / ((1 - eps) n) of the others; it has weight 1. What follows is "
-        "p_i* >= (1 - eps) n / ((1 - eps) n + n - 1), about one half for small eps.",
     )
 
 
@@ -193,6 +193,7 @@ def equation_19() -> Finding:
     where="Theorem 4.3, with the terms of i* kept (our derivation)",
     statement="p_i* reaches 1 - eps within (n-1)/n [F(1-eps) - F(1/n)] / (eta delta) steps and a lag of "
     "1 + ln(n^2 / (4(n-1))), F(p) = 2 ln(p/(1-p)) - 1/p + 1/(1-p).",
+    note="The slowest edge starts uniform and has equal margins; on it the bound is met.",
 )
 def kept_terms() -> Finding:
     """Run gradient descent on random edges and on the slowest ones, against the bound with all terms."""
@@ -206,7 +207,6 @@ def kept_terms() -> Finding:
     return Finding(
         never(later),
         {"counterexamples": float(later), "instances": float(total), "largest ratio of steps to bound": worst},
-        "The slowest edge starts uniform and has equal margins; on it the bound is met.",
     )
 
 
@@ -215,6 +215,7 @@ def kept_terms() -> Finding:
     paper="single-darts",
     where="Section 4.2, after Theorem 4.3",
     statement="Fewer operations, a larger margin and a larger learning rate make one operation take the edge earlier.",
+    note="What the paper concludes from its bound holds, although the bound does not.",
 )
 def trend() -> Finding:
     """Count pairs of neighbouring settings where the steps do not go the way stated, on the slowest edges."""
@@ -233,7 +234,6 @@ def trend() -> Finding:
             "steps to 0.9 at rate 0.05": float(by_rate[0, 3]),
             "steps to 0.9 at rate 0.4": float(by_rate[-1, 3]),
         },
-        "What the paper concludes from its bound holds, although the bound does not.",
     )
 
 

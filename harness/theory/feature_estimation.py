@@ -61,7 +61,7 @@ def minimise_gap(optimal: Array, conv: Array, skip: Array, bound: float) -> floa
 
 
 def _minimise(function: Callable[[float], float], bound: float | None = None) -> float:
-    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+    from scipy.optimize import minimize_scalar
 
     if bound is None:
         return float(minimize_scalar(function, tol=1e-10).x)
@@ -83,6 +83,7 @@ def _feature_maps(name: str) -> Iterator[tuple[Array, Array, Array]]:
     paper="darts-pt",
     where="Proposition 1, Eq. 16 and 17",
     statement="theta*_conv = (Var(x - m) - Cov) / Z and theta*_skip = (Var(o - m) - Cov) / Z minimise the variance.",
+    note="The Lagrangian's solution is the unconstrained one; it may lie outside of (0, 1).",
 )
 def optimal_weights() -> Finding:
     """Compare with a numerical minimiser on random feature maps."""
@@ -91,7 +92,6 @@ def optimal_weights() -> Finding:
     return Finding(
         never(sum(error > EXACT for error in errors)),
         {"instances": float(INSTANCES), "largest error": max(errors)},
-        "The Lagrangian's solution is the unconstrained one; it may lie outside of (0, 1).",
     )
 
 
@@ -101,6 +101,9 @@ def optimal_weights() -> Finding:
     where="Proposition 1, Eq. 18 and 19",
     statement="The optimal logits are alpha*_conv = log(Var(x - m) - Cov) + C and alpha*_skip = log(Var(o - m) - Cov) "
     "+ C.",
+    note="Where Cov exceeds one of the variances, theta* leaves (0, 1), the logarithm does not exist and softmax has "
+    "no minimum: the gap grows for ever. That is where x is much closer to m than o, the case of a well-trained "
+    "supernet that the paper argues from; its conclusion is the stronger there.",
 )
 def optimal_logits() -> Finding:
     """Compare with a numerical minimiser over logits, and count the edges that have no such optimum."""
@@ -119,9 +122,6 @@ def optimal_logits() -> Finding:
             "of these, minimised at the bound": float(at_bound),
             "largest error where there is one": max(errors),
         },
-        "Where Cov exceeds one of the variances, theta* leaves (0, 1), the logarithm does not exist and softmax has no "
-        "minimum: the gap grows for ever. That is where x is much closer to m than o, the case of a well-trained "
-        "supernet that the paper argues from; its conclusion is the stronger there.",
     )
 
 
@@ -130,6 +130,8 @@ def optimal_logits() -> Finding:
     paper="darts-pt",
     where="Proposition 1, Eq. 3 and 4 (20 and 21), 'proportional' as written",
     statement="alpha*_conv is proportional to Var(x - m) and alpha*_skip to Var(o - m).",
+    note="Ratios that differ by more than 5% count. The logits are logarithms of the variances less the covariance, "
+    "not multiples of the variances; even without covariance the gap is log(Var(o - m) / Var(x - m)).",
 )
 def proportional() -> Finding:
     """Compare the gap of the logits with the difference of the variances, which would have a constant ratio."""
@@ -146,8 +148,6 @@ def proportional() -> Finding:
             "ratio without covariance, variances 2 and 1": uncorrelated[0],
             "ratio without covariance, variances 8 and 1": uncorrelated[2],
         },
-        "Ratios that differ by more than 5% count. The logits are logarithms of the variances less the covariance, "
-        "not multiples of the variances; even without covariance the gap is log(Var(o - m) / Var(x - m)).",
     )
 
 
@@ -156,6 +156,7 @@ def proportional() -> Finding:
     paper="darts-pt",
     where="Section 3.2, after Proposition 1",
     statement="Skip gets the larger weight exactly where x is closer to m in variance than o is.",
+    note="The covariance is the same in both, so it does not change the order. This is what the paper uses.",
 )
 def order() -> Finding:
     """Compare the order of the minimiser's weights with the order of the variances."""
@@ -166,7 +167,6 @@ def order() -> Finding:
     return Finding(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(INSTANCES)},
-        "The covariance is the same in both, so it does not change the order. This is what the paper uses.",
     )
 
 
@@ -175,6 +175,8 @@ def order() -> Finding:
     paper="darts-pt",
     where="Section 3.2, after Proposition 1",
     statement="The closer x comes to m, the larger alpha_skip - alpha_conv.",
+    note="For correlations of the errors from -0.9 to 0.9. With a positive one the gap is infinite from "
+    "Var(x - m) = Cov on.",
 )
 def gap_grows() -> Finding:
     """Lower Var(x - m) at fixed Var(o - m) = 1 and fixed correlation of the two errors, as far as an optimum exists."""
@@ -187,6 +189,4 @@ def gap_grows() -> Finding:
     return Finding(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(total)},
-        "For correlations of the errors from -0.9 to 0.9. With a positive one the gap is infinite from "
-        "Var(x - m) = Cov on.",
     )

@@ -29,6 +29,7 @@ def fit(outputs: Array, target: Array) -> Array:
     where="Section 2.4.2, Eq. 7",
     statement="Two operations with equal outputs share one degree of freedom, the sum of their weights, so that a "
     "weaker operation can come out on top.",
+    note="The argument's extreme case, as printed: equal outputs. Equal starts split the weight in halves.",
 )
 def split_weight() -> Finding:
     """Fit 0.6 of one output and 0.4 of another, once with the first one twice; shift weight between the twins."""
@@ -47,5 +48,4 @@ def split_weight() -> Finding:
             "weight of the pooling beside the twins": float(twice[2]),
             "change of the mixture as twins shift weight": change,
         },
-        "The argument's extreme case, as printed: equal outputs. Equal starts split the weight in halves.",
     )

@@ -59,6 +59,9 @@ def _random_pair(random: np.random.Generator, spread: float, instances: int = IN
     where="Theorem 4.1",
     statement="Where all softmax(x_k) are about that of x_bar, the operation that fits the label better has the "
     "smaller dL/dp, up to an error that goes with their divergence.",
+    note="The proof's Jensen step gives gap <= (softmax(x_bar) - softmax(x_j))^T (x_i - x_j); with Pinsker's "
+    "inequality that is at most sqrt(2 KL) max|x_i - x_j|, which no instance exceeds. As the divergence goes to "
+    "0 the operations differ by constants only, and both sides of the theorem become equal.",
 )
 def theorem_4_1() -> Finding:
     """Test the exact form behind the 'about': gap <= sqrt(2 KL) max|x_0 - x_1|, and count plain sign violations."""
@@ -82,9 +85,6 @@ def theorem_4_1() -> Finding:
     return Finding(
         never(beyond),
         measured,
-        "The proof's Jensen step gives gap <= (softmax(x_bar) - softmax(x_j))^T (x_i - x_j); with Pinsker's "
-        "inequality that is at most sqrt(2 KL) max|x_i - x_j|, which no instance exceeds. As the divergence goes to "
-        "0 the operations differ by constants only, and both sides of the theorem become equal.",
         figure=figure,
     )
 
@@ -104,6 +104,8 @@ def normalised_divergence(random: np.random.Generator, correlation: float) -> fl
     where="Section 4.1, after Proof 4.1",
     statement="Batch normalisation makes every x_k and x_bar about standard normal, so that KL(p(x_bar) || p(x_k)) "
     "is about 0, as Theorem 4.1 needs.",
+    note="In nats, of independent features. That two features have the same distribution over the batch does not make "
+    "their softmax agree image by image, which is what the proof uses; that takes nearly equal operations.",
 )
 def batch_norm() -> Finding:
     """Measure the divergence of standard normal features: independent ones, and ones that correlate."""
@@ -112,8 +114,6 @@ def batch_norm() -> Finding:
     return Finding(
         negligible(kl[0.0], tolerance=0.01),
         {f"mean divergence at correlation {rho:g}": value for rho, value in kl.items()},
-        "In nats, of independent features. That two features have the same distribution over the batch does not make "
-        "their softmax agree image by image, which is what the proof uses; that takes nearly equal operations.",
     )
 
 
@@ -151,6 +151,8 @@ def compare_logits(random: np.random.Generator, operations: int) -> Comparison:
     where="Theorem 4.2, proof in Appendix C",
     statement="With softmax, if operation j scores lower than i and its alpha is at least as large, then "
     "dL/dalpha_j <= dL/dalpha_i.",
+    note="The proof ends at (p_i - p_j) (s_i - mean s) + p_j (s_i - s_j) and does not look at the first term, which is "
+    "negative where p_i < p_j and both score above the mean. It holds for two operations.",
 )
 def theorem_4_2() -> Finding:
     """Count violations on random edges of 2 to 8 operations, and work out one edge by hand."""
@@ -168,8 +170,6 @@ def theorem_4_2() -> Finding:
             "dL/dalpha_i at p = (.05, .45, .5), s = (1.1, 1, 0)": float(example[0]),
             "dL/dalpha_j at p = (.05, .45, .5), s = (1.1, 1, 0)": float(example[1]),
         },
-        "The proof ends at (p_i - p_j) (s_i - mean s) + p_j (s_i - s_j) and does not look at the first term, which is "
-        "negative where p_i < p_j and both score above the mean. It holds for two operations.",
     )
 
 
@@ -178,6 +178,8 @@ def theorem_4_2() -> Finding:
     paper="single-darts",
     where="Theorem 4.2, for a j that is better than the edge's average",
     statement="Theorem 4.2 holds where s_j is at most the weighted mean of all scores, so for the leading operation.",
+    note="This is the case that the paper goes on to use ('once one operation is superior to others'): then both "
+    "terms of the proof have the right sign.",
 )
 def theorem_4_2_leading() -> Finding:
     """Count violations among the edges of the restricted hypothesis."""
@@ -188,8 +190,6 @@ def theorem_4_2_leading() -> Finding:
     return Finding(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(total)},
-        "This is the case that the paper goes on to use ('once one operation is superior to others'): then both "
-        "terms of the proof have the right sign.",
     )
 
 
@@ -198,6 +198,7 @@ def theorem_4_2_leading() -> Finding:
     paper="single-darts",
     where="Section 4.3",
     statement="With sigmoid, p_i >= p_j and s_i <= s_j may still give dL/dalpha_i >= dL/dalpha_j.",
+    note="True, but no contrast to softmax, which allows it too, because Theorem 4.2 does not hold in general.",
 )
 def sigmoid_gradients() -> Finding:
     """Measure how often it happens with each of the two activations."""
@@ -211,5 +212,4 @@ def sigmoid_gradients() -> Finding:
     return Finding(
         Judgement("PASS" if with_sigmoid else "FAIL", "PASS if it happens on any instance, FAIL if on none"),
         {"share with sigmoid": with_sigmoid, f"share with softmax, {OPERATIONS} operations": with_softmax},
-        "True, but no contrast to softmax, which allows it too, because Theorem 4.2 does not hold in general.",
     )

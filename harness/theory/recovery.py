@@ -88,6 +88,9 @@ def _times(example: Example) -> dict[str, float]:
     where="Section 2.2",
     statement="Two logits that a constant dl/dy drives apart for 25 epochs (SGD, momentum 0.9) need 34 epochs of "
     "the reversed dl/dy to return at learning rate 0.001 and 44 at 0.01.",
+    note="The plain reading gives both numbers: the first 25 updates with dl/dy, the buffer kept, t2 the first epoch "
+    "that ends at or beyond the start. The one other reading that does has Nesterov momentum and reverses "
+    "after 26 updates. 'x at its start' and 'y at 0.5' are the same, and the sign convention does not matter.",
 )
 def recovery() -> Finding:
     """Simulate the example by its text, and by every other reading of it."""
@@ -96,9 +99,6 @@ def recovery() -> Finding:
     return Finding(
         as_printed(plain, PRINTED, decimals=0),
         {**plain, "readings": float(len(list(readings()))), "readings that print 34 and 44": float(matching)},
-        "The plain reading gives both numbers: the first 25 updates with dl/dy, the buffer kept, t2 the first epoch "
-        "that ends at or beyond the start. The one other reading that does has Nesterov momentum and reverses "
-        "after 26 updates. 'x at its start' and 'y at 0.5' are the same, and the sign convention does not matter.",
         PRINTED,
     )
 
@@ -108,6 +108,7 @@ def recovery() -> Finding:
     paper="delve",
     where="Section 2.2",
     statement="The larger the learning rate, the longer the recovery: t2 never falls as the rate grows.",
+    note="Up to a rate of about 0.002 the logits stay where softmax is straight and t2 is 34 whatever the rate.",
 )
 def recovery_grows() -> Finding:
     """Compare t2 at neighbouring rates of a grid."""
@@ -117,7 +118,6 @@ def recovery_grows() -> Finding:
     return Finding(
         never(falls),
         {"falls": float(falls), "t2 at the lowest rate": finite[0], "t2 at the highest rate": finite[-1]},
-        "Up to a rate of about 0.002 the logits stay where softmax is straight and t2 is 34 whatever the rate.",
         figure=recovery_figure(),
     )
 
@@ -127,6 +127,9 @@ def recovery_grows() -> Finding:
     paper="delve",
     where="Section 2.2, 'due to Eq. (10)'",
     statement="Recovery takes longer at the larger rate because dy/dx has shrunk by then (Eq. 10).",
+    note="Neither cause does it alone. Without momentum the way back passes the same Jacobians as the way out, so t2 "
+    "is t1 + 1 at every rate. It is the momentum, built up while dy/dx was large, that the smaller dy/dx must "
+    "undo. The argument printed names the second half only.",
 )
 def recovery_cause() -> Finding:
     """Take away the momentum, then the change of the Jacobian, and see which of the ten epochs stay."""
@@ -145,9 +148,6 @@ def recovery_cause() -> Finding:
             "PASS if at least half of the growth of t2 stays without momentum, DRIFT if any does",
         ),
         {**growth, "t2 without momentum": jacobian_alone["t2-lr-0.01"]},
-        "Neither cause does it alone. Without momentum the way back passes the same Jacobians as the way out, so t2 "
-        "is t1 + 1 at every rate. It is the momentum, built up while dy/dx was large, that the smaller dy/dx must "
-        "undo. The argument printed names the second half only.",
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from harness.seeds import derive_seed
 
 Verdict = Literal["PASS", "DRIFT", "FAIL"]
+HOLDS: Mapping[Verdict, float] = {"PASS": 1.0, "DRIFT": 0.5, "FAIL": 0.0}
 ROUND_OFF = 1e-9  # what a sum of doubles may miss an equality by
 
 
@@ -54,17 +55,15 @@ class Finding:
 
     judgement: Judgement
     measured: Mapping[str, float]
-    note: str
     published: Mapping[str, float] = field(default_factory=dict)
     figure: Figure | None = None
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A statement of a paper, what was measured of it, and the verdict.
+    """A statement of a paper (see `Check`), what was measured of it, and the verdict.
 
-    ``paper``: a key of the suites' papers. ``where``: equation, theorem or section. ``statement``: in our words.
-    ``note``: what holds, and where the printed argument has a gap.
+    ``measured`` holds the verdict as a number too, under ``holds``.
     """
 
     name: str
@@ -81,12 +80,17 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """A statement that can be measured: call it. What it states can be read without running it."""
+    """A statement that can be measured: call it. All but the numbers can be read without running it.
+
+    ``paper``: a key of the suites' papers. ``where``: equation, theorem or section. ``statement``: in our words.
+    ``note``: what holds, and where the printed argument has a gap.
+    """
 
     name: str
     paper: str
     where: str
     statement: str
+    note: str
     measure: Callable[[], Finding]
 
     def __call__(self) -> CheckResult:
@@ -99,16 +103,16 @@ class Check:
             statement=self.statement,
             verdict=found.judgement.verdict,
             rule=found.judgement.rule,
-            measured=found.measured,
+            measured={**found.measured, "holds": HOLDS[found.judgement.verdict]},
             published=found.published,
-            note=found.note,
+            note=self.note,
             figure=found.figure,
         )
 
 
-def check(*, name: str, paper: str, where: str, statement: str) -> Callable[[Callable[[], Finding]], Check]:
+def check(*, name: str, paper: str, where: str, statement: str, note: str) -> Callable[[Callable[[], Finding]], Check]:
     """Make the decorated measurement a check."""
-    return lambda measure: Check(name, paper, where, statement, measure)
+    return lambda measure: Check(name, paper, where, statement, note, measure)
 
 
 def generator(check_name: str) -> np.random.Generator:

@@ -33,6 +33,8 @@ def epochs_that_differ(mixing: Array) -> int:
     where="Eq. 12 and 13",
     statement="Eq. 13, the sum of the residuals, looks at more than the operation's own magnitude (Eq. 12), so it "
     "can stop at another epoch.",
+    note="Softmax weights sum to 1 on every edge, so the magnitudes do too and Eq. 13 is M m_i - 1: the same peak. "
+    "The two criteria differ only where the weights do not compete.",
 )
 def stop_criteria() -> Finding:
     """Let both criteria pick the peak of every operation on random trajectories of logits."""
@@ -51,6 +53,4 @@ def stop_criteria() -> Finding:
             "peaks that differ with softmax": float(with_softmax),
             "peaks that differ with sigmoid": float(with_sigmoid),
         },
-        "Softmax weights sum to 1 on every edge, so the magnitudes do too and Eq. 13 is M m_i - 1: the same peak. "
-        "The two criteria differ only where the weights do not compete.",
     )

@@ -65,6 +65,8 @@ def _logits(name: str) -> Iterator[tuple[int, Array]]:
     paper="delve",
     where="Eq. 4, 5, 6",
     statement="dy_j/dx_i is y_i (1 - y_i) for i = j and -y_i y_j otherwise; the Jacobian times dl/dy is dl/dx.",
+    note=f"Central differences on 2 to 8 operations; an error above {EXACT:g} counts. The Jacobian is symmetric, so "
+    "Eq. 6 needs no transpose.",
 )
 def jacobian_check() -> Finding:
     """Compare both with central differences of softmax and of a loss that is not linear in y."""
@@ -82,8 +84,6 @@ def jacobian_check() -> Finding:
     return Finding(
         never(off),
         {"largest error of the Jacobian": worst_jacobian, "largest error of dl/dx": worst_gradient},
-        f"Central differences on 2 to 8 operations; an error above {EXACT:g} counts. The Jacobian is symmetric, so "
-        "Eq. 6 needs no transpose.",
     )
 
 
@@ -92,13 +92,13 @@ def jacobian_check() -> Finding:
     paper="delve",
     where="Eq. 7",
     statement="The derivative of y_i - y_i^2 with respect to y_i is 1 - 2 y_i.",
+    note="The entry depends on y_i alone, so the direction does not matter.",
 )
 def diagonal() -> Finding:
     """Compare with the measured slope of the diagonal entry."""
     errors = [np.abs(measured_slopes(x) - printed_slopes(softmax(x)))[:, 0] for _, x in _logits("delve-eq-7")]
     worst = float(np.concatenate(errors).max())
-    note = "The entry depends on y_i alone, so the direction does not matter."
-    return Finding(never(int(worst > EXACT)), {"largest error": worst}, note)
+    return Finding(never(int(worst > EXACT)), {"largest error": worst})
 
 
 @check(
@@ -106,6 +106,10 @@ def diagonal() -> Finding:
     paper="delve",
     where="Eq. 8 and 9, off the diagonal",
     statement="As x_i moves, |dy_j/dx_i| = y_i y_j changes with y_i at the slope y_j - y_i.",
+    note="The printed step holds all weights but y_i and y_j fixed: y_j alone pays. For two operations there is no "
+    "other way; from three on, softmax takes from all of them and the slope is y_j (1 - 2 y_i) / (1 - y_i). The "
+    "printed entries also belong to a different direction each: off the diagonal they add up to 1 - d y_i, while "
+    "their sum is y_i (1 - y_i), whose slope is 1 - 2 y_i.",
 )
 def off_diagonal() -> Finding:
     """Measure the slope as x_i moves and compare it with the printed one and with its sign."""
@@ -130,10 +134,6 @@ def off_diagonal() -> Finding:
             "largest error for 3 operations": worst[3],
             "largest error of y_j (1 - 2 y_i) / (1 - y_i)": worst_followed,
         },
-        "The printed step holds all weights but y_i and y_j fixed: y_j alone pays. For two operations there is no "
-        "other way; from three on, softmax takes from all of them and the slope is y_j (1 - 2 y_i) / (1 - y_i). The "
-        "printed entries also belong to a different direction each: off the diagonal they add up to 1 - d y_i, while "
-        "their sum is y_i (1 - y_i), whose slope is 1 - 2 y_i.",
     )
 
 
@@ -142,6 +142,7 @@ def off_diagonal() -> Finding:
     paper="delve",
     where="Eq. 8 and 9, where y_i and y_j exchange mass",
     statement="The slope of y_i y_j is y_j - y_i where y_j alone gives what y_i gains.",
+    note="This is the reading under which Eq. 9 is right; with two operations it is also what softmax does.",
 )
 def off_diagonal_exchange() -> Finding:
     """Compare the printed slope with central differences along the exchange."""
@@ -150,8 +151,7 @@ def off_diagonal_exchange() -> Finding:
         y = softmax(x)
         errors.append(np.abs(exchange_slopes(y) - printed_slopes(y)[:, 1:]).max())
     worst = float(max(errors))
-    note = "This is the reading under which Eq. 9 is right; with two operations it is also what softmax does."
-    return Finding(never(int(worst > EXACT)), {"largest error": worst}, note)
+    return Finding(never(int(worst > EXACT)), {"largest error": worst})
 
 
 @check(
@@ -159,6 +159,8 @@ def off_diagonal_exchange() -> Finding:
     paper="delve",
     where="Eq. 10, 'proportional' as written",
     statement="|dy/dx_i| is proportional to y_i where y_i < 0.5 and y_i < y_j, and to 1 / y_i where y_i > 0.5.",
+    note="An exponent more than 0.05 off counts. For every entry it is (1 - 2 y_i) / (1 - y_i): 1 only as y_i goes to "
+    "0, 0 at one half, -1 only at two thirds, without bound towards 1. Only the direction holds.",
 )
 def proportional() -> Finding:
     """Measure the exponent: d log |dy_j/dx_i| / d log y_i as x_i moves; proportional means 1, inverse means -1."""
@@ -182,8 +184,6 @@ def proportional() -> Finding:
             "least exponent above 0.5": float(high.min()),
             "largest exponent above 0.5": float(high.max()),
         },
-        "An exponent more than 0.05 off counts. For every entry it is (1 - 2 y_i) / (1 - y_i): 1 only as y_i goes to "
-        "0, 0 at one half, -1 only at two thirds, without bound towards 1. Only the direction holds.",
     )
 
 
@@ -192,6 +192,7 @@ def proportional() -> Finding:
     paper="delve",
     where="Eq. 10, 'proportional' read as rising and falling",
     statement="As x_i moves, |dy/dx_i| rises with y_i where y_i < 0.5 and y_i < y_j, and falls where y_i > 0.5.",
+    note="The condition y_i < y_j comes from Eq. 9 and is not needed: below one half every entry rises.",
 )
 def direction() -> Finding:
     """Count entries that move the other way."""
@@ -205,5 +206,4 @@ def direction() -> Finding:
     return Finding(
         never(wrong),
         {"counterexamples": float(wrong), "entries that rise though y_i > y_j": float(also_rising)},
-        "The condition y_i < y_j comes from Eq. 9 and is not needed: below one half every entry rises.",
     )

@@ -33,6 +33,7 @@ def entropy_sum(mixing: Array) -> Array:
     paper="sp-darts",
     where="Eq. 9 and Section II",
     statement="A smaller temperature makes softmax sparser (lower entropy) and leaves its largest entry where it is.",
+    note=f"Temperatures from {TEMPERATURES[0]:g} to {TEMPERATURES[-1]:g}.",
 )
 def temperature() -> Finding:
     """Compare neighbouring temperatures on random logits."""
@@ -43,7 +44,6 @@ def temperature() -> Finding:
     return Finding(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(INSTANCES * len(TEMPERATURES))},
-        f"Temperatures from {TEMPERATURES[0]:g} to {TEMPERATURES[-1]:g}.",
     )
 
 
@@ -52,6 +52,7 @@ def temperature() -> Finding:
     paper="sp-darts",
     where="Eq. 10",
     statement="The Jacobian of softmax(x / t) is (diag(y) - y y^T) / t.",
+    note="Error relative to 1 / t, on logits of the order of t.",
 )
 def tempered_jacobian() -> Finding:
     """Compare with central differences, at steps that follow the temperature."""
@@ -62,8 +63,7 @@ def tempered_jacobian() -> Finding:
         above, below = softmax(x[:, None] + moves, t), softmax(x[:, None] - moves, t)
         error = jacobian(softmax(x, t), t) - (above - below) / (2e-5 * t)
         worst = max(worst, float(np.abs(error).max()) * t)
-    note = "Error relative to 1 / t, on logits of the order of t."
-    return Finding(never(int(worst > 1e-8)), {"largest error times t": worst}, note)
+    return Finding(never(int(worst > 1e-8)), {"largest error times t": worst})
 
 
 def largest_entry(gap: Array | float, temperature: float) -> Array:
@@ -77,6 +77,9 @@ def largest_entry(gap: Array | float, temperature: float) -> Array:
     paper="sp-darts",
     where="Section II, after Eq. 10",
     statement="As one weight goes to 1, every entry of the Jacobian goes to 0.",
+    note="The limit holds at any fixed temperature. But 1 / t comes first: at the paper's t_sp, weights that are at "
+    "0.99 still have gradients of 9, and saturation, in the sense of entries smaller than at t = 1, begins only "
+    "where the lead is some 8 temperatures. The usual initial logits (0.001 in std) are less than one apart.",
 )
 def saturation() -> Finding:
     """Drive one logit ahead at both temperatures and follow the largest entry of the Jacobian down."""
@@ -94,9 +97,6 @@ def saturation() -> Finding:
     return Finding(
         never(wrong),
         measured,
-        "The limit holds at any fixed temperature. But 1 / t comes first: at the paper's t_sp, weights that are at "
-        "0.99 still have gradients of 9, and saturation, in the sense of entries smaller than at t = 1, begins only "
-        "where the lead is some 8 temperatures. The usual initial logits (0.001 in std) are less than one apart.",
         figure=saturation_figure(),
     )
 
@@ -134,6 +134,9 @@ def saturation_figure() -> Figure:
     where="Eq. 13 and Section III",
     statement="Training each batch at one of the two temperatures minimises the sum of both objectives, in which they "
     "have equal weight.",
+    note="A batch's expected gradient is p g_sp + (1 - p) g_sm, so the weights are equal only on average over the "
+    "search: p / (1 - p) is the coefficient that the paper says it does without. In the last epoch on CIFAR-10 "
+    "the smooth objective has weight 0.",
 )
 def mixture() -> Finding:
     """Average p over the schedule of Table II: in expectation it is the weight of the sparse objective."""
@@ -152,9 +155,6 @@ def mixture() -> Finding:
             "sparse / smooth weight in epoch 13": _ratio(13),
             "sparse / smooth weight in epoch 38": _ratio(38),
         },
-        "A batch's expected gradient is p g_sp + (1 - p) g_sm, so the weights are equal only on average over the "
-        "search: p / (1 - p) is the coefficient that the paper says it does without. In the last epoch on CIFAR-10 "
-        "the smooth objective has weight 0.",
     )
 
 
@@ -172,6 +172,8 @@ def _ratio(epoch: int) -> float:
     paper="sp-darts",
     where="Eq. 20, Table II",
     statement="p is 0 in the warm-up, then rises linearly from p_low to p_up, which it has in the last epoch.",
+    note="With epochs from 1, i_wp = 1 means no warm-up epoch at all, but p = p_low = 0 in the first epoch does the "
+    "same. With epochs from 0 to 49 p would end at 48/49 and the first two epochs would have p = 0.",
 )
 def schedule() -> Finding:
     """Evaluate the schedule of Table II and random ones; epochs count from 1, as Algorithm 1's loop to I says."""
@@ -194,8 +196,6 @@ def schedule() -> Finding:
             "p in epoch 50, Table II": _table_2(50, 1.0),
             "p in the last epoch if epochs count from 0": from_zero,
         },
-        "With epochs from 1, i_wp = 1 means no warm-up epoch at all, but p = p_low = 0 in the first epoch does the "
-        "same. With epochs from 0 to 49 p would end at 48/49 and the first two epochs would have p = 0.",
     )
 
 
@@ -204,6 +204,8 @@ def schedule() -> Finding:
     paper="sp-darts",
     where="Eq. 21",
     statement="IES lies between 0 (one operation on every edge) and E ln M (all alike).",
+    note="On NAS-Bench-201's 6 edges and 5 operations. Where the paper says that DARTS-0.1 stays, at about 3.5, an "
+    "edge is as mixed as 1.8 equal operations.",
 )
 def entropy_bounds() -> Finding:
     """Evaluate random edges and the two extremes, and translate the 3.5 at which DARTS-0.1 is said to stay."""
@@ -221,6 +223,4 @@ def entropy_bounds() -> Finding:
             "largest IES on NAS-Bench-201": most,
             "operations per edge that IES 3.5 amounts to": math.exp(3.5 / EDGES),
         },
-        "On NAS-Bench-201's 6 edges and 5 operations. Where the paper says that DARTS-0.1 stays, at about 3.5, an "
-        "edge is as mixed as 1.8 equal operations.",
     )

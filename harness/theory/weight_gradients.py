@@ -71,6 +71,9 @@ def correlations(random: np.random.Generator, separation: float) -> tuple[Array,
     where="Eq. 8",
     statement="Because training and validation images are independent, the double sum over their gradients and "
     "features is about 0, also early in the search.",
+    note="Independent does not mean of mean zero: the expectation is the squared length of the mean gradient, which is "
+    "large while there is something to learn and vanishes with random labels or at the end. A counterexample to "
+    "the derivation on linear softmax regression (batch 64); it says nothing about the paper's Figure 2.",
 )
 def equation_8() -> Finding:
     """Measure it relative to the same sum within one batch, with informative labels and with random ones."""
@@ -89,9 +92,6 @@ def equation_8() -> Finding:
             f"two batches / one batch, after {STEPS - 1} steps": float(learnt[-50:].mean()),
             f"two batches / one batch, random labels, first {EARLY} steps": float(noise[:EARLY].mean()),
         },
-        "Independent does not mean of mean zero: the expectation is the squared length of the mean gradient, which is "
-        "large while there is something to learn and vanishes with random labels or at the end. A counterexample to "
-        "the derivation on linear softmax regression (batch 64); it says nothing about the paper's Figure 2.",
         figure=Figure(
             title="Single-DARTS, Eq. 8: gradient correlation of two batches, relative to one batch with itself",
             x_label="step",
@@ -107,6 +107,8 @@ def equation_8() -> Finding:
     where="Section 4.3, after Eq. 16",
     statement="With one batch for both, the correlation is positive at every step, so that dL/dp_i of learnable "
     "operations falls.",
+    note="It is the squared length of the batch's weight gradient, the double sum of Section 5.2.1. The display after "
+    "Eq. 16 prints the pairs of an image with itself alone, over N^2.",
 )
 def equation_16() -> Finding:
     """Evaluate the double sum of one batch on random weights and data."""
@@ -119,6 +121,4 @@ def equation_16() -> Finding:
     return Finding(
         never(int((sums <= 0).sum()) + int((np.abs(sums - squares) > 1e-9 * squares).sum())),
         {"instances": float(RUNS), "least value": float(sums.min())},
-        "It is the squared length of the batch's weight gradient, the double sum of Section 5.2.1. The display after "
-        "Eq. 16 prints the pairs of an image with itself alone, over N^2.",
     )

@@ -41,9 +41,9 @@ def results() -> dict[str, CheckResult]:
 
 def suite_rows() -> dict[str, tuple[str, list[str], list[Any]]]:
     """Return check name -> (paper, columns, values) of every row of the suite."""
-    suite = yaml.safe_load((SUITES / "_theory.yaml").read_text())
+    suite = yaml.safe_load(next(SUITES.glob("*theory.yaml")).read_text())
     return {
-        row["recompute"]["check"]: (table["paper"], table["columns"], row.get("values", []))
+        row["computation"]["check"]: (table["paper"], table["columns"], row.get("values", []))
         for table in suite["tables"].values()
         for row in table["rows"].values()
     }
@@ -84,8 +84,11 @@ def test_the_suite_has_a_row_for_every_check_under_its_paper() -> None:
 
 
 def test_the_suite_prints_what_the_checks_compare_with(results: dict[str, CheckResult]) -> None:
+    """Where the paper prints no number, the suite says that the statement holds."""
     for name, (_, columns, values) in suite_rows().items():
-        assert {c: float(v) for c, v in zip(columns, values, strict=True)} == dict(results[name].published), name
+        if values:  # a table of our own has none
+            printed = {c: float(v) for c, v in zip(columns, values, strict=True)}
+            assert printed == (results[name].published or {"holds": 1.0}), name
 
 
 def figures(results: dict[str, CheckResult]) -> list[Figure]:
