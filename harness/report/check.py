@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from typing import Literal
 
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.bands import Verdict
+from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
@@ -74,9 +75,8 @@ def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
 def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableType]:
     rows = [row_view(verdict, table, row) for row in table.rows]
     mark = f" [{NOT_COMPARABLE}]" if profile_mark(verdict) else ""
-    grid = _grid(f"{table.key}: {table_heading(verdict, table)}{mark}")
-    for name in ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"):
-        grid.add_column(name, justify="right" if name in ("delta", "width") else "left")
+    names = ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why")
+    grid = _grid(f"{table.key}: {table_heading(verdict, table)}{mark}", names)
     run = [row for row in rows if row.collapsed is None]
     common = common_reason(run)
     for row in run:
@@ -101,9 +101,7 @@ def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
 
 
 def _claims(verdict: SuiteVerdict) -> Table:
-    grid = _grid("claims")
-    for name in ("claim", "margin per seed (positive: as claimed)", "mean", "verdict", "why"):
-        grid.add_column(name)
+    grid = _grid("claims", ("claim", "margin per seed (positive: as claimed)", "mean", "verdict", "why"))
     for claim in verdict.claims:
         margins = Text("\n").join(
             Text(text, style={True: "green", False: "red", None: "dim"}[holds]) for text, holds in margin_texts(claim)
@@ -116,9 +114,8 @@ def _claims(verdict: SuiteVerdict) -> Table:
 
 
 def _baselines(verdict: SuiteVerdict) -> Table:
-    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)")
-    for name in ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"):
-        grid.add_column(name)
+    names = ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why")
+    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)", names)
     shown = ""
     for item in verdict.baselines:
         series, *texts = baseline_texts(item)
@@ -127,8 +124,14 @@ def _baselines(verdict: SuiteVerdict) -> Table:
     return grid
 
 
-def _grid(title: str) -> Table:
-    return Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _grid(title: str, names: Sequence[str]) -> Table:
+    """Make an empty table; on a narrow terminal every column may wrap but the verdict."""
+    grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        justify: Literal["left", "right"] = "right" if name in ("delta", "width") else "left"
+        least = max(map(len, VERDICTS)) if name == "verdict" else None
+        grid.add_column(name, justify=justify, min_width=least, overflow="fold")
+    return grid
 
 
 def _word(verdict: Verdict) -> Text:

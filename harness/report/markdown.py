@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,7 +24,7 @@ from harness.report.views import (
     table_heading,
 )
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 def render_markdown(verdicts: Sequence[SuiteVerdict]) -> str:
@@ -108,4 +109,4 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _safe(text: str) -> str:
     """Take the meaning of markdown and HTML from a text, and put it on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return html.escape(_SPECIAL.sub(r"\\\1", " ".join(text.split())), quote=False)

@@ -1,4 +1,4 @@
-"""Suites, plans and records made up for tests: every number is known beforehand."""
+"""Plans and records made up for tests, for the suite `sample.yaml`: every number is known beforehand."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ from harness.spaces import nb201
 from harness.suite.load import LoadedSuite, load_suite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
-NO_DATA = DataAvailability(checksums={"digits": "fedcba9876543210"}, missing={"cifar10": "dataset cifar10: no data root"})
+NO_DATA = DataAvailability(
+    checksums={"digits": "fedcba9876543210"}, missing={"cifar10": "dataset cifar10: no data root"}
+)
 KEY = "cifar10/test/200"
 SKIP_ONLY = nb201.to_string((1, 1, 1, 1, 1, 1))
 CONV_ONLY = nb201.to_string((3, 3, 3, 3, 3, 3))
 
 
-def load(folder: Path, text: str) -> LoadedSuite:
-    """Write a suite beside the shared blocks of the shipped ones and load it."""
-    path = folder / "suite.yaml"
+def load(folder: Path, *changes: tuple[str, str]) -> LoadedSuite:
+    """Write the sample suite into a folder, with texts replaced that must occur exactly once, and load it."""
+    text = Path(__file__).with_name("sample.yaml").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
+        text = text.replace(old, new)
+    path = folder / "sample.yaml"
     path.write_text(text, encoding="utf-8")
     return load_suite(path, load_catalogue())
 
@@ -124,3 +130,13 @@ def record(
 def failed(trial: Trial, error: str = "ValueError: diverged") -> Record:
     """Return the record of a failed trial."""
     return record(trial, status="failed", trajectory=None, evaluations={}, error=error)
+
+
+def records_of(planned: Plan, accuracies: Mapping[str, Sequence[float]], **changes: object) -> list[Record]:
+    """Return done records for the first trials of rows: ``{"t1/darts": [54.0, 54.5]}`` are its seeds 0 and 1."""
+    trials = {trial.id: trial for trial in planned.trials}
+    return [
+        record(trials[trial_id], value, **changes)  # type: ignore[arg-type]
+        for row, values in accuracies.items()
+        for trial_id, value in zip(planned.rows[row], values, strict=False)
+    ]

@@ -1,0 +1,116 @@
+"""Curves against plain loops."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.outcomes import digest
+from harness.analysis.trajectories import (
+    accuracy_curves,
+    edge_names,
+    edge_weights,
+    magnitudes,
+    mean_over_seeds,
+    stack,
+)
+from harness.engine.trajectory import Trajectory
+from harness.errors import HarnessError
+from tests.analysis import synthetic
+
+OPS = ["none", "skip_connect", "nor_conv_3x3"]
+
+
+def trajectory(mixing: dict[str, list[list[list[float]]]]) -> Trajectory:
+    epochs = len(next(iter(mixing.values())))
+    nothing: list[float | None] = [None] * epochs
+    return Trajectory(
+        ops=OPS,
+        mixing=mixing,
+        architectures=["a"] * epochs,
+        weight_loss=nothing,
+        weight_accuracy=nothing,
+        architecture_loss=nothing,
+        architecture_accuracy=nothing,
+        weight_lr=nothing,
+    )
+
+
+def random_mixing(edges: int, epochs: int = 3) -> list[list[list[float]]]:
+    return [[[random.random() for _ in OPS] for _ in range(edges)] for _ in range(epochs)]
+
+
+def test_magnitude_is_the_mean_over_all_edges_of_all_groups() -> None:
+    """Delve, Eq. 11, written out: m(t, o) = sum over the N edges of a, divided by N."""
+    random.seed(1)
+    mixing = {"normal": random_mixing(4), "reduce": random_mixing(2)}
+    found = magnitudes(edge_weights(trajectory(mixing)))
+    assert found.shape == (3, 3)
+    for t in range(3):
+        for o in range(len(OPS)):
+            total = 0.0
+            for group in mixing.values():
+                for edge in group[t]:
+                    total += edge[o]
+            assert found[t, o] == pytest.approx(total / 6)
+
+
+def test_edges_are_named_in_the_order_of_their_weights() -> None:
+    mixing = {"normal": random_mixing(2), "reduce": random_mixing(1)}
+    one = trajectory(mixing)
+    assert edge_names(one) == [("normal", 0), ("normal", 1), ("reduce", 0)]
+    assert edge_weights(one)[1, 2].tolist() == mixing["reduce"][1][0]
+
+
+def test_accuracy_follows_the_architecture_of_each_epoch() -> None:
+    evaluations = {"a": {"k/test/200": 50.0, "k/valid/200": 40.0}, "b": {"k/test/200": 90.0}}
+    curves = accuracy_curves(["a", "b", "c", "a"], evaluations)
+    np.testing.assert_array_equal(curves["k/test/200"], [50.0, 90.0, np.nan, 50.0])
+    np.testing.assert_array_equal(curves["k/valid/200"], [40.0, np.nan, np.nan, 40.0])
+
+
+def test_mean_over_seeds_counts_what_is_there() -> None:
+    stacked = stack([np.array([1.0, 2.0, np.nan, np.nan]), np.array([3.0, np.nan, np.nan])])
+    assert stacked.shape == (2, 4)
+    np.testing.assert_array_equal(mean_over_seeds(stacked), [2.0, 2.0, np.nan, np.nan])
+
+
+def test_mean_over_seeds_of_weights_keeps_their_shape() -> None:
+    first, second = np.full((3, 2, 2), 0.25), np.full((3, 2, 2), 0.75)
+    np.testing.assert_array_equal(mean_over_seeds(stack([first, second])), np.full((3, 2, 2), 0.5))
+
+
+@pytest.mark.parametrize(
+    "mixing",
+    [
+        {},
+        {"cell": []},
+        {"cell": [[[0.5, 0.5]]] * 5},  # five operations, two weights
+        {"cell": [[[0.2] * 5]] * 4},  # an epoch too few
+        {"cell": [[[0.2] * 5]] * 4 + [[[0.2] * 5, [0.2] * 5]]},  # an edge more in the last epoch
+    ],
+)
+def test_a_broken_trajectory_is_named_in_one_line(tmp_path: Path, mixing: object) -> None:
+    trial = synthetic.plan(synthetic.load(tmp_path)).trials[0]
+    whole = synthetic.record(trial)
+    assert whole.trajectory is not None
+    broken = whole.model_copy(update={"trajectory": whole.trajectory.model_copy(update={"mixing": mixing})})
+    with pytest.raises(HarnessError, match=f"^record {trial.id}: ") as error:
+        digest(broken)
+    assert "\n" not in str(error.value)
+
+
+def test_a_failed_record_has_no_curves(tmp_path: Path) -> None:
+    trial = synthetic.plan(synthetic.load(tmp_path)).trials[0]
+    outcome = digest(synthetic.failed(trial))
+    assert not outcome.done
+    assert (outcome.accuracy, outcome.architecture, outcome.ops) == ({}, None, ())
+
+
+def test_equal_settings_have_equal_texts(tmp_path: Path) -> None:
+    planned = synthetic.plan(synthetic.load(tmp_path))
+    first, second = (digest(synthetic.record(trial)) for trial in planned.trials[:2])
+    assert first.setup is second.setup
