@@ -239,7 +239,10 @@ class _Reader:
 
 
 def mixes(old: Any, new: Any) -> bool:
-    """Whether a mapping extends an earlier one; a block that names another part (`TAGS`) replaces it."""
+    """Whether a mapping extends an earlier one; a block that names another part (`TAGS`) replaces it.
+
+    An earlier block without a name is what several parts share, so naming one extends it.
+    """
     if not isinstance(old, dict) or not isinstance(new, Mapping):
         return False
-    return all(new.get(tag) in (None, old.get(tag)) for tag in TAGS)
+    return all(tag not in old or new.get(tag) in (None, old[tag]) for tag in TAGS)

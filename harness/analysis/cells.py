@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.bands import Judgement, Reference, Verdict, describe_band, judge_band
 from harness.analysis.evidence import Evidence
-from harness.analysis.measures import COSTS, MEASURED, column_value
+from harness.analysis.measures import COSTS, MEASURED, column_values
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Band, Column, NormalBand, Row, Suite, Table
 
@@ -89,11 +89,14 @@ def _judge_cell(row: str, column: str, published: PublishedCell | None, context:
     facts, evidence = context.suite.columns[column], context.evidence
     if row in evidence.plan.not_run:
         return CellVerdict(column, published, None, None, "NOT RUN", evidence.plan.not_run[row])
-    if facts.metric not in MEASURED:
-        return CellVerdict(column, published, None, None, "NOT JUDGED", f"{facts.metric} is not measured yet")
     trials = evidence.of_row(row)
-    values = (column_value(outcome, facts) for outcome in evidence.done(trials))
-    ours = summarise([value for value in values if value is not None], len(trials))
+    computed = any(trial.computed for trial in trials)
+    if facts.metric not in MEASURED and not computed:
+        return CellVerdict(column, published, None, None, "NOT JUDGED", f"{facts.metric} is not measured yet")
+    values = [value for outcome in evidence.done(trials) for value in column_values(outcome, column, facts)]
+    ours = summarise(values, sum(trial.runs for trial in trials))
+    if computed and not values and evidence.done(trials):
+        return CellVerdict(column, published, None, None, "NOT JUDGED", "the computation says nothing of this column")
     held_back = _held_back(row, ours, published, context)
     if held_back is not None:
         return CellVerdict(column, published, ours, None, *held_back)

@@ -9,22 +9,24 @@ from harness.suite.schema import Column, Measure
 
 SECONDS_PER_DAY = 86400.0
 COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of accuracies judges them
-MEASURED = ("accuracy", "error", *COSTS)
+MEASURED = ("accuracy", "error", *COSTS)  # of a search; a computed trial may answer any column
 
 
-def column_value(outcome: Outcome, column: Column) -> float | None:
-    """Return what ``column`` measures of a done trial, in the column's unit; None where it was not evaluated.
+def column_values(outcome: Outcome, name: str, column: Column) -> list[float]:
+    """Return what a column measures of a done trial, in the column's unit: one number per run, or none.
 
-    Raises `ValueError` for a metric that is not among `MEASURED`.
+    A search is one run. A computed trial answers a column of accuracies like a search, any other by its name.
     """
-    if column.metric == "search_seconds":
-        return outcome.search_seconds
-    if column.metric == "gpu_days":
-        return outcome.search_seconds / SECONDS_PER_DAY
-    if column.metric not in MEASURED:
-        raise ValueError(f"no measure of {column.metric}")
-    accuracy = accuracy_at(outcome, f"{column.dataset}/{column.split}/{column.training_epochs}")
-    return 100.0 - accuracy if column.metric == "error" and accuracy is not None else accuracy
+    if column.metric in ("accuracy", "error"):
+        key = f"{column.dataset}/{column.split}/{column.training_epochs}"
+        last = accuracy_at(outcome, key)
+        accuracies = outcome.values.get(key, ()) if outcome.computed else [last] if last is not None else []
+        return [100.0 - value if column.metric == "error" else value for value in accuracies]
+    if outcome.computed:
+        return list(outcome.values.get(name, ()))
+    if column.metric in COSTS:
+        return [outcome.search_seconds / (SECONDS_PER_DAY if column.metric == "gpu_days" else 1)]
+    return []
 
 
 def claim_value(outcome: Outcome, measure: Measure) -> float | None:

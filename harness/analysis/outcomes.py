@@ -34,7 +34,8 @@ class Outcome:
     """One trial. ``setup``: its resolved specification and parts as JSON, equal text for equal settings.
 
     ``accuracy[key]``: [epochs + 1] percent, NaN where not evaluated. ``magnitude``: [epochs + 1, ops].
-    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. Empty for a failed trial.
+    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. Empty for a failed trial and for
+    a computed one, which has ``values`` instead: per key one number per run.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Outcome:
     accuracy: Mapping[str, Curve]
     magnitude: Curve
     weights: NDArray[np.float32]
+    values: Mapping[str, tuple[float, ...]]
     search_seconds: float
     evaluation_seconds: float
     started: str
@@ -61,6 +63,11 @@ class Outcome:
     def done(self) -> bool:
         """Tell whether the trial ended well; only then does any statistic count it."""
         return self.status == "done"
+
+    @property
+    def computed(self) -> bool:
+        """Tell whether it was computed and not searched for."""
+        return bool(self.values)
 
 
 def digest(record: Record) -> Outcome:
@@ -87,6 +94,7 @@ def digest(record: Record) -> Outcome:
         accuracy={sys.intern(k): v for k, v in accuracy_curves(architectures, record.evaluations).items()},
         magnitude=magnitudes(weights) if trajectory else np.zeros((0, 0)),
         weights=weights.astype(np.float32),
+        values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
         search_seconds=record.provenance.search_seconds,
         evaluation_seconds=record.provenance.evaluation_seconds,
         started=record.provenance.started,
@@ -95,8 +103,8 @@ def digest(record: Record) -> Outcome:
 
 
 def _trajectory(record: Record) -> Trajectory | None:
-    """Return the trajectory of a done record after a look at its shapes; None for a failed trial."""
-    if record.status == "failed":
+    """Return the trajectory of a done search after a look at its shapes; None for a failed or computed trial."""
+    if record.status == "failed" or record.values:
         return None
     trajectory = record.trajectory
     if trajectory is None or not trajectory.mixing or not trajectory.architectures:

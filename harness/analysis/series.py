@@ -57,7 +57,8 @@ class Series:
 def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
     """Group the planned trials, in the order of the plan."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
-    for trial in evidence.trials.values():
+    searched = (trial for trial in evidence.trials.values() if not trial.computed)
+    for trial in searched:
         groups.setdefault((trial.method, trial.dataset, _settings(trial)), []).append(trial)
     return tuple(
         Series(method, _variant(suite, trials[0]), dataset, settings, tuple(trials), tuple(evidence.done(trials)))

@@ -17,7 +17,7 @@ from harness.cli.select import Request
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.runner.availability import DataAvailability, find_data, with_recorded
-from harness.runner.plan import Plan, ProfileName, datasets_needed
+from harness.runner.plan import Plan, ProfileName, data_needed
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.suite.load import LoadedSuite
@@ -78,7 +78,7 @@ class Evidence:
 
     def data(self, loaded: LoadedSuite, profile: ProfileName) -> DataAvailability:
         """Find the data; what is not at hand is known from the records that were made with it."""
-        data = find_data(datasets_needed(loaded, profile), data_root())
+        data = find_data(data_needed(loaded, profile), data_root())
         return with_recorded(data, self.latest_records(profile)) if data.missing else data
 
     def latest_records(self, profile: str) -> list[Record]:

@@ -17,7 +17,7 @@ from harness.runner import environment
 from harness.runner.availability import find_data
 from harness.runner.environment import Device
 from harness.runner.execute import Options, Tally, execute
-from harness.runner.plan import Plan, ProfileName, Trial, datasets_needed, make_plans
+from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
 
@@ -71,7 +71,7 @@ def run_suites(asked: RunRequest) -> int:
 def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     request, profile = asked.request, asked.request.profile or DEFAULT_PROFILE
     suites = request.loaded()
-    names = dict.fromkeys(name for loaded in suites for name in datasets_needed(loaded, profile))
+    names = dict.fromkeys(name for loaded in suites for name in data_needed(loaded, profile))
     plans = make_plans(suites, profile, request.selection, request.overrides, data=find_data(names, root))
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:

@@ -11,31 +11,44 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import Field, model_validator
 
 from harness.config import Strict, deep_merge, nest, parse_override, validate
 from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document, mixes
 from harness.errors import HarnessError, nearest
+from harness.methods.computed import ComputedSpec
 from harness.methods.part import Part
 from harness.methods.spec import SearchSpec
 
 PACKAGED = Path(__file__).with_name("catalogue.yaml")
 
 
-class Protocol(Strict):
+class _Block(Strict):
+    """Settings of a search, or of a computation that needs none."""
+
+    search: dict[str, Any] = Field(default_factory=dict)
+    computation: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.search and self.computation:
+            raise ValueError("a method searches or computes: it cannot have both 'search' and 'computation'")
+        return self
+
+
+class Protocol(_Block):
     """Settings that several methods share; not a method itself."""
 
-    search: dict[str, Any]
 
-
-class Method(Strict):
+class Method(_Block):
     """A composition of parts. ``extends``: a protocol or another method whose settings come first."""
 
     title: str
     paper: str
     follows: str
-    extends: str
-    search: dict[str, Any]
+    extends: str | None = None
 
 
 class _File(Strict):
@@ -65,6 +78,10 @@ class Catalogue:
         """Return the title of a method, planned or not."""
         return self.methods[name].title if name in self.methods else self.planned[name]
 
+    def computes(self, name: str) -> bool:
+        """Tell whether a method is a computation and not a search."""
+        return name in self.methods and any("computation" in layer.data for layer in self.layers(name))
+
     def layers(self, name: str) -> list[Layer]:
         """Return the settings of a method: first its ancestors', last its own."""
         layers: list[Layer] = []
@@ -73,8 +90,11 @@ class Catalogue:
         while True:
             block = self.methods.get(name) or self.protocols[name]
             seen.append(name)
-            layers.insert(0, Layer(block.search, Describe(self.document, (*key, "search"))))
-            if not isinstance(block, Method):
+            if block.computation:
+                layers.insert(0, Layer({"computation": block.computation}, Describe(self.document, key)))
+            else:
+                layers.insert(0, Layer(block.search, Describe(self.document, (*key, "search"))))
+            if not isinstance(block, Method) or block.extends is None:
                 return layers
             name, at = block.extends, (*key, "extends")
             key = ("methods" if name in self.methods else "protocols", name)
@@ -94,7 +114,7 @@ def _load(path: Path) -> Catalogue:
     catalogue = Catalogue(file.protocols, file.methods, file.planned, document)
     blocks = [*file.protocols, *file.methods]
     for name, method in file.methods.items():
-        if method.extends not in blocks:
+        if method.extends is not None and method.extends not in blocks:
             message = f"unknown method or protocol {method.extends!r}{nearest(method.extends, blocks)}"
             raise document.error(("methods", name, "extends"), message)
         if name in file.protocols or name in file.planned:
@@ -117,7 +137,7 @@ def _option_error(text: str) -> ErrorAt:
     return lambda path, message: HarnessError(f"--set {text}: {dotted(path)}: {message}")
 
 
-def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> SearchSpec:
+def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> SearchSpec | ComputedSpec:
     """Merge a method's settings with the caller's layers into a full specification.
 
     Raises `HarnessError` for an unknown or only planned method, and the error of the layer that wrote a wrong
@@ -132,7 +152,8 @@ def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> Searc
     def error(path: KeyPath, message: str) -> HarnessError:
         return _writer(every, path, layers).error(path, f"{message} (method {method!r})")
 
-    return validate(SearchSpec, deep_merge(*(layer.data for layer in every)), error)
+    model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
+    return validate(model, deep_merge(*(layer.data for layer in every)), error)
 
 
 def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:
@@ -175,9 +196,9 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def part_versions(spec: SearchSpec) -> dict[str, int]:
-    """Return the version of every part of a search, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
-    parts = {field: getattr(spec, field) for field in SearchSpec.model_fields}
+def part_versions(spec: SearchSpec | ComputedSpec) -> dict[str, int]:
+    """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
+    parts = {field: getattr(spec, field) for field in type(spec).model_fields}
     return {
         f"{field}/{part.name}" if hasattr(part, "name") else field: part.version
         for field, part in parts.items()

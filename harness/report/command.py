@@ -10,6 +10,9 @@ import yaml
 
 from harness.analysis.cells import RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.methods.computed import ComputedSpec
+from harness.methods.spec import SearchSpec
+from harness.runner.plan import Trial
 
 
 def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
@@ -20,10 +23,17 @@ def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
     table, _, name = row.key.partition("/")
     words = ["python", "-m", "harness", "run", verdict.loaded.path.as_posix(), "--profile", verdict.profile_name]
     words += ["-t", table, "-m", row.row.method, "--seeds", seed_ranges([trial.seed for trial in trials])]
-    usual = verdict.loaded.resolve(table, name, verdict.profile_name, embedded=trials[0].embedded)
+    usual = _usual(verdict, table, name, trials[0])
     for setting in _changes(usual.model_dump(mode="json"), trials[0].spec.model_dump(mode="json")):
         words += ["--set", setting]
     return shlex.join(words)
+
+
+def _usual(verdict: SuiteVerdict, table: str, row: str, trial: Trial) -> SearchSpec | ComputedSpec:
+    """Return the specification without overrides."""
+    if isinstance(trial.spec, ComputedSpec):
+        return verdict.loaded.resolve_computation(table, row, runs=trial.spec.runs)
+    return verdict.loaded.resolve(table, row, verdict.profile_name, embedded=trial.embedded)
 
 
 def seed_ranges(seeds: Sequence[int]) -> str:

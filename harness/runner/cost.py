@@ -30,6 +30,10 @@ class _Speed:
 SPEEDS = {"cpu": _Speed(3.3e-3, 2.7e-7, 2.3e11), "cuda": _Speed(8e-4, 5e-10, 3e13)}
 
 
+# Computations, on one core; what is not here takes no time that a plan should show.
+SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2}
+
+
 def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     """Estimate a search on ``images`` training images; ``device``: ``cpu`` (one core) or ``cuda``.
 

@@ -16,13 +16,14 @@ from hashlib import blake2b
 from typing import Literal
 
 from harness import engine
-from harness.benchmarks.spec import Benchmark
+from harness.benchmarks.spec import Benchmark, TableBenchmark
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Layer, override_layers, part_versions
+from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
-from harness.runner.availability import TRAINING_IMAGES, DataAvailability
+from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
 from harness.suite.load import LoadedSuite
-from harness.suite.schema import Profile
+from harness.suite.schema import Profile, Row
 
 ProfileName = Literal["paper", "reduced"]
 
@@ -40,13 +41,23 @@ class Trial:
     method: str
     dataset: str
     seed: int
-    spec: SearchSpec
+    spec: SearchSpec | ComputedSpec
     benchmark: Benchmark
     embedded: bool
     rows: tuple[str, ...]
     part_versions: dict[str, int]
     data_checksum: str | None
     blocked: str | None
+
+    @property
+    def computed(self) -> bool:
+        """Tell whether this is a computation and not a search."""
+        return isinstance(self.spec, ComputedSpec)
+
+    @property
+    def runs(self) -> int:
+        """Number of values that the trial adds to a statistic."""
+        return self.spec.runs if isinstance(self.spec, ComputedSpec) else 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class RowPlan:
-    """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says."""
+    """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says.
+
+    A computed row has one trial, of as many runs as it has ``seeds``.
+    """
 
     name: str
     method: str
@@ -82,6 +96,7 @@ class RowPlan:
     dataset: str
     embedded: bool
     seeds: int
+    computed: bool
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -95,17 +110,23 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def datasets_needed(loaded: LoadedSuite, profile: str) -> list[str]:
-    """Return the names of all datasets that a profile's searches may run on, stand-ins included."""
-    runnable = [(table, row) for table, row in _rows(loaded) if loaded.why_not_run(table, row) is None]
-    if not runnable:
-        return []
-    embedded = loaded.profile(profile).embedded
-    names = [loaded.searched_on(table, row) for table, row in runnable]
-    return list(dict.fromkeys([n for n in names if n] + ([embedded.dataset] if embedded else [])))
+def data_needed(loaded: LoadedSuite, profile: str) -> list[str]:
+    """Return the names of all data that a profile may read: datasets, stand-ins included, and `TABLE`."""
+    names: dict[str, None] = {}
+    for table, row in _rows(loaded):
+        if loaded.why_not_run(table, row) is not None:
+            continue
+        if loaded.computes(table, row):
+            names[TABLE] = None
+            continue
+        embedded = loaded.profile(profile).embedded
+        names.update(dict.fromkeys([str(loaded.searched_on(table, row)), *([embedded.dataset] if embedded else [])]))
+    return list(names)
 
 
-def trial_id(spec: SearchSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None) -> str:
+def trial_id(
+    spec: SearchSpec | ComputedSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None
+) -> str:
     """Return the id of a search, 16 hex digits; equal searches have equal ids, however they are written."""
     identity = {
         "spec": spec.model_dump(mode="json"),
@@ -151,6 +172,7 @@ def make_plans(
     ]
     _match_seeds(selection.seeds, [row for of_suite in rows for row in of_suite])
     layers = override_layers(overrides)
+    _match_overrides(overrides, layers, [row for of_suite in rows for row in of_suite])
     plans = []
     for loaded, chosen, runnable in zip(suites, selected, rows, strict=True):
         not_run = {f"{t}/{r}": why for t, r in chosen if (why := loaded.why_not_run(t, r)) is not None}
@@ -170,9 +192,13 @@ def _plan(
     trials: dict[str, Trial] = {}
     rows: dict[str, tuple[str, ...]] = {}
     for row in runnable:
-        seeds = [seed for seed in range(row.seeds) if not selected_seeds or seed in selected_seeds]
+        if row.computed and (why := _no_table(loaded, profile, row, data)):
+            not_run[row.name] = why
+            continue
+        count = 1 if row.computed else row.seeds
+        seeds = [seed for seed in range(count) if not selected_seeds or seed in selected_seeds]
         if not seeds:
-            not_run[row.name] = f"none of the selected seeds: it has {_range(row.seeds)}"
+            not_run[row.name] = f"none of the selected seeds: it has {_range(count)}"
             continue
         found = list(expand(loaded, profile, row, seeds, overrides, data))
         rows[row.name] = tuple(trial.id for trial in found)
@@ -192,10 +218,18 @@ def expand(
 ) -> Iterator[Trial]:
     """Yield the trials of one row."""
     table, _, name = row.name.partition("/")
-    spec = loaded.resolve(table, name, profile, embedded=row.embedded, overrides=overrides)
-    _check_images(row, spec)
-    versions = {**part_versions(spec), "engine": engine.VERSION}
-    checksum = data.checksums.get(row.dataset)
+    ours = [layer for layer in overrides if _computes(layer) == row.computed]
+    spec: SearchSpec | ComputedSpec
+    if row.computed:
+        spec = loaded.resolve_computation(table, name, runs=row.seeds, overrides=ours)
+        source, versions = (TABLE if spec.needs_table else None), part_versions(spec)
+        benchmark: Benchmark = TableBenchmark(name="nb201-table")
+    else:
+        spec = loaded.resolve(table, name, profile, embedded=row.embedded, overrides=ours)
+        _check_images(row, spec)
+        source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
+        benchmark = _benchmark(loaded.profile(profile), row.embedded)
+    checksum = data.checksums.get(source) if source else None
     for seed in seeds:
         yield Trial(
             id=trial_id(spec, row.dataset, seed, versions, checksum),
@@ -205,13 +239,33 @@ def expand(
             dataset=row.dataset,
             seed=seed,
             spec=spec,
-            benchmark=_benchmark(loaded.profile(profile), row.embedded),
+            benchmark=benchmark,
             embedded=row.embedded,
             rows=(row.name,),
             part_versions=versions,
             data_checksum=checksum,
-            blocked=data.missing.get(row.dataset),
+            blocked=data.missing.get(source) if source else None,
         )
+
+
+def _computes(override: Layer) -> bool:
+    """Tell whether a ``--set`` is for computed rows: ``computation.budget_seconds=20000``."""
+    return "computation" in override.data
+
+
+def _match_overrides(texts: Sequence[str], layers: Sequence[Layer], rows: Sequence[RowPlan]) -> None:
+    for text, layer in zip(texts, layers, strict=True):
+        if rows and not any(row.computed == _computes(layer) for row in rows):
+            kind = "computed" if _computes(layer) else "searched"
+            raise HarnessError(f"--set {text}: none of the selected rows is {kind}")
+
+
+def _no_table(loaded: LoadedSuite, profile: ProfileName, row: RowPlan, data: DataAvailability) -> str | None:
+    """Return why a computed row is left out where stand-in data is run, which has no table; None where it is not."""
+    table, _, name = row.name.partition("/")
+    needs = loaded.resolve_computation(table, name, runs=1).needs_table
+    stands_in = profile in loaded.suite.profiles and loaded.profile(profile).embedded is not None
+    return data.missing.get(TABLE) if needs and stands_in and TABLE not in data.checksums else None
 
 
 def _check_images(row: RowPlan, spec: SearchSpec) -> None:
@@ -230,14 +284,23 @@ def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
 
 
 def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAvailability) -> RowPlan:
-    row, settings = loaded.suite.tables[table].rows[name], loaded.profile(profile)
-    searched_on = loaded.searched_on(table, name)
-    assert row.method is not None and searched_on is not None, "checked when the suite was loaded"
+    row, searched_on = loaded.suite.tables[table].rows[name], loaded.searched_on(table, name)
+    assert row.method is not None, "checked when the suite was loaded"
+    if loaded.computes(table, name):
+        runs = 1 if loaded.resolve_computation(table, name, runs=1).deterministic else _seeds(row, loaded, profile)
+        where = searched_on or "none"
+        return RowPlan(f"{table}/{name}", row.method, where, where, False, runs, computed=True)
+    assert searched_on is not None, "checked when the suite was loaded"
+    settings = loaded.profile(profile)
     dataset = _dataset(settings, searched_on, data)
     embedded = dataset != searched_on
-    published = row.n or settings.unstated_seeds if settings.seeds == "published" else settings.seeds
-    seeds = settings.embedded.seeds if embedded and settings.embedded else published
-    return RowPlan(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds)
+    seeds = settings.embedded.seeds if embedded and settings.embedded else _seeds(row, loaded, profile)
+    return RowPlan(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds, computed=False)
+
+
+def _seeds(row: Row, loaded: LoadedSuite, profile: str) -> int:
+    settings = loaded.profile(profile)
+    return row.n or settings.unstated_seeds if settings.seeds == "published" else settings.seeds
 
 
 def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
@@ -273,13 +336,13 @@ def _facts(loaded: LoadedSuite, profile: str, table: str, row: str, data: DataAv
     """Return what the filters look at: the names of a row, both of them where a dataset is replaced."""
     method, searched_on = loaded.suite.tables[table].rows[row].method, loaded.searched_on(table, row)
     datasets = {searched_on} if searched_on else set()
-    if searched_on and loaded.why_not_run(table, row) is None:
+    if searched_on and loaded.why_not_run(table, row) is None and not loaded.computes(table, row):
         datasets.add(_dataset(loaded.profile(profile), searched_on, data))
     return {"method": {method} if method else set(), "table": {table}, "dataset": datasets}
 
 
 def _match_seeds(seeds: Sequence[int], rows: Sequence[RowPlan]) -> None:
-    most = max((row.seeds for row in rows), default=0)
+    most = max((1 if row.computed else row.seeds for row in rows), default=0)
     for seed in seeds:
         if rows and seed >= most:
             raise HarnessError(f"seed {seed} is not planned; valid: {_range(most)}")
@@ -294,4 +357,4 @@ def _notes(rows: Sequence[RowPlan], trials: Iterable[Trial], data: DataAvailabil
         why = data.missing.get(searched_on, "its images are not at hand")
         yield f"{dataset} instead of {searched_on}: this shows the machinery and supports no claim ({why})"
     for dataset, why in dict.fromkeys((t.dataset, t.blocked) for t in trials if t.blocked):
-        yield f"blocked: searches on {dataset}: {why}"
+        yield f"blocked: trials on {dataset}: {why}"

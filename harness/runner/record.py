@@ -34,6 +34,9 @@ class Provenance(BaseModel):
 class Record(BaseModel):
     """One trial. ``evaluations[architecture]["cifar10/test/200"]`` is an accuracy in percent.
 
+    A search leaves a trajectory, a computation ``values``: per key (``cifar10/test/200``, ``simulated_seconds``, a
+    name of a theory check) one number per run; ``found``: the architecture of each run, where there is one.
+
     ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id.
     """
 
@@ -56,5 +59,7 @@ class Record(BaseModel):
     benchmark_checksum: str | None
     trajectory: Trajectory | None
     evaluations: dict[str, dict[str, float]]
+    values: dict[str, list[float]] = {}
+    found: list[str] = []
     error: str | None
     provenance: Provenance

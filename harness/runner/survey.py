@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from harness.benchmarks.spec import TableBenchmark
+from harness.methods.computed import ComputedSpec
 from harness.runner.availability import TRAINING_IMAGES
-from harness.runner.cost import estimate_seconds
+from harness.runner.cost import SECONDS_PER_RUN, estimate_seconds
 from harness.runner.evaluate import is_evaluated, table_problem
 from harness.runner.plan import Trial
 from harness.runner.record import Record
@@ -56,7 +57,7 @@ def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, fo
     no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
         return _task_of_done(trial, record, no_table)
-    seconds = estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
+    seconds = _cost(trial, device)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
     failed = broken or (record.error if record is not None else None)
@@ -66,7 +67,7 @@ def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, fo
 
 def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
     """A search that is done needs no images to be looked up, and nothing at all once it has been."""
-    if is_evaluated(record, trial.benchmark):
+    if isinstance(trial.spec, ComputedSpec) or is_evaluated(record, trial.benchmark):
         return Task(trial, "done", None, None, False, 0.0)
     blocked = no_table if _looks_up(trial) else trial.blocked
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
@@ -78,7 +79,15 @@ def _place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
 
 
 def _looks_up(trial: Trial) -> bool:
+    if isinstance(trial.spec, ComputedSpec):
+        return trial.spec.needs_table
     return isinstance(trial.benchmark, TableBenchmark)
+
+
+def _cost(trial: Trial, device: str) -> float:
+    if isinstance(trial.spec, ComputedSpec):
+        return SECONDS_PER_RUN.get(trial.spec.computation.name, 0.0) * trial.spec.runs
+    return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
 
 
 def _read(path: Path | None) -> tuple[Record | None, str | None]:

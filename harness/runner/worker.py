@@ -7,6 +7,7 @@ import platform
 import signal
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import TYPE_CHECKING
 from harness.benchmarks.spec import ScratchBenchmark
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
+from harness.methods.computed import ComputedSpec
+from harness.methods.spec import SearchSpec
 from harness.runner import environment
-from harness.runner.evaluate import Evaluated, evaluate, found_accuracy
+from harness.runner.compute import Computed, compute
+from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
 from harness.runner.plan import Trial
 from harness.runner.record import Provenance, Record
 from harness.runner.store import Store
@@ -69,11 +73,17 @@ def run_trial(trial: Trial, settings: Settings, *, keep: Record | None = None) -
     start, clock = time.perf_counter(), Clock(environment.now())
     store = Store(settings.results)
     try:
-        record = _reevaluated(trial, keep, settings, clock) if keep else _searched(trial, settings, clock)
+        if isinstance(trial.spec, ComputedSpec):
+            record = _computed(trial, trial.spec, settings, clock)
+        elif keep:
+            record = _reevaluated(trial, trial.spec, keep, settings, clock)
+        else:
+            record = _searched(trial, trial.spec, settings, clock)
         store.write(record)
     except Exception as error:  # whatever it is belongs to this trial and must not end the others
         if keep is None:
-            store.write(failure(trial, settings, describe(error), clock))
+            with suppress(OSError):  # a full disk may be why it failed: what is returned still says so
+                store.write(failure(trial, settings, describe(error), clock))
         return Finished(trial.id, None, _line(error), time.perf_counter() - start)
     store.checkpoint(trial.id).unlink(missing_ok=True)
     return Finished(trial.id, found_accuracy(record), None, time.perf_counter() - start)
@@ -115,6 +125,7 @@ def _record(
     *,
     trajectory: Trajectory | None = None,
     evaluated: Evaluated | None = None,
+    computed: Computed | None = None,
     data: str | None = None,
     error: str | None = None,
 ) -> Record:
@@ -132,9 +143,11 @@ def _record(
         part_versions=trial.part_versions,
         data_fingerprint=data,
         data_checksum=trial.data_checksum,
-        benchmark_checksum=evaluated.checksum if evaluated else None,
+        benchmark_checksum=source.checksum if (source := evaluated or computed) else None,
         trajectory=trajectory,
         evaluations=evaluated.accuracies if evaluated else {},
+        values=computed.values if computed else {},
+        found=computed.found if computed else [],
         error=error,
         provenance=_provenance(settings, clock),
     )
@@ -160,24 +173,31 @@ def _provenance(settings: Settings, clock: Clock) -> Provenance:
     )
 
 
-def _searched(trial: Trial, settings: Settings, clock: Clock) -> Record:
+def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:
+    start = time.perf_counter()
+    computed = compute(spec, load_table(settings.data_root) if spec.needs_table else None)
+    clock.evaluation_seconds = time.perf_counter() - start
+    return _record(trial, settings, clock, computed=computed)
+
+
+def _searched(trial: Trial, spec: SearchSpec, settings: Settings, clock: Clock) -> Record:
     from harness.engine.search import run_search
 
     checkpoint = Store(settings.results).checkpoint(trial.id)
     beat = partial(_beat, trial.id, settings)
-    beat(0, trial.spec.epochs)
-    dataset = _images(trial, settings)
-    result = run_search(trial.spec, dataset, trial.seed, settings.device, checkpoint, beat)
+    beat(0, spec.epochs)
+    dataset = _images(trial, spec, settings)
+    result = run_search(spec, dataset, trial.seed, settings.device, checkpoint, beat)
     clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
-    evaluated = _evaluated(trial, result.trajectory, settings, clock)
+    evaluated = _evaluated(trial, spec, result.trajectory, settings, clock)
     return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
 
 
-def _reevaluated(trial: Trial, keep: Record, settings: Settings, clock: Clock) -> Record:
+def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Settings, clock: Clock) -> Record:
     """Keep the trajectory and how it came to be; replace what the benchmark says."""
     assert keep.trajectory is not None
-    _beat(trial.id, settings, trial.spec.epochs, trial.spec.epochs)
-    evaluated = _evaluated(trial, keep.trajectory, settings, clock)
+    _beat(trial.id, settings, spec.epochs, spec.epochs)
+    evaluated = _evaluated(trial, spec, keep.trajectory, settings, clock)
     provenance = keep.provenance.model_copy(update={"evaluation_seconds": clock.evaluation_seconds})
     return keep.model_copy(
         update={
@@ -189,12 +209,12 @@ def _reevaluated(trial: Trial, keep: Record, settings: Settings, clock: Clock) -
     )
 
 
-def _evaluated(trial: Trial, trajectory: Trajectory, settings: Settings, clock: Clock) -> Evaluated:
+def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings: Settings, clock: Clock) -> Evaluated:
     start = time.perf_counter()
     evaluated = evaluate(
         trajectory,
         trial.benchmark,
-        images=lambda: _images(trial, settings),
+        images=lambda: _images(trial, spec, settings),
         seed=trial.seed,
         device=settings.device,
         data_root=settings.data_root,
@@ -204,9 +224,9 @@ def _evaluated(trial: Trial, trajectory: Trajectory, settings: Settings, clock: 
     return evaluated
 
 
-def _images(trial: Trial, settings: Settings) -> Dataset:
+def _images(trial: Trial, spec: SearchSpec, settings: Settings) -> Dataset:
     needs_test = isinstance(trial.benchmark, ScratchBenchmark)
-    return _load(trial.dataset, settings.data_root, trial.spec.data.limit, needs_test)
+    return _load(trial.dataset, settings.data_root, spec.data.limit, needs_test)
 
 
 @lru_cache(maxsize=1)

@@ -76,9 +76,14 @@ class _Checks:
         methods = {**self.catalogue.methods, **self.catalogue.planned}
         self.known((*at, "method"), "method", row.method, methods)
         self.known((*at, "searched_on"), "dataset", row.searched_on, DATASETS)
-        if row.method is None and (row.search or row.stop):
-            self.fail((*at, "search" if row.search else "stop"), "a row without a method has nothing to set")
-        if self.loaded.why_not_run(table_name, name) is None and not (row.searched_on or table.searched_on):
+        computes = row.method is not None and self.catalogue.computes(row.method)
+        searches = row.method is not None and not computes
+        for key, used in (("search", searches), ("stop", searches), ("computation", computes)):
+            if getattr(row, key) and not used:
+                what = "a row without a method" if row.method is None else f"method {row.method!r}"
+                self.fail((*at, key), f"{what} has nothing to set here")
+        runs = self.loaded.why_not_run(table_name, name) is None and not computes
+        if runs and not (row.searched_on or table.searched_on):
             self.fail(at, "missing key 'searched_on', here or in the table")
         if table.number == "own" and row.values:
             self.fail((*at, "values"), "a table of our own has no published values")
@@ -113,6 +118,9 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.runnable():
+                if self.loaded.computes(table, row):
+                    self.loaded.resolve_computation(table, row, runs=1)
+                    continue
                 self.loaded.resolve(table, row, name)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
@@ -158,6 +166,8 @@ class _Checks:
 
     def operation(self, at: KeyPath, measure: Measure) -> None:
         table, _, row = measure.row.partition("/")
+        if (table, row) in self.runnable() and self.loaded.computes(table, row):
+            self.fail((*at, "row"), f"a computed row has no {measure.of}")
         if (table, row) in self.runnable():
             for profile in self.suite.profiles:
                 ops = self.loaded.resolve(table, row, profile).space.ops

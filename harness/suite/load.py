@@ -13,6 +13,7 @@ from harness.config import validate
 from harness.documents import Describe, Document, KeyPath, load_document
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Catalogue, Layer, resolve
+from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.suite.checks import check
 from harness.suite.schema import Profile, Suite
@@ -39,6 +40,9 @@ class LoadedSuite:
         entry = self.suite.tables[table].rows[row]
         if entry.method is None:
             return "nothing to run for this row"
+        status = entry.status or self.suite.tables[table].status
+        if status in ("cited", "audited"):
+            return f"{status}: the suite asks for no run of it"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
         if entry.stop is not None:
@@ -63,17 +67,37 @@ class LoadedSuite:
         Later layers win: the catalogue, the suite's `search`, the row's, the profile's, the profile's settings
         of the method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
         """
-        entry = self.suite.tables[table].rows[row]
+        method = self._method(table, row)
         paths: list[KeyPath] = [
             ("search",),
             ("tables", table, "rows", row, "search"),
             ("profiles", profile, "search"),
-            ("profiles", profile, "methods", str(entry.method)),
+            ("profiles", profile, "methods", method),
         ]
         if embedded:
             paths.append(("profiles", profile, "embedded", "search"))
         layers = [self._layer(path) for path in paths if path in self.document]
-        return resolve(self.catalogue, str(entry.method), [*layers, *overrides])
+        spec = resolve(self.catalogue, method, [*layers, *overrides])
+        assert isinstance(spec, SearchSpec)
+        return spec
+
+    def computes(self, table: str, row: str) -> bool:
+        """Tell whether a row is computed and not searched for."""
+        return self.catalogue.computes(self._method(table, row))
+
+    def resolve_computation(self, table: str, row: str, *, runs: int, overrides: Sequence[Layer] = ()) -> ComputedSpec:
+        """Return the full specification of a computed row: the catalogue, the row's `computation`, ``overrides``."""
+        at: KeyPath = ("tables", table, "rows", row)
+        written = self.suite.tables[table].rows[row].computation
+        layers = [Layer({"runs": runs}, Describe(self.document, at))]
+        if written:
+            layers.append(Layer({"computation": written}, Describe(self.document, at)))
+        spec = resolve(self.catalogue, self._method(table, row), [*layers, *overrides])
+        assert isinstance(spec, ComputedSpec)
+        return spec.model_copy(update={"runs": 1}) if spec.deterministic else spec
+
+    def _method(self, table: str, row: str) -> str:
+        return str(self.suite.tables[table].rows[row].method)
 
     def _layer(self, path: KeyPath) -> Layer:
         data: Any = self.document.data

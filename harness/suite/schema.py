@@ -90,6 +90,7 @@ class Row(Strict):
     label: str | None = None
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
+    computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: dict[str, Any] | None = None
     n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")

@@ -18,7 +18,9 @@ from harness.methods.catalogue import (
     part_versions,
     resolve,
 )
+from harness.methods.computed import ComputedSpec
 from harness.methods.relaxations import Sigmoid, Softmax
+from harness.methods.spec import SearchSpec
 
 SPACE: dict[str, Any] = {
     "space": {
@@ -57,8 +59,12 @@ def catalogue() -> Catalogue:
 
 @pytest.mark.parametrize("name", load_catalogue().methods)
 def test_every_method_resolves(name: str, catalogue: Catalogue) -> None:
-    spec = resolve(catalogue, name, [layer(SPACE)])
-    assert spec.epochs == 50
+    if catalogue.computes(name):
+        spec = resolve(catalogue, name, [layer({"runs": 3})])
+        assert isinstance(spec, ComputedSpec) and spec.runs == 3
+    else:
+        spec = resolve(catalogue, name, [layer(SPACE)])
+        assert isinstance(spec, SearchSpec) and spec.epochs == 50
     assert catalogue.title(name)
 
 

@@ -17,7 +17,7 @@ from harness.runner.plan import (
     Plan,
     ProfileName,
     Selection,
-    datasets_needed,
+    data_needed,
     make_plan,
     make_plans,
     parse_seeds,
@@ -87,7 +87,7 @@ def test_without_images_the_embedded_data_stands_in_loudly(tmp_path: Path) -> No
 def test_without_images_and_stand_in_trials_are_blocked(tmp_path: Path) -> None:
     made = plan(tmp_path, data=NO_DATA)
     assert len(made.trials) == 8 and {t.blocked for t in made.trials} == {"cifar10 is not here"}
-    assert made.notes == ("blocked: searches on cifar10: cifar10 is not here",)
+    assert made.notes == ("blocked: trials on cifar10: cifar10 is not here",)
 
 
 def test_recorded_trials_are_recognised_without_their_images(tmp_path: Path) -> None:
@@ -98,10 +98,10 @@ def test_recorded_trials_are_recognised_without_their_images(tmp_path: Path) -> 
         assert all(t.blocked and not t.embedded for t in elsewhere.trials)
 
 
-def test_datasets_needed(tmp_path: Path) -> None:
+def test_data_needed(tmp_path: Path) -> None:
     loaded = load(tmp_path, ("        searched_on: cifar10\n", "        searched_on: cifar100\n"))
-    assert datasets_needed(loaded, "paper") == ["cifar10", "cifar100"]
-    assert datasets_needed(loaded, "reduced") == ["cifar10", "cifar100", "digits"]
+    assert data_needed(loaded, "paper") == ["cifar10", "cifar100"]
+    assert data_needed(loaded, "reduced") == ["cifar10", "digits", "cifar100"]
 
 
 # Ids ---------------------------------------------------------------------------------------------------------------
@@ -288,7 +288,7 @@ def test_filters_look_at_all_suites_together(tmp_path: Path) -> None:
 
 def test_a_suite_without_searches_needs_no_profile(tmp_path: Path) -> None:
     cited = load(tmp_path, *without_searches())
-    assert datasets_needed(cited, "paper") == []
+    assert data_needed(cited, "paper") == []
     made = make_plan(cited, "paper", Selection(), (), data=DATA)
     assert made.trials == () and set(made.not_run) == {"t1/darts", "t1/exchanged", "t1/gdas", "t2/again"}
 

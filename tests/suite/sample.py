@@ -33,7 +33,7 @@ def without_searches() -> list[tuple[str, str]]:
         (SUITE[start:end], ""),
         (SUITE[claims:], ""),
         ("method: darts-v1\n        n", "method: null\n        n"),
-        ("method: ex-darts", "method: rea"),
+        ("method: ex-darts", "method: rsps"),
         ("search: {alpha_init: {scale: 0.01}}", "note: x"),
         ("method: darts-v1\n        s", "method: setn\n        s"),
     ]

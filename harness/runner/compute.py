@@ -1,0 +1,85 @@
+"""Answer computed trials: run black-box searchers on the table, look architectures up, check theory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
+from harness.errors import HarnessError, nearest
+from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce, Searcher
+from harness.methods.computed import ComputedSpec, FixedArchitecture, Optimum, TheoryCheck
+from harness.spaces import nb201
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
+
+Values = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """``values``: per key one number per run; ``found``: the architecture of each run, empty where there is none."""
+
+    values: Values
+    found: list[str]
+    checksum: str | None
+
+
+def compute(spec: ComputedSpec, table: Nb201Table | None) -> Computed:
+    """Do a computation; ``table`` may be None where `ComputedSpec.needs_table` is false."""
+    computation = spec.computation
+    if isinstance(computation, TheoryCheck):
+        return Computed(_checked(computation.check), [], None)
+    assert table is not None
+    match computation:
+        case FixedArchitecture(architecture=architecture):
+            values, found = accuracies(table, [architecture]), [architecture]
+        case Optimum():
+            every = accuracies(table, list(table.strings))
+            values, found = {key: [max(numbers)] for key, numbers in every.items()}, []
+        case RandomSearch() | RegularisedEvolution() | Reinforce() | Bohb():
+            values, found = _searched(computation, spec.runs, table)
+    return Computed(values, found, table.checksum)
+
+
+def accuracies(table: Nb201Table, architectures: list[str]) -> Values:
+    """Return ``{"cifar10/test/200": [percent per architecture], ...}`` of what the table has."""
+    values: Values = {}
+    for dataset in DATASETS:
+        for split in SPLITS:
+            for epochs in EPOCHS:
+                try:
+                    column = table.accuracy(architectures, dataset=dataset, split=split, epochs=epochs)
+                except HarnessError:
+                    if epochs == max(EPOCHS):
+                        raise
+                    continue  # version 1.0 of the benchmark lacks most 12-epoch results
+                values[f"{dataset}/{split}/{epochs}"] = [float(value) for value in column]
+    return values
+
+
+def _searched(computation: Searcher, runs: int, table: Nb201Table) -> tuple[Values, list[str]]:
+    from harness.methods.blackbox.problem import Problem
+    from harness.methods.blackbox.search import search
+
+    query = computation.query
+    strings = [nb201.to_string(architecture) for architecture in nb201.enumerate_all()]
+    signal = table.accuracy(strings, dataset=query.dataset, split="valid", epochs=query.epochs)
+    seconds = table.train_seconds(strings, query.dataset)
+    found = search(computation, Problem(np.asarray(signal), query.seconds(np.asarray(seconds))), range(runs))
+    architectures = [strings[code] for code in found.codes]
+    values = accuracies(table, architectures)
+    values["evaluations"] = found.evaluations.astype(float).tolist()
+    values["simulated_seconds"] = found.simulated_seconds.tolist()
+    return values, architectures
+
+
+def _checked(name: str) -> Values:
+    from harness.theory.checks import CHECKS
+
+    if name not in CHECKS:
+        raise HarnessError(f"unknown theory check {name!r}{nearest(name, CHECKS)}")
+    return {key: [float(value)] for key, value in CHECKS[name]().measured.items()}
