@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from harness.errors import HarnessError
 from harness.runner import environment
 from harness.runner.evaluate import found_accuracy
 from harness.runner.progress import Board, Item, Progress, duration
@@ -96,10 +97,10 @@ def _finished(todo: dict[str, Task], settings: Settings, jobs: int) -> Iterator[
                 for done in results:
                     del left[done.id]
                     yield done
-        except TerminatedWorkerError:
+        except TerminatedWorkerError as error:
             begun = [left.pop(trial_id) for trial_id in _read_beats(settings.beats) if trial_id in left]
             if not begun:
-                raise
+                raise HarnessError("worker processes die before they begin; try --jobs 1") from error
             yield from (_lost(task, settings) for task in begun)
 
 

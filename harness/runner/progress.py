@@ -190,8 +190,7 @@ class Board:
                 if item.phase == "waiting":
                     item.phase, item.started = "running", self.clock()
                     self.progress.started(item)
-                if item.phase == "running":
-                    item.epoch, item.epochs = epoch, epochs
+                item.epoch, item.epochs = epoch, epochs
             self.progress.refresh()
 
     def finish(self, trial_id: str, phase: Phase, text: str) -> None:

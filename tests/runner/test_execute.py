@@ -5,9 +5,11 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 import harness.benchmarks.scratch
 import harness.engine.search
+from harness.errors import HarnessError
 from harness.runner import execute as module
 from harness.runner import worker
 from harness.runner.execute import Options, execute
@@ -190,6 +192,24 @@ def test_a_failed_re_evaluation_keeps_the_record(project, monkeypatch):
     assert project.paths()[0].read_bytes() == before
 
 
+def test_a_full_disk_is_said_and_stops_nobody(project, monkeypatch):
+    def full(self, record):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "write", full)
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 1 and "3 trials: 0 executed, 3 failed" in answer.out
+    assert answer.err.count("OSError: [Errno 28] No space left on device") == 6  # at its end, and in the summary
+
+
+def test_equal_searches_of_two_suites_are_one(project, searches):
+    text = (project.folder / "suites" / "tiny.yaml").read_text()
+    (project.folder / "suites" / "twin.yaml").write_text(text.replace("suite: tiny", "suite: twin"))
+    answer = project.cli("run", "suites", "-m", "darts-v1", "--jobs", "1", "--device", "cpu")
+    assert answer.code == 0 and searches.seeds == [0, 1, 2]
+    assert {record.suite for record in project.records().values()} == {"tiny"}
+
+
 def test_equal_architectures_of_two_methods_are_trained_once(project):
     project.run("-m", "darts-v1", "-m", "darts-uniform")
     found = {(r.trajectory.architectures[-1], r.seed) for r in project.records().values()}
@@ -228,8 +248,6 @@ def test_sigterm_is_handled_only_during_a_run_and_only_in_the_main_thread():
 
 
 def test_a_traceback_is_cut_to_its_end_and_a_users_mistake_to_its_line():
-    from harness.errors import HarnessError
-
     def deep(n):
         return deep(n - 1) if n else 1 / 0
 
@@ -239,6 +257,34 @@ def test_a_traceback_is_cut_to_its_end_and_a_users_mistake_to_its_line():
         lines = describe(error).splitlines()
     assert len(lines) == 1 + worker.TRACEBACK_LINES and lines[0] == lines[-1] == "ZeroDivisionError: division by zero"
     assert describe(HarnessError("file x is missing")) == "file x is missing"
+
+
+def test_a_worker_that_dies_in_a_re_evaluation_leaves_the_record(tmp_path, make_record):
+    store = Store(tmp_path / "results")
+    record = make_record()
+    path = store.write(record)
+    beats = tmp_path / "beats"
+    beats.mkdir()
+    os.utime(path, (0, 0))
+    (beats / record.id).write_text("2 2")
+    settings = Settings(store.root, None, "cpu", 1, None, os.getpid(), beats)
+    trial = SimpleNamespace(id=record.id, profile="reduced", method="darts-v1", dataset="digits", seed=0)
+    done = module._lost(Task(trial, "re-evaluate", None, record, False, 0.0), settings)
+    assert done.error == module.WORKER_DIED and list(store.read_all()) == [record]
+
+
+def all_die(trial, settings: Settings, *, keep=None) -> Finished:
+    """Stand in for `run_trial` in a worker process that does not even begin."""
+    os._exit(9)
+
+
+def test_workers_that_cannot_begin_are_an_error_of_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "run_trial", all_die)
+    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",)}
+    task = Task(SimpleNamespace(id="1a", seed=0, **about), "to run", None, None, False, 1.0)
+    progress = PlainProgress(Console(stderr=True))
+    with pytest.raises(HarnessError, match="--jobs 1"):
+        execute([task, task], Store(tmp_path), Options(None, "cpu", 2), progress)
 
 
 def dies_with_seed_1(trial, settings: Settings, *, keep=None) -> Finished:
@@ -251,8 +297,6 @@ def dies_with_seed_1(trial, settings: Settings, *, keep=None) -> Finished:
 
 
 def test_a_worker_that_dies_fails_its_trial_and_not_the_run(tmp_path, monkeypatch):
-    from rich.console import Console
-
     def failure(trial, settings, error, clock):
         return a_record(id=trial.id, seed=trial.seed, status="failed", error=error, trajectory=None, evaluations={})
 
