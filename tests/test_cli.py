@@ -17,6 +17,7 @@ COMMANDS = {
     "run": sorted([*COMMON, "--device", "--dry-run", "--force", "--jobs", "-j"]),
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
+    "published": ["--format", "--results"],
     "validate": [],
     "list": ["--results"],
     "show": ["--results"],

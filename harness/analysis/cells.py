@@ -119,8 +119,8 @@ def _held_back(
         return "NOT RUN", f"no record yet: {evidence.shortfall(trials)}"
     if any(trial.embedded for trial in trials):
         return "NOT JUDGED", f"{NOT_COMPARABLE}: ran on the embedded digits"
-    if published is not None and published.status == "cited":
-        return "NOT JUDGED", "cited, not judged"
+    if published is not None and published.status in ("cited", "audited"):
+        return "NOT JUDGED", f"{published.status}, not judged"
     if done < len(trials):
         return "INCOMPLETE", evidence.shortfall(trials)
     if not ours.complete:

@@ -58,6 +58,13 @@ class DeviceOption(StrEnum):
     cuda = "cuda"
 
 
+class LayoutOption(StrEnum):
+    """Values of ``published --format``."""
+
+    csv = "csv"
+    md = "md"
+
+
 class Listing(StrEnum):
     """What can be listed."""
 
@@ -192,6 +199,20 @@ def report(
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
     raise typer.Exit(report_suites(request, out))
+
+
+@app.command()
+def published(
+    suites: SomeSuites = None,
+    results: Results = RESULTS,
+    layout: Annotated[LayoutOption, typer.Option("--format", help="How to write them.")] = LayoutOption.csv,
+) -> None:
+    """List every printed number: its source, its status, what came out."""
+    from harness.cli.published import list_published
+    from harness.cli.select import Request
+
+    request = Request.read(suites, "paper", None, None, None, None, None, results)
+    raise typer.Exit(list_published(request, layout.value))
 
 
 @app.command()

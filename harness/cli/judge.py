@@ -71,7 +71,8 @@ class Evidence:
 
     def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
         """Plan the profiles to judge: the one asked for, else those with records, else the first."""
-        names = [self.request.profile] if self.request.profile else list(loaded.suite.profiles)
+        names: list[ProfileName] = [self.request.profile] if self.request.profile else list(loaded.suite.profiles)
+        names = names or ["paper"]  # a suite of cited numbers alone
         plans = {name: self.request.plan(loaded, name, self.data(loaded, name)) for name in names}
         found = {name: plan for name, plan in plans.items() if any(t.id in self.index for t in plan.trials)}
         return found or {names[0]: plans[names[0]]}
@@ -84,13 +85,14 @@ class Evidence:
     def latest_records(self, profile: str) -> list[Record]:
         """Return the profile's record of each dataset that started last."""
         if profile not in self.latest:
-            newest: dict[str, Record] = {}
+            newest: dict[tuple[str, bool], Record] = {}  # by what was read: images, or the table
             for record in Store(self.request.results / profile).read_all():
                 if isinstance(record, RecordError) or record.data_checksum is None:
                     continue  # said where the trial is judged, or of no use here
-                known = newest.get(record.dataset)
+                key = (record.dataset, bool(record.values))
+                known = newest.get(key)
                 if known is None or known.provenance.started <= record.provenance.started:
-                    newest[record.dataset] = record
+                    newest[key] = record
             self.latest[profile] = list(newest.values())
         return self.latest[profile]
 

@@ -88,7 +88,8 @@ def table_heading(verdict: SuiteVerdict, table: TableVerdict) -> str:
     """Return the title of a table with its paper and number."""
     paper = verdict.loaded.suite.papers[table.table.paper]
     number = table.table.number
-    place = {"own": "our own table", "text": f"text of “{paper.title}”"}.get(
+    places = {"own": "our own table", "text": f"text of “{paper.title}”", "statements": f"“{paper.title}”"}
+    place = places.get(
         number, f"{'Figure' if number.startswith('F') else 'Table'} {number[1:]} of “{paper.title}”"
     )
     return f"{table.table.title} ({place})"

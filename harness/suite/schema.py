@@ -102,10 +102,12 @@ class Row(Strict):
 
 
 class Table(Strict):
-    """A published table."""
+    """A published table. ``number``: the paper's own, with arabic digits; else ``text`` for numbers of the running
+    text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours.
+    """
 
     paper: str
-    number: str = Field(pattern=r"^(T\d+|F\d+|text|own)$")
+    number: str = Field(pattern=r"^(T\d+|F\d+|text|statements|own)$")
     title: str
     protocol: str
     status: Status
