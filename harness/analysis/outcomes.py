@@ -73,9 +73,11 @@ class Outcome:
 def digest(record: Record) -> Outcome:
     """Boil a record down; equal texts of many records share their memory.
 
-    Raises `HarnessError` for a done record whose trajectory is absent, ragged or of unequal lengths.
+    Raises `HarnessError` for a done record whose trajectory is absent, ragged or of unequal lengths, and for a
+    computed one with more numbers than runs.
     """
     trajectory = _trajectory(record)
+    _check_runs(record)
     weights = edge_weights(trajectory) if trajectory else np.zeros((0, 0, 0))
     architectures = trajectory.architectures if trajectory else []
     return Outcome(
@@ -116,6 +118,13 @@ def _trajectory(record: Record) -> Trajectory | None:
         if not edges or not regular or len(weights) != epochs:
             raise HarnessError(f"record {record.id}: mixing weights {group!r} are not [{epochs}, edges, {ops}]")
     return trajectory
+
+
+def _check_runs(record: Record) -> None:
+    runs = record.spec.get("runs", 0)
+    for key, numbers in record.values.items():
+        if len(numbers) > runs:
+            raise HarnessError(f"record {record.id}: {len(numbers)} numbers of {key!r} from {runs} runs")
 
 
 def _setup(record: Record) -> str:

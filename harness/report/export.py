@@ -21,7 +21,7 @@ Fields = dict[str, Value]
 
 RESULT_FIELDS = (
     *("suite", "profile", "comparable", "rows", "method", "dataset", "embedded", "seed", "trial", "status"),
-    *("metric", "value", "unit", "error"),
+    *("metric", "run", "value", "unit", "error"),
 )
 VERDICT_FIELDS = (
     *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
@@ -32,7 +32,10 @@ VERDICT_FIELDS = (
 
 
 def results_csv(verdicts: Sequence[SuiteVerdict]) -> str:
-    """Return the tidy results: one row per trial and metric; a failed trial has one row, without a value."""
+    """Return the tidy results: one row per trial, metric and run; a failed trial has one row, without a value.
+
+    A search is one run; a computed trial may hold many, numbered from 0, and its metrics are named as in its record.
+    """
     return _write(RESULT_FIELDS, (row for verdict in verdicts for row in _results(verdict)))
 
 
@@ -57,20 +60,24 @@ def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
             "status": outcome.status,
             "error": (outcome.error or "").partition("\n")[0],
         }
-        for metric, value, unit in _metrics(outcome):
-            yield common | {"metric": metric, "value": value, "unit": unit}
+        for metric, run, value, unit in _metrics(outcome):
+            yield common | {"metric": metric, "run": run, "value": value, "unit": unit}
 
 
-def _metrics(outcome: Outcome) -> Iterator[tuple[str, Value, str]]:
+def _metrics(outcome: Outcome) -> Iterator[tuple[str, int, Value, str]]:
     if not outcome.done:
-        yield "", None, ""
+        yield "", 0, None, ""
         return
     for key in outcome.accuracy:
-        yield f"{ACCURACY} {key}", accuracy_at(outcome, key), "%"
+        yield f"{ACCURACY} {key}", 0, accuracy_at(outcome, key), "%"
     for operation in outcome.ops:
-        yield f"magnitude {operation}", magnitude_at(outcome, operation), "1"
-    yield "search_seconds", outcome.search_seconds, "s"
-    yield "evaluation_seconds", outcome.evaluation_seconds, "s"
+        yield f"magnitude {operation}", 0, magnitude_at(outcome, operation), "1"
+    for name, numbers in outcome.values.items():
+        accuracy = name.count("/") == 2  # dataset/split/training epochs
+        metric, unit = (f"{ACCURACY} {name}", "%") if accuracy else (name, "")
+        yield from ((metric, run, number, unit) for run, number in enumerate(numbers))
+    yield "search_seconds", 0, outcome.search_seconds, "s"
+    yield "evaluation_seconds", 0, outcome.evaluation_seconds, "s"
 
 
 def _verdicts(verdict: SuiteVerdict) -> Iterator[Fields]:

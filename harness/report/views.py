@@ -89,9 +89,7 @@ def table_heading(verdict: SuiteVerdict, table: TableVerdict) -> str:
     paper = verdict.loaded.suite.papers[table.table.paper]
     number = table.table.number
     places = {"own": "our own table", "text": f"text of “{paper.title}”", "statements": f"“{paper.title}”"}
-    place = places.get(
-        number, f"{'Figure' if number.startswith('F') else 'Table'} {number[1:]} of “{paper.title}”"
-    )
+    place = places.get(number, f"{'Figure' if number.startswith('F') else 'Table'} {number[1:]} of “{paper.title}”")
     return f"{table.table.title} ({place})"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
-from harness.runner.availability import DataAvailability
+from harness.runner.availability import TABLE, DataAvailability
 from harness.runner.plan import Plan, ProfileName, Selection, Trial, make_plan
 from harness.runner.record import Provenance, Record
 from harness.spaces import nb201
@@ -19,6 +19,7 @@ DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
 NO_DATA = DataAvailability(
     checksums={"digits": "fedcba9876543210"}, missing={"cifar10": "dataset cifar10: no data root"}
 )
+WITH_TABLE = DataAvailability(checksums={**DATA.checksums, TABLE: "a1b2c3d4e5f60718"}, missing={})
 KEY = "cifar10/test/200"
 SKIP_ONLY = nb201.to_string((1, 1, 1, 1, 1, 1))
 CONV_ONLY = nb201.to_string((3, 3, 3, 3, 3, 3))
@@ -92,7 +93,7 @@ def record(
     epochs = len(mixing) - 1
     nothing: list[float | None] = [None] * (epochs + 1)
     trajectory = Trajectory(
-        ops=list(trial.spec.space.ops),
+        ops=list(nb201.OPS) if trial.computed else list(trial.spec.space.ops),
         mixing={"cell": mixing},
         architectures=[SKIP_ONLY] * epochs + [CONV_ONLY],
         weight_loss=nothing,

@@ -29,6 +29,25 @@ def test_one_row_per_trial_and_metric(paper: SuiteVerdict) -> None:
     assert {row["metric"] for row in done} == metrics
 
 
+def test_a_computed_trial_has_a_row_per_run(tmp_path: Path) -> None:
+    loaded = synthetic.load(
+        tmp_path,
+        ("        method: gdas\n        n: 3", "        method: random-search\n        label: RS\n        n: 2"),
+    )
+    planned = synthetic.plan(loaded, data=synthetic.WITH_TABLE)
+    [trial] = [trial for trial in planned.trials if trial.computed]
+    values = {"cifar10/test/200": [93.1, 93.2], "simulated_seconds": [1.0, 2.0]}
+    record = synthetic.record(trial, trajectory=None, evaluations={}, values=values)
+    rows = read(results_csv([judge(loaded, "paper", planned, [record])]))
+    found = [(row["metric"], row["run"], row["value"], row["unit"]) for row in rows[:4]]
+    assert found == [
+        ("accuracy cifar10/test/200", "0", "93.1", "%"),
+        ("accuracy cifar10/test/200", "1", "93.2", "%"),
+        ("simulated_seconds", "0", "1.0", ""),
+        ("simulated_seconds", "1", "2.0", ""),
+    ]
+
+
 def test_values_are_the_final_ones(paper: SuiteVerdict) -> None:
     rows = read(results_csv([paper]))
     plain = [row for row in rows if row["method"] == "darts-v1" and row["metric"] == "accuracy cifar10/test/200"]
