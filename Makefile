@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 
-.PHONY: run test lint report bench clean
+.PHONY: run test lint report readme bench clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -28,6 +28,9 @@ lint: $(READY) ## style and types
 
 report: $(READY) ## verdicts, tables and figures of all records
 	$(BIN)/python -m harness report
+
+readme: $(READY) ## README's generated tables, and its figure from the last reduced run
+	$(BIN)/python scripts/readme.py
 
 bench: $(READY) ## speed, as ratios within one run
 	$(BIN)/python -m pytest -q benchmarks --benchmark-only

@@ -1,0 +1,79 @@
+"""Write the generated parts of README.md anew: coverage of the printed numbers, and the methods.
+
+Each lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage: ``python scripts/readme.py [FILE]``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.analysis.coverage import Coverage, coverage, entries
+from harness.cli.judge import Evidence
+from harness.cli.select import Request
+from harness.config import deep_merge
+from harness.data.atomic import replacing
+from harness.methods.catalogue import Catalogue, load_catalogue
+
+ROOT = Path(__file__).parents[1]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def coverage_table(items: Sequence[Coverage]) -> str:
+    """Say per paper how many printed numbers have which verdict."""
+    words = ("PASS", "DRIFT", "FAIL")
+    rows = [
+        [item.paper, str(item.total), f"{item.judged}", *(str(item.verdicts.get(word, 0)) for word in words)]
+        for item in items
+    ]
+    return table(["paper", "printed numbers", "with a verdict", *words], rows)
+
+
+def methods_table(catalogue: Catalogue) -> str:
+    """List every method with its parts and whose settings it follows."""
+    rows = [[f"`{name}`", m.title, parts(catalogue, name), m.follows] for name, m in catalogue.methods.items()]
+    rows += [[f"`{name}`", title, "*no implementation yet*", ""] for name, title in catalogue.planned.items()]
+    return table(["method", "what", "parts", "settings follow"], rows)
+
+
+def parts(catalogue: Catalogue, name: str) -> str:
+    """Name the parts that a method is composed of."""
+    merged = deep_merge(*(layer.data for layer in catalogue.layers(name)))
+    named = [block["name"] for block in merged.values() if isinstance(block, dict) and "name" in block]
+    return ", ".join(dict.fromkeys(map(str, named)))
+
+
+def splice(text: str, name: str, content: str) -> str:
+    """Replace what lies between the markers of ``name``; an absent pair is an error."""
+    pattern = re.compile(rf"(<!-- {name}: begin[^>]*-->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    spliced, count = pattern.subn(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+    if count != 1:
+        raise SystemExit(f"README: expected one block {name!r}, found {count}")
+    return spliced
+
+
+def render(text: str) -> str:
+    """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
+    request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
+    listed = entries(Evidence(request).verdicts())
+    text = splice(text, "coverage", coverage_table(coverage(listed)))
+    return splice(text, "methods", methods_table(load_catalogue()))
+
+
+def main() -> None:
+    """Rewrite the file."""
+    file = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "README.md"
+    text = render(file.read_text(encoding="utf-8"))
+    with replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
