@@ -103,8 +103,8 @@ def _list_suites() -> int:
             errors.append(loaded)
         else:
             suite = loaded.suite
-            rows.append((str(loaded.path), " ".join(suite.tables), " ".join(suite.profiles), suite.title))
-    typer.echo(columns(("suite", "tables", "profiles", "title"), rows))
+            rows.append((str(loaded.path), " ".join(suite.profiles), suite.title, " ".join(suite.tables)))
+    typer.echo(columns(("suite", "profiles", "title", "tables"), rows))
     for error in errors:
         typer.echo(f"error: {error}", err=True)
     return 2 if errors else 0
