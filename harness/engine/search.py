@@ -229,12 +229,15 @@ class Search:
         self.observe(rate)
 
     def observe(self, rate: float | None) -> None:
-        """Append the state after an epoch to the trajectory; a loss that is not finite ends the trial."""
+        """Append the state after an epoch to the trajectory; a loss that is not finite ends the trial.
+
+        Mixing weights are written as the shortest decimals that single precision reads back unchanged.
+        """
         track = self.trajectory
         with torch.no_grad():
             mixing = self.mixing()
         for group, weights in mixing.items():
-            track.mixing[group].append(weights.tolist())
+            track.mixing[group].append([[float(str(value)) for value in row] for row in weights.cpu().numpy()])
         track.architectures.append(self.net.discretise(mixing))
         loss, accuracy = self.weight_meter.take()
         track.weight_loss.append(loss)
