@@ -105,7 +105,7 @@ def _judge_cell(row: str, column: str, published: PublishedCell | None, context:
         reason = "a table of our own" if published is None else "time on another machine, and no band of its own"
         return CellVerdict(column, published, ours, None, "NOT JUDGED", reason)
     judgement = judge_band(band, _reference(published), ours)
-    return CellVerdict(column, published, ours, judgement, judgement.verdict, _rule(band, published))
+    return CellVerdict(column, published, ours, judgement, judgement.verdict, describe_band(band))
 
 
 def _held_back(
@@ -143,9 +143,9 @@ def _reference(published: PublishedCell) -> Reference:
     return Reference(value.mean, value.std, published.n, value.decimals)
 
 
-def _rule(band: Band, published: PublishedCell) -> str:
-    text = describe_band(band)
-    unstated = [name for name, fact in (("std", published.value.std), ("n", published.n)) if fact is None]
-    if isinstance(band, NormalBand) and unstated:
-        text += f"; the paper states no {' and no '.join(unstated)}, its standard error is left out"
-    return text
+def unstated(cell: CellVerdict) -> list[str]:
+    """Name what the paper does not state of a number that a normal band needs: its standard error was left out."""
+    if cell.judgement is None or cell.published is None or not isinstance(cell.published.band, NormalBand):
+        return []
+    facts = {"std": cell.published.value.std, "n": cell.published.n}
+    return [name for name, fact in facts.items() if fact is None]

@@ -34,10 +34,10 @@ class Evidence:
     def shortfall(self, trials: Sequence[Trial]) -> str:
         """Say what is there and why the rest is not, as ``1 of 3 seeds done, 1 failed``."""
         failed = len(self.failed(trials))
-        blocked = next((t.blocked for t in trials if t.blocked and t.id not in self.outcomes), None)
+        blocked = sum(bool(t.blocked) and t.id not in self.outcomes for t in trials)
         parts = [f"{len(self.done(trials))} of {len(trials)} seeds done"]
         parts += [f"{failed} failed"] if failed else []
-        parts += [f"blocked: {blocked}"] if blocked else []
+        parts += [f"{blocked} blocked by missing data (see the notes)"] if blocked else []
         return ", ".join(parts)
 
 

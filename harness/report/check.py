@@ -17,6 +17,7 @@ from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
     RowView,
     baseline_texts,
+    collapsed_lines,
     common_reason,
     counts_line,
     coverage,
@@ -28,6 +29,7 @@ from harness.report.views import (
     profile_mark,
     row_view,
     table_heading,
+    why,
 )
 
 COLOURS: dict[Verdict, str] = {
@@ -86,9 +88,8 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableTyp
         yield Text(f"  why, where nothing else is said: {common}", style="dim")
     else:
         yield Text(str(grid.title), style="bold")
-    for row in rows:
-        if row.collapsed is not None:
-            yield Text.assemble(f"  {row.label}: ", _word("NOT RUN"), f": {row.collapsed}")
+    for (word, reason), alike in collapsed_lines(rows).items():
+        yield Text.assemble(f"  {', '.join(row.label for row in alike)}: ", _word(word), f": {reason}")
 
 
 def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
@@ -96,7 +97,7 @@ def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
     for cell in row.cells:
         if cell is not None:
             texts = (label, cell.column, cell.paper, cell.ours, cell.delta, cell.width)
-            grid.add_row(*map(Text, texts), _word(cell.verdict), Text("" if cell.reason == common else cell.reason))
+            grid.add_row(*map(Text, texts), _word(cell.verdict), Text(why(cell, common)))
             label = ""
 
 

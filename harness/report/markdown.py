@@ -10,8 +10,8 @@ from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.provenance import environment_lines
 from harness.report.views import (
-    CellView,
     baseline_texts,
+    collapsed_lines,
     common_reason,
     counts_line,
     coverage,
@@ -22,6 +22,7 @@ from harness.report.views import (
     profile_mark,
     row_view,
     table_heading,
+    why,
 )
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
@@ -63,19 +64,15 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
         yield from (f"Where the last column says nothing else: {_safe(str(common))}.", "")
         yield from _grid(
             ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"),
-            ((r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, _why(c, common)) for r, c in cells),
+            ((r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, why(c, common)) for r, c in cells),
         )
+    for (word, reason), alike in collapsed_lines(rows).items():
+        yield f"- {_safe(', '.join(row.label for row in alike))}: {word}: {_safe(reason)}"
     for row in rows:
-        if row.collapsed is not None:
-            yield f"- {_safe(row.label)}: NOT RUN: {_safe(row.collapsed)}"
-        else:
+        if row.command is not None:
             notes = f" {_safe('; '.join(row.notes))}." if row.notes else ""
             yield f"- {_safe(row.label)}:{notes} Run with `{row.command}`"
     yield ""
-
-
-def _why(cell: CellView, common: str | None) -> str:
-    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
 
 
 def _claims(verdict: SuiteVerdict) -> Iterator[str]:

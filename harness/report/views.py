@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
 from harness.analysis.baselines import ACCURACY, BaselineVerdict
-from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
+from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict, unstated
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
@@ -38,12 +38,12 @@ class CellView:
 
 @dataclass(frozen=True)
 class RowView:
-    """A row; ``collapsed`` is the reason where it cannot be run and one line says all."""
+    """A row; ``collapsed`` is the verdict and reason where nothing was measured and one line says all."""
 
     key: str
     label: str
     cells: tuple[CellView | None, ...]
-    collapsed: str | None
+    collapsed: tuple[Verdict, str] | None
     notes: tuple[str, ...]
     command: str | None
 
@@ -109,7 +109,7 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
         key=row.key,
         label=verdict.loaded.label(table_key, row_key),
         cells=cells,
-        collapsed=row.not_run,
+        collapsed=("NOT RUN", row.not_run) if row.not_run else _common_lot(row),
         notes=tuple(fact for fact in facts if fact),
         command=rerun_command(verdict, row),
     )
@@ -132,11 +132,35 @@ def signed(number: float, decimals: int) -> str:
     return f"{round(number, decimals) + 0.0:+.{decimals}f}"
 
 
+def _common_lot(row: RowVerdict) -> tuple[Verdict, str] | None:
+    """Return the verdict and reason of a row of which no cell was measured, for one and the same reason."""
+    cells = [cell for cell in row.cells if cell is not None]
+    lots: set[tuple[Verdict, str]] = {(cell.verdict, cell.reason) for cell in cells}
+    measured_any = any(cell.ours is not None and cell.ours.n for cell in cells)
+    return lots.pop() if len(lots) == 1 and not measured_any else None
+
+
+def collapsed_lines(rows: Iterable[RowView]) -> dict[tuple[Verdict, str], list[RowView]]:
+    """Group the collapsed rows by their common verdict and reason."""
+    groups: dict[tuple[Verdict, str], list[RowView]] = {}
+    for row in rows:
+        if row.collapsed is not None:
+            groups.setdefault(row.collapsed, []).append(row)
+    return groups
+
+
+def why(cell: CellView, common: str | None) -> str:
+    """Return what is said of one cell beside the reason that it shares with others."""
+    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
+
+
 def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
     decimals = DECIMALS.get(column.metric, 2)
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
     own_note = published.note if published and published.note != row.note else None
+    missing = unstated(cell)
+    left_out = f"no {' and no '.join(missing)} printed: the paper's error is left out" if missing else None
     return CellView(
         column=f"{column.label}, {unit_heading(column)}",
         paper=f"{published.value.text}{n}" if published else NOTHING,
@@ -145,7 +169,7 @@ def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
         width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
         verdict=cell.verdict,
         reason=cell.reason,
-        notes=(own_note,) if own_note else (),
+        notes=tuple(note for note in (left_out, own_note) if note),
     )
 
 

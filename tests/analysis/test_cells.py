@@ -134,7 +134,7 @@ def test_blocked_trials_say_why(loaded: LoadedSuite) -> None:
     planned = synthetic.plan(loaded, data=synthetic.NO_DATA)
     found = cell(judged(loaded, planned, []), "t1/darts", "c10")
     assert found.verdict == "NOT RUN"
-    assert "no data root" in found.reason
+    assert "3 blocked by missing data" in found.reason
 
 
 def test_a_cited_number_is_shown_and_not_judged(loaded: LoadedSuite, planned: Plan) -> None:
