@@ -9,6 +9,7 @@ from harness.benchmarks import spec as benchmark
 from harness.data.sources import CIFAR
 from harness.documents import KeyPath
 from harness.errors import nearest
+from harness.spaces import nb201
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
 
@@ -52,6 +53,7 @@ class _Checks:
     def columns(self) -> None:
         for name, column in self.suite.columns.items():
             self.known(("columns", name, "dataset"), "dataset", column.dataset, PUBLISHED_DATASETS)
+            self.known(("columns", name, "operation"), "operation", column.operation, nb201.OPS)
 
     def table(self, name: str, table: Table) -> None:
         at: KeyPath = ("tables", name)
@@ -76,6 +78,8 @@ class _Checks:
         methods = {**self.catalogue.methods, **self.catalogue.planned}
         self.known((*at, "method"), "method", row.method, methods)
         self.known((*at, "searched_on"), "dataset", row.searched_on, DATASETS)
+        for index, other in enumerate(row.summary.of if row.summary else ()):
+            self.known((*at, "summary", "of", index), "row", other, [f"{t}/{r}" for t, r in self.rows])
         computes = row.method is not None and self.catalogue.computes(row.method)
         searches = row.method is not None and not computes
         for key, used in (("search", searches), ("stop", searches), ("computation", computes)):

@@ -14,6 +14,7 @@ Split = Literal["train", "valid", "test"]
 Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Status = Literal["measured", "recomputed", "audited", "cited"]
+Statistic = Literal["mean", "best"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
 
@@ -60,6 +61,9 @@ class Column(Strict):
     training_epochs: PositiveInt | None = None
     unit: str
     goal: Goal
+    statistic: Statistic | None = Field(default=None, description="of the runs; null: as the row says, else a mean")
+    difference: bool = Field(default=False, description="from another row, in the column of the same facts")
+    operation: str | None = Field(default=None, description="of NAS-Bench-201, whose edges the column counts")
 
     @model_validator(mode="after")
     def _accuracies_name_their_split(self) -> Column:
@@ -83,16 +87,28 @@ class Cell(Strict):
         return data if isinstance(data, dict) else {"value": data}
 
 
+class Summary(Strict):
+    """What a row is made of: the mean or the best of other rows, or the first minus the second."""
+
+    take: Literal["mean", "best", "difference"]
+    of: list[str] = Field(min_length=2, description="table/row, of this suite")
+
+
 class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
     method: str | None = Field(description="a name of the catalogue; null where nothing can be run")
     label: str | None = None
+    subject: str | None = Field(
+        default=None, description="what the numbers are of, where the label says more or less: the same in all tables"
+    )
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: dict[str, Any] | None = None
     n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
+    statistic: Statistic | None = None
+    summary: Summary | None = None
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
     protocol: str | None = None
     status: Status | None = None
