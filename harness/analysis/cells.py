@@ -93,7 +93,9 @@ def _judge_cell(row: str, column: str, published: PublishedCell | None, context:
     computed = any(trial.computed for trial in trials)
     if facts.metric not in MEASURED and not computed:
         return CellVerdict(column, published, None, None, "NOT JUDGED", f"{facts.metric} is not measured yet")
-    values = [value for outcome in evidence.done(trials) for value in column_values(outcome, column, facts)]
+    table_key, _, row_key = row.partition("/")
+    stop = context.suite.tables[table_key].rows[row_key].stop
+    values = [value for outcome in evidence.done(trials) for value in column_values(outcome, column, facts, stop)]
     ours = summarise(values, sum(trial.runs for trial in trials))
     if computed and not values and evidence.done(trials):
         return CellVerdict(column, published, None, None, "NOT JUDGED", "the computation says nothing of this column")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from harness.analysis.outcomes import Outcome
+from harness.methods.stops import History, Planned, Stop
 from harness.suite.schema import Column, Measure
 
 SECONDS_PER_DAY = 86400.0
@@ -12,14 +15,15 @@ COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of
 MEASURED = ("accuracy", "error", *COSTS)  # of a search; a computed trial may answer any column
 
 
-def column_values(outcome: Outcome, name: str, column: Column) -> list[float]:
+def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None) -> list[float]:
     """Return what a column measures of a done trial, in the column's unit: one number per run, or none.
 
-    A search is one run. A computed trial answers a column of accuracies like a search, any other by its name.
+    A search is one run, and ``stop`` says which of its epochs counts. A computed trial answers a column of
+    accuracies like a search, any other by its name.
     """
     if column.metric in ("accuracy", "error"):
         key = f"{column.dataset}/{column.split}/{column.training_epochs}"
-        last = accuracy_at(outcome, key)
+        last = accuracy_at(outcome, key, stop_epoch(outcome, key, stop))
         accuracies = outcome.values.get(key, ()) if outcome.computed else [last] if last is not None else []
         return [100.0 - value if column.metric == "error" else value for value in accuracies]
     if outcome.computed:
@@ -27,6 +31,13 @@ def column_values(outcome: Outcome, name: str, column: Column) -> list[float]:
     if column.metric in COSTS:
         return [outcome.search_seconds / (SECONDS_PER_DAY if column.metric == "gpu_days" else 1)]
     return []
+
+
+def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:
+    """Return the epoch that a stop rule takes, -1 (the last) without one; ``key``: the accuracy that is asked for."""
+    if stop is None or isinstance(stop, Planned) or outcome.computed or key not in outcome.accuracy:
+        return -1
+    return stop.epoch(History(outcome.ops, outcome.weights.astype(np.float64), outcome.accuracy[key]))
 
 
 def claim_value(outcome: Outcome, measure: Measure) -> float | None:

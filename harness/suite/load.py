@@ -15,6 +15,7 @@ from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Catalogue, Layer, resolve
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.methods.stops import Planned as PlannedStop
 from harness.suite.checks import check
 from harness.suite.schema import Profile, Suite
 
@@ -45,8 +46,8 @@ class LoadedSuite:
             return f"{status}: the suite asks for no run of it"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
-        if entry.stop is not None:
-            return "stop rules have no implementation yet"
+        if isinstance(entry.stop, PlannedStop):
+            return f"stop rule {entry.stop.name!r} has no implementation yet"
         return None
 
     def searched_on(self, table: str, row: str) -> str | None:

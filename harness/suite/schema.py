@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
+from harness.methods.stops import Stop
 from harness.suite.values import Published
 
 Split = Literal["train", "valid", "test"]
@@ -105,7 +106,7 @@ class Row(Strict):
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
-    stop: dict[str, Any] | None = None
+    stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
     n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None
     summary: Summary | None = None

@@ -1,0 +1,126 @@
+"""Stop rules: from the trajectory of a search to the epoch whose architecture counts.
+
+They are applied after the run, so that one search serves the rows of all of them (Delve evaluates DARTS+ and
+SS-DARTS "in the same runs"). A rule that is never met leaves the last epoch, as in Delve, section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, field_validator
+
+from harness.methods.part import Part
+from harness.spaces import nb201
+
+Array = NDArray[np.float64]
+SKIP, LEARNABLE = nb201.OPS[nb201.SKIP], (nb201.OPS[nb201.CONV1], nb201.OPS[nb201.CONV3])
+
+
+@dataclass(frozen=True)
+class History:
+    """What a stop rule sees of one search; index 0 is the state before training.
+
+    ``weights``: mixing weights [epochs + 1, edges, ops], in the order of ``ops``. ``accuracy``: of every epoch's
+    architecture on what a row's column asks for [epochs + 1], percent, NaN where unknown.
+    """
+
+    ops: tuple[str, ...]
+    weights: Array
+    accuracy: Array
+
+    @property
+    def last(self) -> int:
+        """Return the last epoch."""
+        return len(self.weights) - 1
+
+
+class MagnitudePeak(Part):
+    """Selective stop (SS): the peak of an operation's magnitude m(t, o), epochs 1 to T (Delve, Eq. 11 to 13).
+
+    Eq. 12 takes m itself, Eq. 13 the sum of its leads over the other operations; of equal peaks the first counts.
+    """
+
+    name: Literal["magnitude-peak"]
+    equation: Literal[12, 13]
+    operation: str
+
+    @field_validator("operation")
+    @classmethod
+    def _known(cls, operation: str) -> str:
+        if operation not in nb201.OPS:
+            raise ValueError(f"unknown operation {operation!r}; valid: {', '.join(nb201.OPS)}")
+        return operation
+
+    def epoch(self, history: History) -> int:
+        """Return the epoch of the peak; the last where the space lacks the operation."""
+        if self.operation not in history.ops or not history.last:
+            return history.last
+        magnitude = history.weights.mean(axis=1)  # [epochs + 1, ops]
+        own = magnitude[:, history.ops.index(self.operation)]
+        score = own if self.equation == 12 else (own[:, None] - magnitude).sum(axis=1)
+        return 1 + int(score[1:].argmax())
+
+
+class SkipCount(Part):
+    """DARTS+ ``sc_k``: the first epoch whose cell holds k skip connections or more."""
+
+    name: Literal["skip-count"]
+    skips: PositiveInt
+
+    def epoch(self, history: History) -> int:
+        """Return that epoch, else the last."""
+        if SKIP not in history.ops:
+            return history.last
+        skips = (history.weights.argmax(axis=2) == history.ops.index(SKIP)).sum(axis=1)
+        return _first(skips[1:] >= self.skips, history)
+
+
+class RankStability(Part):
+    """DARTS+ ``rt_k``: the first epoch at which the learnable operations' ranking has not changed for k epochs.
+
+    The ranking is that of the convolutions among themselves, on every edge.
+    """
+
+    name: Literal["rank-stability"]
+    epochs: PositiveInt
+
+    def epoch(self, history: History) -> int:
+        """Return that epoch, else the last; the first k epochs can only be compared with the epochs before them."""
+        columns = [history.ops.index(op) for op in LEARNABLE if op in history.ops]
+        ranks = history.weights[1:, :, columns].argsort(axis=2, kind="stable")
+        same = (ranks[1:] == ranks[:-1]).all(axis=(1, 2))  # same[i]: epoch i + 2 ranks as epoch i + 1
+        run = 0
+        for index, unchanged in enumerate(same):
+            run = run + 1 if unchanged else 0
+            if run == self.epochs:
+                return index + 2
+        return history.last
+
+
+class BestAccuracy(Part):
+    """The best architecture on the path, by the accuracy that is reported: an upper bound, not a method."""
+
+    name: Literal["best-accuracy"]
+
+    def epoch(self, history: History) -> int:
+        """Return the epoch of the best known accuracy, else the last."""
+        known = history.accuracy[1:]
+        return history.last if np.isnan(known).all() else 1 + int(np.nanargmax(known))
+
+
+class Planned(Part):
+    """Rules that suites name and that have no implementation yet: DARTS-ES needs the eigenvalues of a Hessian."""
+
+    name: Literal["dominant-eigenvalue"]
+
+
+Stop = Annotated[MagnitudePeak | SkipCount | RankStability | BestAccuracy | Planned, Field(discriminator="name")]
+
+
+def _first(met: NDArray[np.bool_], history: History) -> int:
+    """Return the first epoch at which a condition is met (``met[0]`` is epoch 1), else the last."""
+    return 1 + int(met.argmax()) if met.any() else history.last
