@@ -54,8 +54,5 @@ def stack(curves: Sequence[Curve]) -> Curve:
 
 
 def mean_over_seeds(stacked: Curve) -> Curve:
-    """Return the mean over the seeds [epochs + 1, ...] that have a value; NaN where none has."""
-    present = ~np.isnan(stacked)
-    count = present.sum(axis=0)
-    total = np.where(present, stacked, 0.0).sum(axis=0)
-    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0), dtype=np.float64)
+    """Return the mean over the seeds [epochs + 1, ...]; NaN where a seed has no value, so that no mean changes its n."""
+    return np.asarray(stacked.mean(axis=0), dtype=np.float64)

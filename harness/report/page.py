@@ -73,7 +73,9 @@ def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks) -> str:
 
 def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
     shown = [curves.accuracy_figure(verdict), curves.magnitude_figure(verdict)]
+    parts = {"claims": verdict.claims, "baselines": verdict.baselines, "figures": shown[0] or shown[1]}
     return {
+        "sections": [*(table.key for table in verdict.tables), *(name for name, part in parts.items() if part)],
         "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}",
         "profile": verdict.profile_name,
         "heading": heading(verdict),

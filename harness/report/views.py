@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
@@ -104,11 +104,12 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
     table_key, _, row_key = row.key.partition("/")
     columns = suite.columns
     cells = tuple(None if cell is None else _cell_view(cell, columns[cell.column], row.row) for cell in row.cells)
-    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
+    shared = _shared_notes([cell for cell in cells if cell is not None])
+    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note, *shared]
     return RowView(
         key=row.key,
         label=verdict.loaded.label(table_key, row_key),
-        cells=cells,
+        cells=tuple(cell and replace(cell, notes=tuple(n for n in cell.notes if n not in shared)) for cell in cells),
         collapsed=("NOT RUN", row.not_run) if row.not_run else _common_lot(row),
         notes=tuple(fact for fact in facts if fact),
         command=rerun_command(verdict, row),
@@ -130,6 +131,11 @@ def remarks(row: RowView) -> list[str]:
 def signed(number: float, decimals: int) -> str:
     """Write a difference with its sign; what rounds to zero has none that means anything."""
     return f"{round(number, decimals) + 0.0:+.{decimals}f}"
+
+
+def _shared_notes(cells: Sequence[CellView]) -> list[str]:
+    """Return the notes that all cells of a row share, which then are said once."""
+    return [note for note in cells[0].notes if all(note in cell.notes for cell in cells)] if cells else []
 
 
 def _common_lot(row: RowVerdict) -> tuple[Verdict, str] | None:
