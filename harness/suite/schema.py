@@ -63,6 +63,7 @@ class Column(Strict):
     unit: str
     goal: Goal
     statistic: Statistic | None = Field(default=None, description="of the runs; null: as the row says, else a mean")
+    top: PositiveInt = Field(default=1, description="an answer counts if right among this many guesses")
     difference: bool = Field(default=False, description="from another row, in the column of the same facts")
     operation: str | None = Field(default=None, description="of NAS-Bench-201, whose edges the column counts")
 
