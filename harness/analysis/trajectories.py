@@ -54,5 +54,5 @@ def stack(curves: Sequence[Curve]) -> Curve:
 
 
 def mean_over_seeds(stacked: Curve) -> Curve:
-    """Return the mean over the seeds [epochs + 1, ...]; NaN where a seed has no value, so that no mean changes its n."""
+    """Return the mean over the seeds [epochs + 1, ...]; NaN where a seed has none, so that n stays the same."""
     return np.asarray(stacked.mean(axis=0), dtype=np.float64)
