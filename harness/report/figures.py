@@ -197,6 +197,5 @@ def _handles(data: FigureData) -> list[Line2D]:
 
 
 def _printable(text: str) -> str:
-    """Replace control characters, which SVG cannot hold, and the leading underscore that hides a label."""
-    clean = "".join(letter if letter.isprintable() else " " for letter in text)
-    return f" {clean}" if clean.startswith("_") else clean
+    """Replace control characters, which SVG cannot hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

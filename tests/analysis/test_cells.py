@@ -125,9 +125,9 @@ def test_without_records_nothing_was_run(loaded: LoadedSuite, planned: Plan) -> 
 
 
 def test_a_planned_method_shows_its_reason(loaded: LoadedSuite, planned: Plan) -> None:
-    found = cell(judged(loaded, planned, []), "t1/gdas", "c10")
+    found = cell(judged(loaded, planned, []), "t1/unrun", "c10")
     assert found.verdict == "NOT RUN"
-    assert found.reason == planned.not_run["t1/gdas"]
+    assert found.reason == planned.not_run["t1/unrun"]
 
 
 def test_blocked_trials_say_why(loaded: LoadedSuite) -> None:
@@ -188,6 +188,8 @@ def test_records_of_other_plans_are_left_out(loaded: LoadedSuite, planned: Plan)
     others = synthetic.plan(loaded, overrides=["epochs=3"])
     verdict = judged(loaded, planned, [synthetic.record(trial) for trial in others.trials])
     assert (verdict.done, verdict.planned) == (0, len(planned.trials))
+    broken = synthetic.record(others.trials[0]).model_copy(update={"trajectory": None})
+    assert judged(loaded, planned, [broken]).done == 0  # whatever is wrong with it
 
 
 def test_rows_that_were_not_selected_are_left_out(loaded: LoadedSuite) -> None:

@@ -122,12 +122,12 @@ def test_digits_support_no_claim(loaded: LoadedSuite) -> None:
 def test_a_claim_on_a_row_that_cannot_run_is_not_run(tmp_path: Path) -> None:
     loaded = synthetic.load(
         tmp_path,
-        ("left: {row: t1/exchanged, of: accuracy", "left: {row: t1/gdas, of: accuracy"),
+        ("left: {row: t1/exchanged, of: accuracy", "left: {row: t1/unrun, of: accuracy"),
     )
     planned = synthetic.plan(loaded, "reduced")
     found = claim("better", loaded, planned, synthetic.records_of(planned, {"t1/darts": [1.0] * 3}))
     assert found.verdict == "NOT RUN"
-    assert "no implementation" in found.reason
+    assert "nothing to run" in found.reason
 
 
 def test_a_claim_on_a_row_that_was_not_selected_is_not_run(loaded: LoadedSuite) -> None:

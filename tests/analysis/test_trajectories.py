@@ -117,11 +117,11 @@ def test_equal_settings_have_equal_texts(tmp_path: Path) -> None:
 
 
 def test_a_computed_record_has_no_more_numbers_than_runs(tmp_path: Path) -> None:
-    change = ("        method: gdas\n        n: 3", "        method: random-search\n        n: 2")
+    change = ("        method: null\n", "        method: random-search\n")
     planned = synthetic.plan(synthetic.load(tmp_path, change), data=synthetic.WITH_TABLE)
     [trial] = [trial for trial in planned.trials if trial.computed]
-    whole = synthetic.record(trial, trajectory=None, evaluations={}, values={"seconds": [1.0, 2.0]})
-    assert digest(whole).values == {"seconds": (1.0, 2.0)}
-    broken = whole.model_copy(update={"values": {"seconds": [1.0, 2.0, 3.0]}})
-    with pytest.raises(HarnessError, match="3 numbers of 'seconds' from 2 runs"):
+    whole = synthetic.record(trial, trajectory=None, evaluations={}, values={"seconds": [1.0, 2.0, 3.0]})
+    assert digest(whole).values == {"seconds": (1.0, 2.0, 3.0)}
+    broken = whole.model_copy(update={"values": {"seconds": [1.0, 2.0, 3.0, 4.0]}})
+    with pytest.raises(HarnessError, match="4 numbers of 'seconds' from 3 runs"):
         digest(broken)

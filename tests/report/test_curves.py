@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_few_seeds_are_drawn_of_many(tmp_path: Path) -> None:
 def test_a_single_evaluated_epoch_is_a_point(embedded: SuiteVerdict) -> None:
     figure = present(accuracy_figure(embedded))
     assert np.isnan(figure.panels[0].lines[0].mean[:-1]).all()
-    assert "<use" in figures.to_svg(figure)  # a marker: a line of one point would not show
+    assert re.search(r"<use [^>]*vermilion", figures.to_svg(figure))  # a marker: a line of one point would not show
 
 
 def test_collapse_shows_accuracy_and_skip(reduced: SuiteVerdict) -> None:

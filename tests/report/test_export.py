@@ -32,7 +32,7 @@ def test_one_row_per_trial_and_metric(paper: SuiteVerdict) -> None:
 def test_a_computed_trial_has_a_row_per_run(tmp_path: Path) -> None:
     loaded = synthetic.load(
         tmp_path,
-        ("        method: gdas\n        n: 3", "        method: random-search\n        label: RS\n        n: 2"),
+        ("        method: null\n        label: Never run", "        method: random-search\n        label: Never run"),
     )
     planned = synthetic.plan(loaded, data=synthetic.WITH_TABLE)
     [trial] = [trial for trial in planned.trials if trial.computed]
@@ -72,7 +72,7 @@ def test_verdicts_carry_the_numbers_behind_them(paper: SuiteVerdict) -> None:
     assert [plain[name] for name in facts] == ["54.30 ± 0.00", "54.3", "3", "3", "3", "0.5", "PASS"]
     open_ = rows["exchanged", "c10"]
     assert (open_["ours_n"], open_["ours_planned"], open_["verdict"], open_["width"]) == ("2", "5", "INCOMPLETE", "")
-    assert rows["gdas", "c10"]["verdict"] == "NOT RUN"
+    assert rows["unrun", "c10"]["verdict"] == "NOT RUN"
 
 
 def test_every_verdict_is_exported(paper: SuiteVerdict, reduced: SuiteVerdict) -> None:

@@ -51,7 +51,7 @@ def test_verdicts_stand_in_words_beside_both_numbers(paper: SuiteVerdict, paper_
     assert "54.30 ± 0.00 (n = 3) 54.30 ± 0.24 (3 of 3) Δ +0.00, band ±0.50 PASS" in text  # std sqrt(0.06)
     assert "92.97 ± 0.82 (n = 5) 92.50 ± 0.50 (2 of 5) INCOMPLETE" in text
     assert "2 of 5 seeds done, 1 failed" in text
-    assert "GDAS NOT RUN" in text
+    assert "Never run NOT RUN" in text
     assert f"{paper.done} of {paper.planned} trials done, 1 failed" in text
 
 
@@ -137,6 +137,8 @@ def test_commands_of_the_page_plan_the_same_trials(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     loaded = synthetic.load(tmp_path)
     overrides = ["epochs=3", "weight_optimiser.lr=0.00001", "relaxation.name=sigmoid", "weight_clip=null"]
+    other = {"name": "sgd", "lr": "3.0e-4", "momentum": 0.9, "nesterov": "no", "weight_decay": "1.0e-3"}
+    overrides += [f"architecture_optimiser.{key}={value}" for key, value in other.items()]  # lr as it was
     data = find_data(["cifar10", "digits"], None)
     planned = synthetic.plan(loaded, "reduced", data=data, overrides=overrides)
     verdict = judge(loaded, "reduced", planned, [])
