@@ -59,7 +59,7 @@ WRONG = {
     "unknown method": (["run", "suites/tiny.yaml", "-m", "dart-v1"], "darts-v1"),
     "unknown table": (["run", "suites/tiny.yaml", "-t", "t9"], "t9"),
     "unknown dataset": (["run", "suites/tiny.yaml", "-d", "cifar1"], "cifar1"),
-    "empty together": (["run", "suites/tiny.yaml", "-m", "gdas", "-t", "t2"], "no row matches"),
+    "empty together": (["run", "suites/tiny.yaml", "-m", "cdarts", "-t", "t2"], "no row matches"),
     "bad seeds": (["run", "suites/tiny.yaml", "--seeds", "4-2"], "4-2"),
     "absent seed": (["run", "suites/tiny.yaml", "--seeds", "7"], "seed 7"),
     "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "0"], "--jobs"),
@@ -113,14 +113,14 @@ def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
     done = next(line for line in lines if line.startswith(path.stem.partition("-")[2]))
     assert done.split()[1:7] == ["tiny", "darts-v1", "digits", "0", "done", "-"]
     assert sum(" to run " in line for line in lines) == 5
-    assert any(line.startswith("not run: t1/gdas: ") for line in lines)
+    assert any(line.startswith("not run: t1/cdarts: ") for line in lines)
     assert re.fullmatch(r"5 of 6 trials to do, about [\d.]+ s on one core; records: results/reduced", lines[-1])
 
 
 def test_a_selection_that_cannot_run_is_incomplete_and_says_why(project):
-    answer = project.run("-m", "gdas")
+    answer = project.run("-m", "cdarts")
     assert answer.code == 3
-    assert "not run: t1/gdas: method 'gdas'" in answer.err and "0 trials: 0 executed" in answer.out
+    assert "not run: t1/cdarts: method 'cdarts'" in answer.err and "0 trials: 0 executed" in answer.out
 
 
 def test_missing_images_without_a_stand_in_block_the_trials(project):

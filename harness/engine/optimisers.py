@@ -8,16 +8,34 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from harness.methods.spec import Adam, Cosine, Optimiser, Schedule, Sgd
+from harness.methods.optimisers import Adam, ArchitectureOptimiser, Cosine, ExponentiatedGradient, Schedule, Sgd
 
 
-def build_optimiser(settings: Optimiser, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+class Exponentiated(torch.optim.Optimizer):
+    """Multiplicative updates of rows on the simplex (GAEA, Algorithm 1)."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter], lr: float, floor: float) -> None:
+        super().__init__(parameters, {"lr": lr, "floor": floor})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move every parameter [rows, ops] that has a gradient."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    moved = (parameter * torch.exp(-group["lr"] * parameter.grad)).clamp_min(group["floor"])
+                    parameter.copy_(moved / moved.sum(-1, keepdim=True))
+
+
+def build_optimiser(settings: ArchitectureOptimiser, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     """Build torch's own optimiser; ``fused`` makes one call of it instead of one per tensor."""
     match settings:
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
             return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case Adam(lr=lr, betas=betas, weight_decay=decay):
             return torch.optim.Adam(parameters, lr, betas, weight_decay=decay, fused=True)
+        case ExponentiatedGradient(lr=lr, floor=floor):
+            return Exponentiated(parameters, lr, floor)
 
 
 def learning_rate(schedule: Schedule, start: float, epoch: int, epochs: int) -> float:

@@ -19,17 +19,23 @@ from harness.data.images import Dataset, ImageSet
 from harness.engine import checkpoint as checkpoints
 from harness.engine.optimisers import build_optimiser, learning_rate
 from harness.engine.trajectory import Trajectory
+from harness.engine.unrolled import unrolled_gradient
 from harness.errors import HarnessError
+from harness.methods.relaxations import Moment
 from harness.methods.spec import ConstantInit, NormalInit, SearchData, SearchSpec
 from harness.seeds import derive_seed
+from harness.spaces import nb201
 from harness.spaces.nb201_net import Supernet
 
+SKIP = nb201.OPS[nb201.SKIP]
 # One random stream per purpose; what to draw is decided on the host, how to augment on the images' device.
 STREAMS: dict[str, Callable[[torch.device], str]] = {
     "alpha": lambda device: "cpu",
     "weight-batches": lambda device: "cpu",
     "architecture-batches": lambda device: "cpu",
     "augmentation": str,
+    "relaxation": lambda device: "cpu",
+    "coin": lambda device: "cpu",
 }
 
 
@@ -109,6 +115,7 @@ class Search:
         self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
         self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
         self.epoch = 0
+        self.moment = self._next_moment()
         self.seconds: list[float] = []
         self.trajectory = Trajectory(
             ops=list(spec.space.ops), mixing={g: [] for g in self.alpha}, architectures=[], weight_loss=[],
@@ -135,48 +142,104 @@ class Search:
 
     # steps ------------------------------------------------------------------------------------------------
 
-    def mixing(self) -> dict[str, Tensor]:
-        """Turn alpha into mixing weights, one matrix [edges, ops] per group."""
-        return {group: self.spec.relaxation.mixing(alpha) for group, alpha in self.alpha.items()}
+    def _next_moment(self) -> Moment:
+        """Begin a step: what its weights and its architecture share."""
+        coin = torch.rand((), generator=self.generators["coin"]).item()
+        return Moment(self.epoch, self.spec.epochs, coin, self.generators["relaxation"])
 
-    def loss(self, batch: Tensor, mixing: dict[str, Tensor], meter: Meter) -> Tensor:
-        """Return the mean cross-entropy of image indices ``batch`` [B], augmented."""
+    def mixing(self) -> dict[str, Tensor]:
+        """Turn alpha into the mixing weights of the present step, one matrix [edges, ops] per group."""
+        extra, ops = self.spec.auxiliary_skip, self.spec.space.ops
+        mixing = {group: self.spec.relaxation.mixing(alpha, self.moment) for group, alpha in self.alpha.items()}
+        if extra is not None:
+            mixing = {g: extra.apply(weights, ops.index(SKIP), self.moment) for g, weights in mixing.items()}
+        return mixing
+
+    def strengths(self) -> dict[str, Tensor]:
+        """Turn alpha into the weights that a trajectory records and discretisation reads."""
+        with torch.no_grad():
+            return {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
         data = self.spec.data
-        x = augment(
-            self.images.images[batch], padding=data.crop_padding, flip=data.flip, mean=self.dataset.mean,
+        images = augment(
+            self.images.images[indices], padding=data.crop_padding, flip=data.flip, mean=self.dataset.mean,
             std=self.dataset.std, generator=self.generators["augmentation"],
         )  # fmt: skip
-        labels = self.images.labels[batch]
-        logits = self.net(x, mixing)
+        return images, self.images.labels[indices]
+
+    def loss(self, images: Tensor, labels: Tensor, mixing: dict[str, Tensor], meter: Meter | None) -> Tensor:
+        """Return the mean cross-entropy under ``mixing``."""
+        logits = self.net(images, mixing, sampled=self.spec.relaxation.sampled)
         loss = F.cross_entropy(logits, labels)
-        meter.add(loss, logits, labels)
+        if meter is not None:
+            meter.add(loss, logits, labels)
         return loss
 
     def weight_step(self, batch: Tensor) -> None:
         """Move the weights; alpha's gradient is only computed where the clipped norm counts it in."""
-        clip = self.spec.weight_clip
+        clip, noise = self.spec.weight_clip, self.spec.weight_noise
+        images, labels = self.batch(batch)
         mixing = self.mixing()
         if clip is None or not clip.include_alpha:
             mixing = {group: m.detach() for group, m in mixing.items()}
-        torch.autograd.backward(self.loss(batch, mixing, self.weight_meter))
+        if noise is not None:
+            self.net.eval()  # SDARTS attacks in evaluation mode, so that running statistics stay as they are
+            mixing = noise.perturb(mixing, self.moment, lambda noisy: self.loss(images, labels, noisy, None))
+            self.net.train()
+        torch.autograd.backward(self.loss(images, labels, mixing, self.weight_meter))
         self._move_weights()
         self._clear_alpha()
 
     def architecture_step(self, batch: Tensor) -> None:
         """Move alpha; no weight gradient is computed."""
-        loss = self.loss(batch, self.mixing(), self.architecture_meter)
+        if self._warming_up():
+            return
+        loss = self.loss(*self.batch(batch), self.mixing(), self.architecture_meter)
         alphas = list(self.alpha.values())
-        for alpha, gradient in zip(alphas, torch.autograd.grad(loss, alphas), strict=True):
+        for alpha, gradient in zip(alphas, torch.autograd.grad(self._penalised(loss), alphas), strict=True):
+            alpha.grad = gradient
+        self.architecture_optimiser.step()
+        self._clear_alpha()
+
+    def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
+        """Move alpha by the second-order gradient (DARTS, Eq. 7 and 8)."""
+        if self._warming_up():
+            return
+        train, valid = self.batch(weight_batch), self.batch(batch)
+        gradients = unrolled_gradient(
+            lambda images_of_weights: self.loss(
+                *(train if images_of_weights else valid),
+                self.mixing(),
+                None if images_of_weights else self.architecture_meter,
+            ),
+            self.weights,
+            list(self.alpha.values()),
+            self.weight_optimiser,
+        )
+        for alpha, gradient in zip(self.alpha.values(), gradients, strict=True):
             alpha.grad = gradient
         self.architecture_optimiser.step()
         self._clear_alpha()
 
     def joint_step(self, batch: Tensor) -> None:
         """Move both from one backward pass."""
-        torch.autograd.backward(self.loss(batch, self.mixing(), self.weight_meter))
+        loss = self.loss(*self.batch(batch), self.mixing(), self.weight_meter)
+        torch.autograd.backward(self._penalised(loss))
         self._move_weights()
-        self.architecture_optimiser.step()
+        if not self._warming_up():
+            self.architecture_optimiser.step()
         self._clear_alpha()
+
+    def _warming_up(self) -> bool:
+        return self.epoch < self.spec.architecture_warmup
+
+    def _penalised(self, loss: Tensor) -> Tensor:
+        regulariser = self.spec.regulariser
+        if regulariser is None:
+            return loss
+        return loss + sum((regulariser.penalty(alpha) for alpha in self.alpha.values()), loss.new_zeros(()))
 
     def _move_weights(self) -> None:
         clip = self.spec.weight_clip
@@ -224,6 +287,7 @@ class Search:
         )
         self.net.train()
         for weight_batch, architecture_batch in self.batches():
+            self.moment = self._next_moment()
             spec.update.step(self, weight_batch, architecture_batch)
         self.epoch += 1
         self.observe(rate)
@@ -234,8 +298,7 @@ class Search:
         Mixing weights are written as the shortest decimals that single precision reads back unchanged.
         """
         track = self.trajectory
-        with torch.no_grad():
-            mixing = self.mixing()
+        mixing = self.strengths()
         for group, weights in mixing.items():
             track.mixing[group].append([[float(str(value)) for value in row] for row in weights.cpu().numpy()])
         track.architectures.append(self.net.discretise(mixing))

@@ -1,7 +1,8 @@
 """The catalogue: methods by name, and how layers of settings become one resolved search.
 
-Merge order, later ones winning: the catalogue's `extends` chain, the method's own block, then the layers of
-the caller (suite, row, profile, ..., ``--set``). Whoever wrote a wrong key is told so at the place of writing.
+Merge order, later ones winning: the suite's choices of space and data, the catalogue's `extends` chain, the method's
+own block, then the other layers of the caller (row, profile, ..., ``--set``). Whoever wrote a wrong key is told so at
+the place of writing.
 """
 
 from __future__ import annotations
@@ -137,8 +138,10 @@ def _option_error(text: str) -> ErrorAt:
     return lambda path, message: HarnessError(f"--set {text}: {dotted(path)}: {message}")
 
 
-def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> SearchSpec | ComputedSpec:
-    """Merge a method's settings with the caller's layers into a full specification.
+def resolve(
+    catalogue: Catalogue, method: str, layers: Sequence[Layer], below: Sequence[Layer] = ()
+) -> SearchSpec | ComputedSpec:
+    """Merge a method's settings with the caller's layers into a full specification; ``below`` lie under the method's.
 
     Raises `HarnessError` for an unknown or only planned method, and the error of the layer that wrote a wrong
     key or value; a key that nobody wrote is reported at the first of the caller's layers.
@@ -147,10 +150,10 @@ def resolve(catalogue: Catalogue, method: str, layers: Sequence[Layer]) -> Searc
         raise HarnessError(f"method {method!r} has no implementation yet")
     if method not in catalogue.methods:
         raise HarnessError(f"unknown method {method!r}{nearest(method, catalogue.methods)}")
-    every = [*catalogue.layers(method), *layers]
+    every = [*below, *catalogue.layers(method), *layers]
 
     def error(path: KeyPath, message: str) -> HarnessError:
-        return _writer(every, path, layers).error(path, f"{message} (method {method!r})")
+        return _writer(every, path, [*below, *layers]).error(path, f"{message} (method {method!r})")
 
     model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
     return validate(model, deep_merge(*(layer.data for layer in every)), error)

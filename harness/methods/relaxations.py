@@ -1,49 +1,195 @@
 """Relaxations: architecture parameters alpha [edges, ops] -> mixing weights [edges, ops].
 
-A part is its settings and its mathematics in one class. Torch is only used through the tensors handed in, so
-that listing and validating stay quick.
+A part is its settings and its mathematics in one class. Torch is imported inside functions only, so that listing
+and validating stay quick. ``mixing`` is what a step uses and may draw at random from the moment's generator;
+``strengths`` is what a trajectory records and discretisation reads, and never draws.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from harness.methods.part import Part
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
-class Softmax(Part):
+@dataclass(frozen=True)
+class Moment:
+    """When a relaxation is asked: ``epoch`` counts from 0 to ``epochs`` - 1.
+
+    ``coin``: one number in [0, 1) per step, the same for the step's weights and architecture. ``generator``: the
+    relaxation's own random stream, on the host.
+    """
+
+    epoch: int
+    epochs: int
+    coin: float
+    generator: Generator
+
+
+class _Relaxation(Part):
+    """``sampled``: one operation per edge is evaluated, and no other is paid for."""
+
+    @property
+    def sampled(self) -> bool:
+        """Tell whether mixing weights are one-hot."""
+        return False
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Return the [edges, ops] weights of a step."""
+        return self.strengths(alpha)
+
+    def strengths(self, alpha: Tensor) -> Tensor:
+        """Return the [edges, ops] weights that stand for the search's opinion."""
+        return alpha.softmax(-1)
+
+
+class Softmax(_Relaxation):
     """Mixing weights compete: softmax over the operations of each edge (DARTS, Eq. 2)."""
 
     name: Literal["softmax"]
 
-    def mixing(self, alpha: Tensor) -> Tensor:
-        """Return [edges, ops] weights that sum to 1 on each edge."""
-        return alpha.softmax(-1)
 
-
-class Sigmoid(Part):
+class Sigmoid(_Relaxation):
     """Mixing weights do not compete: sigmoid of each parameter (Single-DARTS, section 4)."""
 
     name: Literal["sigmoid"]
 
-    def mixing(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor) -> Tensor:
         """Return [edges, ops] weights, each in (0, 1)."""
         return alpha.sigmoid()
 
 
-class Uniform(Part):
+class Uniform(_Relaxation):
     """Mixing weights stay at 1 / ops whatever alpha is: the control without architecture search."""
 
     name: Literal["uniform"]
 
-    def mixing(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor) -> Tensor:
         """Return the constant [edges, ops] weights."""
         return alpha.detach().new_full(alpha.shape, 1 / alpha.shape[-1])
 
 
-Relaxation = Annotated[Softmax | Sigmoid | Uniform, Field(discriminator="name")]
+class Simplex(_Relaxation):
+    """Alpha itself lies on the simplex and is the mixing weight (GAEA, section 3): its optimiser keeps it there."""
+
+    name: Literal["simplex"]
+
+    def strengths(self, alpha: Tensor) -> Tensor:
+        """Return alpha."""
+        return alpha
+
+
+class MixedTemperature(_Relaxation):
+    """SP-DARTS: with probability p a step sees softmax(alpha / sparse), else softmax(alpha / smooth) (Eq. 15-20).
+
+    p rises linearly from ``low`` at the end of ``warmup`` epochs to ``high`` at the last one, and is 0 before.
+    """
+
+    name: Literal["mixed-temperature"]
+    sparse: float = Field(gt=0)
+    smooth: float = Field(gt=0)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    warmup: NonNegativeInt
+
+    def probability(self, epoch: int, epochs: int) -> float:
+        """Return p of an epoch (Eq. 20); epochs count from 0 here, so the last one is ``epochs`` - 1."""
+        if epoch < self.warmup:
+            return 0.0
+        span = max(epochs - 1 - self.warmup, 1)
+        return self.low + (self.high - self.low) * min((epoch - self.warmup) / span, 1.0)
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Return the weights at this step's temperature, which its weights and architecture share (Eq. 16-19)."""
+        sparse = moment.coin < self.probability(moment.epoch, moment.epochs)
+        return (alpha / (self.sparse if sparse else self.smooth)).softmax(-1)
+
+
+class GumbelHard(_Relaxation):
+    """GDAS: one operation per edge by Gumbel-softmax, one-hot forward, the soft weights' gradient (GDAS, Eq. 3-4).
+
+    The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch.
+    """
+
+    name: Literal["gumbel-hard"]
+    start: float = Field(gt=0)
+    end: float = Field(gt=0)
+
+    @property
+    def sampled(self) -> bool:
+        """One operation per edge."""
+        return True
+
+    def temperature(self, epoch: int, epochs: int) -> float:
+        """Return the temperature of an epoch."""
+        return self.start + (self.end - self.start) * epoch / max(epochs - 1, 1)
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Draw one-hot weights that pass gradients straight through."""
+        import torch
+        from torch.nn import functional as F
+
+        uniform = torch.rand(alpha.shape, generator=moment.generator).clamp_(1e-20, 1 - 1e-7)
+        gumbel = -(-uniform.log()).log().to(alpha)
+        logits = (alpha.log_softmax(-1) + gumbel) / self.temperature(moment.epoch, moment.epochs)
+        soft = logits.softmax(-1)
+        hard = F.one_hot(soft.argmax(-1), alpha.shape[-1]).to(soft)
+        return hard + soft - soft.detach()
+
+
+class UniformPath(_Relaxation):
+    """One operation per edge, drawn uniformly: the weights' steps of RSPS and SETN."""
+
+    name: Literal["uniform-path"]
+
+    @property
+    def sampled(self) -> bool:
+        """One operation per edge."""
+        return True
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Draw one-hot weights; alpha gets no gradient."""
+        import torch
+        from torch.nn import functional as F
+
+        drawn = torch.randint(alpha.shape[-1], alpha.shape[:-1], generator=moment.generator)
+        return F.one_hot(drawn, alpha.shape[-1]).to(alpha)
+
+
+class Dirichlet(_Relaxation):
+    """DrNAS: weights drawn from Dirichlet(ELU(alpha) + 1), reparametrised (DrNAS, Eq. 4; official code)."""
+
+    name: Literal["dirichlet"]
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Draw weights [edges, ops] that sum to 1 on each edge."""
+        import torch
+
+        # torch's sampler reads the global stream: give it ours
+        with torch.random.fork_rng(devices=[alpha.device] if alpha.is_cuda else []):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=moment.generator)))
+            drawn: Tensor = torch.distributions.Dirichlet(self.concentration(alpha)).rsample()
+        return drawn
+
+    def strengths(self, alpha: Tensor) -> Tensor:
+        """Return the distribution's mean."""
+        concentration = self.concentration(alpha)
+        return concentration / concentration.sum(-1, keepdim=True)
+
+    def concentration(self, alpha: Tensor) -> Tensor:
+        """Return the parameters of the distribution, above 0."""
+        from torch.nn import functional as F
+
+        return F.elu(alpha) + 1
+
+
+Relaxation = Annotated[
+    Softmax | Sigmoid | Uniform | Simplex | MixedTemperature | GumbelHard | UniformPath | Dirichlet,
+    Field(discriminator="name"),
+]

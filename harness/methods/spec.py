@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from harness.config import Strict
 from harness.errors import HarnessError, nearest
+from harness.methods.noises import Noise
+from harness.methods.optimisers import ArchitectureOptimiser, Schedule, WeightOptimiser
 from harness.methods.part import Part
+from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation
 from harness.methods.updates import Update
 from harness.spaces import nb201
@@ -73,53 +76,6 @@ class SearchData(Part):
         return weights, architecture
 
 
-class Sgd(Part):
-    """Stochastic gradient descent."""
-
-    name: Literal["sgd"]
-    lr: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    nesterov: bool
-    weight_decay: float = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Sgd:
-        if self.nesterov and not self.momentum:
-            raise ValueError("nesterov needs a momentum above 0")
-        return self
-
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Adam(Part):
-    """Adam with L2-coupled weight decay."""
-
-    name: Literal["adam"]
-    lr: float = Field(gt=0)
-    betas: tuple[Beta, Beta]
-    weight_decay: float = Field(ge=0)
-
-
-Optimiser = Annotated[Sgd | Adam, Field(discriminator="name")]
-
-
-class Cosine(Part):
-    """lr(e) = final + (lr - final)(1 + cos(pi e / E)) / 2, changed per epoch (AutoDL, DARTS)."""
-
-    name: Literal["cosine"]
-    final_lr: float = Field(ge=0)
-
-
-class Constant(Part):
-    """The learning rate stays."""
-
-    name: Literal["constant"]
-
-
-Schedule = Annotated[Cosine | Constant, Field(discriminator="name")]
-
-
 class Clip(Part):
     """Clip the weights' gradient norm; AutoDL counts alpha's gradient in, the others do not (methods.md A4)."""
 
@@ -151,8 +107,12 @@ class SearchSpec(Strict):
     relaxation: Relaxation
     update: Update
     alpha_init: Annotated[NormalInit | ConstantInit, Field(discriminator="name")]
-    weight_optimiser: Optimiser
+    weight_optimiser: WeightOptimiser
     weight_schedule: Schedule
     weight_clip: Clip | None
-    architecture_optimiser: Optimiser
+    weight_noise: Noise | None
+    architecture_optimiser: ArchitectureOptimiser
     architecture_schedule: Schedule
+    architecture_warmup: NonNegativeInt = Field(description="epochs at the start in which only weights move")
+    regulariser: Regulariser | None
+    auxiliary_skip: AuxiliarySkip | None

@@ -21,26 +21,34 @@ class Steps(Protocol):
     def architecture_step(self, batch: Tensor) -> None:
         """Move the architecture on one batch."""
 
+    def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
+        """Move the architecture on one batch as if the weights had moved on the other before."""
+
     def joint_step(self, batch: Tensor) -> None:
         """Move both on one batch, from one backward pass."""
 
 
 class Alternating(Part):
-    """Weights and architecture in two steps on two batches (first-order bi-level: DARTS, Algorithm 1, xi = 0).
+    """Weights and architecture in two steps on two batches (bi-level: DARTS, Algorithm 1).
 
-    On ``split: shared`` data the two batches come from one set ("same subset" of Single-DARTS, Table 4).
+    ``unrolled``: the architecture's gradient looks one step of the weights ahead (second order, DARTS, Eq. 7 and 8);
+    without, xi = 0. On ``split: shared`` data the two batches come from one set ("same subset" of Single-DARTS,
+    Table 4).
     """
 
     name: Literal["alternating"]
     order: Literal["weights-first", "architecture-first"]
+    unrolled: bool
 
     def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of each kind."""
         if self.order == "weights-first":
             search.weight_step(weight_batch)
-            search.architecture_step(architecture_batch)
+        if self.unrolled:
+            search.unrolled_step(weight_batch, architecture_batch)
         else:
             search.architecture_step(architecture_batch)
+        if self.order == "architecture-first":
             search.weight_step(weight_batch)
 
 

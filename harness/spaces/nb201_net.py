@@ -11,6 +11,8 @@ of its (otherwise not affine) batch norm instead of a multiplication of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -90,15 +92,27 @@ class MixedCell(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, weights: dict[tuple[int, int], Tensor], scales: dict[tuple[int, int], Tensor]
+        self,
+        x: Tensor,
+        weights: dict[tuple[int, int], Tensor],
+        scales: dict[tuple[int, int], Tensor],
+        active: Sequence[int] | None,
     ) -> Tensor:
-        """Map [B, C, H, W] to the last node; ``weights[edge, op]`` are scalars, ``scales`` the same as [C]."""
+        """Map [B, C, H, W] to the last node; ``weights[edge, op]`` are scalars, ``scales`` the same as [C].
+
+        ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros,
+        are then added as numbers, which gives them a gradient as in GDAS' official code.
+        """
         nodes, activated, pooled = [x], [F.relu(x)], [pool(x) if POOL in self.ops else x]
         edge = 0
         for target in range(1, NODES):
             total: Tensor | None = None
+            idle: list[Tensor] = []
             for source in range(target):
                 for op in self.ops:
+                    if active is not None and op != active[edge]:
+                        idle.append(weights[edge, op])
+                        continue
                     if op == NONE:
                         continue
                     if op in KERNELS:
@@ -109,6 +123,8 @@ class MixedCell(nn.Module):
                     total = value * weight if total is None else torch.addcmul(total, value, weight)
                 edge += 1
             node = torch.zeros_like(x) if total is None else total
+            if idle and idle[0].requires_grad:
+                node = node + torch.stack(idle).sum()
             nodes.append(node)
             if target < NODES - 1:
                 activated.append(F.relu(node))
@@ -145,8 +161,13 @@ class Supernet(nn.Module):
         """Shapes [edges, ops] of the architecture parameters."""
         return {GROUP: (len(EDGES), len(self.ops))}
 
-    def forward(self, x: Tensor, mixing: dict[str, Tensor]) -> Tensor:
-        """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes]."""
+    def forward(self, x: Tensor, mixing: dict[str, Tensor], *, sampled: bool = False) -> Tensor:
+        """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes].
+
+        ``sampled``: the weights are one-hot, and only the chosen operation of each edge is evaluated and paid for.
+        The others count as the constant 1, so that their weights, which are 0, have a gradient.
+        """
+        active = [self.ops[i] for i in mixing[GROUP].argmax(-1).tolist()] if sampled else None
         keys = [(edge, op) for edge in range(len(EDGES)) for op in self.ops]
         flat = mixing[GROUP].flatten()
         weights = dict(zip(keys, flat.unbind(), strict=True))
@@ -157,7 +178,7 @@ class Supernet(nn.Module):
             scales = dict(zip(keys, flat.unsqueeze(1).repeat(1, x.shape[1]).unbind(), strict=True))
             assert isinstance(cells, nn.ModuleList)
             for cell in cells:
-                x = cell(x, weights, scales)
+                x = cell(x, weights, scales, active)
         logits: Tensor = self.head(x)
         return logits
 

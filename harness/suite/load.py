@@ -65,12 +65,11 @@ class LoadedSuite:
     ) -> SearchSpec:
         """Return the full specification of a row's search under a profile.
 
-        Later layers win: the catalogue, the suite's `search`, the row's, the profile's, the profile's settings
-        of the method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
+        Later layers win: the suite's `search`, the catalogue, the row's, the profile's, the profile's settings of the
+        method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
         """
         method = self._method(table, row)
         paths: list[KeyPath] = [
-            ("search",),
             ("tables", table, "rows", row, "search"),
             ("profiles", profile, "search"),
             ("profiles", profile, "methods", method),
@@ -78,7 +77,8 @@ class LoadedSuite:
         if embedded:
             paths.append(("profiles", profile, "embedded", "search"))
         layers = [self._layer(path) for path in paths if path in self.document]
-        spec = resolve(self.catalogue, method, [*layers, *overrides])
+        below = [self._layer(("search",))] if ("search",) in self.document else []
+        spec = resolve(self.catalogue, method, [*layers, *overrides], below)
         assert isinstance(spec, SearchSpec)
         return spec
 

@@ -18,13 +18,17 @@ TINY = {
     "epochs": 2,
     "batch_size": 16,
     "relaxation": {"name": "softmax"},
-    "update": {"name": "alternating", "order": "weights-first"},
+    "update": {"name": "alternating", "order": "weights-first", "unrolled": False},
     "alpha_init": {"name": "normal", "scale": 0.5},
     "weight_optimiser": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
     "weight_schedule": {"name": "cosine", "final_lr": 0.001},
     "weight_clip": {"norm": 0.7, "include_alpha": True},
     "architecture_optimiser": {"name": "adam", "lr": 0.01, "betas": (0.5, 0.999), "weight_decay": 1e-3},
     "architecture_schedule": {"name": "constant"},
+    "weight_noise": None,
+    "architecture_warmup": 0,
+    "regulariser": None,
+    "auxiliary_skip": None,
 }  # fmt: skip
 
 

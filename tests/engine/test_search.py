@@ -9,12 +9,12 @@ from harness.engine import search as engine
 from harness.engine.optimisers import learning_rate
 from harness.engine.search import Search, run_search, select_images
 from harness.errors import HarnessError
-from harness.methods.spec import Constant, Cosine
+from harness.methods.optimisers import Constant, Cosine
 from tests.engine.naive_search import NaiveSearch
 
 UPDATES = {
-    "weights-first": {"name": "alternating", "order": "weights-first"},
-    "architecture-first": {"name": "alternating", "order": "architecture-first"},
+    "weights-first": {"name": "alternating", "order": "weights-first", "unrolled": False},
+    "architecture-first": {"name": "alternating", "order": "architecture-first", "unrolled": False},
     "joint": {"name": "joint"},
     "weights-only": {"name": "weights-only"},
 }
@@ -67,7 +67,7 @@ def test_one_epoch_equals_the_naive_loop(monkeypatch, make_spec, images, kind, c
         assert (weight - naive.w[name]).norm() <= 1e-6 * naive.w[name].norm() + 1e-12, name
     # the gradient of alpha after the epoch, at full precision
     batch = drawn[0][1]
-    loss = search.loss(batch, search.mixing(), search.architecture_meter)
+    loss = search.loss(*search.batch(batch), search.mixing(), None)
     (gradient,) = torch.autograd.grad(loss, [alpha])
     wanted_loss, _, wanted = naive.gradients(batch)
     assert loss.item() == pytest.approx(wanted_loss, rel=1e-6)
@@ -125,7 +125,7 @@ def test_an_architecture_optimiser_of_sgd_moves_alpha_by_its_gradient(make_spec,
     alpha, batch = search.alpha["cell"], torch.arange(16)
     before = alpha.detach().clone()
     search.net.train()
-    (gradient,) = torch.autograd.grad(search.loss(batch, search.mixing(), search.architecture_meter), [alpha])
+    (gradient,) = torch.autograd.grad(search.loss(*search.batch(batch), search.mixing(), None), [alpha])
     search.architecture_step(batch)
     assert torch.allclose(alpha, before - 0.5 * gradient)
     assert all(p.grad is None for p in search.weights)

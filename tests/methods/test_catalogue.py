@@ -64,7 +64,7 @@ def test_every_method_resolves(name: str, catalogue: Catalogue) -> None:
         assert isinstance(spec, ComputedSpec) and spec.runs == 3
     else:
         spec = resolve(catalogue, name, [layer(SPACE)])
-        assert isinstance(spec, SearchSpec) and spec.epochs == 50
+        assert isinstance(spec, SearchSpec) and spec.epochs >= 50
     assert catalogue.title(name)
 
 
@@ -87,10 +87,10 @@ def test_settings_of_the_first_methods(catalogue: Catalogue) -> None:
 
 
 def test_unknown_and_planned_methods(catalogue: Catalogue) -> None:
-    with pytest.raises(HarnessError, match=r"^unknown method 'darts-v3'; did you mean 'darts-v1' or 'ex-darts'\?$"):
+    with pytest.raises(HarnessError, match=r"^unknown method 'darts-v3'; did you mean 'darts-v2' or 'darts-v1'\?$"):
         resolve(catalogue, "darts-v3", [layer(SPACE)])
-    with pytest.raises(HarnessError, match=r"^method 'gdas' has no implementation yet$"):
-        resolve(catalogue, "gdas", [layer(SPACE)])
+    with pytest.raises(HarnessError, match=r"^method 'cdarts' has no implementation yet$"):
+        resolve(catalogue, "cdarts", [layer(SPACE)])
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_the_paper_profile_follows_the_published_n(tmp_path: Path) -> None:
         ("ex-darts", s) for s in range(5)
     ]
     assert {row: len(found) for row, found in made.rows.items()} == {"t1/darts": 3, "t1/exchanged": 5, "t2/again": 2}
-    assert made.not_run == {"t1/gdas": "method 'gdas' (GDAS) has no implementation yet"}
+    assert made.not_run == {"t1/cdarts": "method 'cdarts' (CDARTS) has no implementation yet"}
     assert made.notes == ()
     assert all(t.blocked is None and not t.embedded and t.data_checksum == "c1" for t in made.trials)
     assert {t.suite for t in made.trials} == {"sample"} and {t.profile for t in made.trials} == {"paper"}
@@ -107,8 +107,8 @@ def test_data_needed(tmp_path: Path) -> None:
 # Ids ---------------------------------------------------------------------------------------------------------------
 
 NEW_ROW = (
-    "      gdas:\n",
-    "      new:\n        method: single-darts\n        n: 2\n        values: [1, 2]\n      gdas:\n",
+    "      cdarts:\n",
+    "      new:\n        method: single-darts\n        n: 2\n        values: [1, 2]\n      cdarts:\n",
 )
 NEW_TABLE = (
     "  t1:\n",
@@ -226,8 +226,8 @@ def test_filters_compose(selection: Selection, rows: dict[str, int], tmp_path: P
 
 
 def test_a_selection_of_rows_that_cannot_be_run(tmp_path: Path) -> None:
-    made = plan(tmp_path, selection=Selection(methods=("gdas",)))
-    assert made.trials == () and list(made.not_run) == ["t1/gdas"]
+    made = plan(tmp_path, selection=Selection(methods=("cdarts",)))
+    assert made.trials == () and list(made.not_run) == ["t1/cdarts"]
 
 
 def test_the_stand_in_can_be_selected_by_both_names(tmp_path: Path) -> None:
@@ -241,8 +241,8 @@ def test_the_stand_in_can_be_selected_by_both_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("selection", "said"),
     [
-        (Selection(methods=("ex-dart",)), "no row has the method 'ex-dart'; did you mean 'ex-darts'?"),
-        (Selection(methods=("darts-v1", "x"),), "no row has the method 'x'; valid: darts-v1, ex-darts, gdas"),
+        (Selection(methods=("ex-dart",)), "no row has the method 'ex-dart'; did you mean 'ex-darts' or 'cdarts'?"),
+        (Selection(methods=("darts-v1", "x"),), "no row has the method 'x'; valid: cdarts, darts-v1, ex-darts"),
         (Selection(tables=("t3",)), "no row has the table 't3'; valid: t1, t2"),
         (Selection(datasets=("cifar100",)), "no row has the dataset 'cifar100'; did you mean 'cifar10'?"),
         (Selection(methods=("ex-darts",), tables=("t2",)), "no row matches all of: method ex-darts, table t2"),
@@ -290,7 +290,7 @@ def test_a_suite_without_searches_needs_no_profile(tmp_path: Path) -> None:
     cited = load(tmp_path, *without_searches())
     assert data_needed(cited, "paper") == []
     made = make_plan(cited, "paper", Selection(), (), data=DATA)
-    assert made.trials == () and set(made.not_run) == {"t1/darts", "t1/exchanged", "t1/gdas", "t2/again"}
+    assert made.trials == () and set(made.not_run) == {"t1/darts", "t1/exchanged", "t1/cdarts", "t2/again"}
 
 
 # Overrides ---------------------------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ def test_ten_thousand_trials_in_two_seconds(tmp_path: Path) -> None:
         f"search: {{alpha_init: {{scale: {i + 1}}}}}}}\n"
         for i in range(1000)
     )
-    loaded = load(tmp_path, ("      gdas:\n", rows + "      gdas:\n"))
+    loaded = load(tmp_path, ("      cdarts:\n", rows + "      cdarts:\n"))
     seconds = []
     for _ in range(3):  # the machine may be busy: the best of three counts
         start = time.perf_counter()

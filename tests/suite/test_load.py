@@ -17,7 +17,7 @@ from tests.suite.sample import load, without_searches
 SHIPPED = sorted((Path(__file__).parents[2] / "suites").glob("*.yaml"))
 NB201 = next(path for path in SHIPPED if path.name == "nb201.yaml")
 
-# From the lowest layer to the highest; the catalogue's protocol (50 epochs) is below all of them.
+# From the lowest layer to the highest; the catalogue's protocol (50 epochs) lies between the first two.
 LAYERS = {
     "suite": ("search:\n  space", "search:\n  epochs: 11\n  space", 11),
     "row": ("{alpha_init:", "{epochs: 12, alpha_init:", 12),
@@ -34,7 +34,7 @@ def test_the_highest_layer_that_writes_a_key_wins(highest: int, tmp_path: Path) 
     if highest < 3:
         changes.append(("      epochs: 7\n", ""))
     loaded = load(tmp_path, *changes)
-    expected = LAYERS[names[highest - 1]][2] if highest else 50
+    expected = LAYERS[names[highest - 1]][2] if highest > 1 else 50
     embedded = highest == len(LAYERS)
     assert loaded.resolve("t1", "exchanged", "reduced", embedded=embedded).epochs == expected
     override = override_layers(["epochs=16"])
@@ -56,10 +56,10 @@ def test_layers_reach_only_their_own(tmp_path: Path) -> None:
 def test_who_can_run(tmp_path: Path) -> None:
     loaded = load(tmp_path, ("        searched_on: cifar10\n", "        searched_on: cifar10\n        stop: {name: dominant-eigenvalue}\n"))
     assert loaded.why_not_run("t1", "darts") is None
-    assert loaded.why_not_run("t1", "gdas") == "method 'gdas' (GDAS) has no implementation yet"
+    assert loaded.why_not_run("t1", "cdarts") == "method 'cdarts' (CDARTS) has no implementation yet"
     assert loaded.why_not_run("t2", "again") == "stop rule 'dominant-eigenvalue' has no implementation yet"
-    loaded = load(tmp_path, ("method: gdas", "method: null"))
-    assert loaded.why_not_run("t1", "gdas") == "nothing to run for this row"
+    loaded = load(tmp_path, ("method: cdarts", "method: null"))
+    assert loaded.why_not_run("t1", "cdarts") == "nothing to run for this row"
     with pytest.raises(HarnessError, match=r"no profile 'papr'; did you mean 'paper'\?$"):
         loaded.profile("papr")
 

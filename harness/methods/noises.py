@@ -1,0 +1,90 @@
+"""Noise on the mixing weights of a weight step (SDARTS): the weights learn to work around the present architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from harness.methods.part import Part
+from harness.methods.relaxations import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Mixing = dict[str, "Tensor"]
+Loss = Callable[[Mixing], "Tensor"]
+
+
+class _Noise(Part):
+    start: float = Field(ge=0, description="largest change of a weight in the first epoch")
+    end: float = Field(ge=0, description="towards the last")
+
+    def radius(self, moment: Moment) -> float:
+        """Return epsilon(e) = start + (end - start) e / E (SDARTS' code)."""
+        return self.start + (self.end - self.start) * moment.epoch / moment.epochs
+
+
+class RandomNoise(_Noise):
+    """SDARTS-RS: each weight moves by U(-epsilon, epsilon), then back onto the simplex (SDARTS, Eq. 6; its code)."""
+
+    name: Literal["random"]
+
+    def perturb(self, mixing: Mixing, moment: Moment, loss: Loss) -> Mixing:
+        """Return noisy weights; ``loss`` is not used."""
+        import torch
+
+        radius = self.radius(moment)
+        return {
+            group: onto_simplex(
+                weights + radius * (2 * torch.rand(weights.shape, generator=moment.generator).to(weights) - 1)
+            )
+            for group, weights in mixing.items()
+        }
+
+
+class AdversarialNoise(_Noise):
+    """SDARTS-ADV: the worst weights within epsilon, by projected sign-gradient ascent from a random start.
+
+    SDARTS, Eq. 5 and its code: ``steps`` steps of 2 epsilon / steps; kept only if the loss rose.
+    """
+
+    name: Literal["adversarial"]
+    steps: PositiveInt
+
+    def perturb(self, mixing: Mixing, moment: Moment, loss: Loss) -> Mixing:
+        """Return adversarial weights for ``loss`` (of the batch that the weights will step on)."""
+        import torch
+
+        radius = self.radius(moment)
+        if not radius:
+            return mixing
+        low = {g: (w - radius).clamp(min=0) for g, w in mixing.items()}
+        high = {g: (w + radius).clamp(max=1) for g, w in mixing.items()}
+        noisy = RandomNoise(name="random", start=self.start, end=self.end).perturb(mixing, moment, loss)
+        with torch.no_grad():
+            before = loss(mixing)
+        for _ in range(self.steps):
+            noisy = {g: w.detach().requires_grad_() for g, w in noisy.items()}
+            slopes = torch.autograd.grad(loss(noisy), list(noisy.values()))
+            noisy = {
+                g: onto_simplex(torch.clamp(w + 2 * radius / self.steps * s.sign(), low[g], high[g]).detach())
+                for (g, w), s in zip(noisy.items(), slopes, strict=True)
+            }
+        with torch.no_grad():
+            rose = bool(loss(noisy) > before)
+        return noisy if rose else mixing
+
+
+Noise = Annotated[RandomNoise | AdversarialNoise, Field(discriminator="name")]
+
+
+def onto_simplex(weights: Tensor) -> Tensor:
+    """Clip [edges, ops] to [0, 1] and normalise the rows; a row of zeros becomes one-hot at its argmax."""
+    from torch.nn import functional as F
+
+    clipped = weights.clamp(0, 1)
+    total = clipped.sum(-1, keepdim=True)
+    one_hot = F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
+    return clipped.where(total > 0, one_hot) / total.where(total > 0, total.new_ones(()))

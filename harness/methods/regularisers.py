@@ -1,0 +1,64 @@
+"""Regularisers: what is added to the architecture's loss, and what is added to the mixing weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from harness.methods.part import Part
+from harness.methods.relaxations import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DirichletDivergence(Part):
+    """DrNAS: weight * KL(Dirichlet(ELU(alpha) + 1) || Dirichlet(1)) (DrNAS, Eq. 8)."""
+
+    name: Literal["dirichlet-kl"]
+    weight: float = Field(ge=0)
+
+    def penalty(self, alpha: Tensor) -> Tensor:
+        """Return the penalty, summed over the edges of alpha [edges, ops]."""
+        import torch
+        from torch.nn import functional as F
+
+        concentration = F.elu(alpha) + 1
+        distribution = torch.distributions.Dirichlet(concentration)
+        prior = torch.distributions.Dirichlet(torch.ones_like(alpha))
+        return self.weight * torch.distributions.kl_divergence(distribution, prior).sum()
+
+
+class Entropy(Part):
+    """GAEA: weight * sum_e sum_o a log a of weights on the simplex, the KL to uniform up to a constant."""
+
+    name: Literal["entropy"]
+    weight: float = Field(ge=0)
+
+    def penalty(self, alpha: Tensor) -> Tensor:
+        """Return the penalty, summed over the edges of alpha [edges, ops]."""
+        return self.weight * (alpha * alpha.clamp_min(1e-30).log()).sum()
+
+
+Regulariser = Annotated[DirichletDivergence | Entropy, Field(discriminator="name")]
+
+
+class AuxiliarySkip(Part):
+    """DARTS-: a second skip connection outside the softmax, its weight beta falling to 0 (DARTS-, Eq. 6).
+
+    At stride 1 it is the identity, so it adds beta to the mixing weight of ``skip_connect`` in every step and is
+    absent from what the trajectory records. beta falls linearly, (E - e) / E: 1 in the first epoch, 0 after the last.
+    """
+
+    name: Literal["auxiliary-skip"]
+
+    def beta(self, epoch: int, epochs: int) -> float:
+        """Return the weight of the auxiliary connection in an epoch."""
+        return (epochs - epoch) / epochs
+
+    def apply(self, mixing: Tensor, skip: int, moment: Moment) -> Tensor:
+        """Add beta to column ``skip`` of [edges, ops]."""
+        extra = mixing.new_zeros(mixing.shape[-1])
+        extra[skip] = self.beta(moment.epoch, moment.epochs)
+        return mixing + extra
