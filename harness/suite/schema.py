@@ -131,6 +131,7 @@ class Table(Strict):
     status: Status
     columns: list[str]
     searched_on: str | None = None
+    search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
     rows: dict[Name, Row]
 
