@@ -13,7 +13,6 @@ from pathlib import Path
 from harness.analysis.coverage import Coverage, coverage, entries
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
-from harness.config import deep_merge
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
 
@@ -38,16 +37,12 @@ def coverage_table(items: Sequence[Coverage]) -> str:
 
 def methods_table(catalogue: Catalogue) -> str:
     """List every method with its parts and whose settings it follows."""
-    rows = [[f"`{name}`", m.title, parts(catalogue, name), m.follows] for name, m in catalogue.methods.items()]
+    rows = [
+        [f"`{name}`", method.title, "; ".join(catalogue.parts(name)), method.follows]
+        for name, method in catalogue.methods.items()
+    ]
     rows += [[f"`{name}`", title, "*no implementation yet*", ""] for name, title in catalogue.planned.items()]
     return table(["method", "what", "parts", "settings follow"], rows)
-
-
-def parts(catalogue: Catalogue, name: str) -> str:
-    """Name the parts that a method is composed of."""
-    merged = deep_merge(*(layer.data for layer in catalogue.layers(name)))
-    named = [block["name"] for block in merged.values() if isinstance(block, dict) and "name" in block]
-    return ", ".join(dict.fromkeys(map(str, named)))
 
 
 def splice(text: str, name: str, content: str) -> str:

@@ -112,9 +112,12 @@ def _list_suites() -> int:
 
 def _methods() -> Table:
     catalogue = load_catalogue()
-    rows = [(name, "ready", method.title) for name, method in catalogue.methods.items()]
-    rows += [(name, "planned", title) for name, title in catalogue.planned.items()]
-    return ("method", "state", "title"), rows
+    rows = [
+        (name, "ready", method.title, method.paper, "; ".join(catalogue.parts(name)), method.follows)
+        for name, method in catalogue.methods.items()
+    ]
+    rows += [(name, "planned", title, "", "", "") for name, title in catalogue.planned.items()]
+    return ("method", "state", "title", "paper", "parts", "settings follow"), rows
 
 
 def _spaces() -> Table:

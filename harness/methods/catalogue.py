@@ -83,6 +83,13 @@ class Catalogue:
         """Tell whether a method is a computation and not a search."""
         return name in self.methods and any("computation" in layer.data for layer in self.layers(name))
 
+    def parts(self, name: str) -> list[str]:
+        """Name the parts that a method is composed of, as ``relaxation: softmax``."""
+        merged = deep_merge(*(layer.data for layer in self.layers(name)))
+        return [
+            f"{kind}: {block['name']}" for kind, block in merged.items() if isinstance(block, dict) and "name" in block
+        ]
+
     def layers(self, name: str) -> list[Layer]:
         """Return the settings of a method: first its ancestors', last its own."""
         layers: list[Layer] = []
