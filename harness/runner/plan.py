@@ -114,7 +114,7 @@ def data_needed(loaded: LoadedSuite, profile: str) -> list[str]:
     """Return the names of all data that a profile may read: datasets, stand-ins included, and `TABLE`."""
     names: dict[str, None] = {}
     for table, row in _rows(loaded):
-        if loaded.why_not_run(table, row) is not None:
+        if loaded.why_not_run(table, row, profile) is not None:
             continue
         if loaded.computes(table, row):
             names[TABLE] = None
@@ -167,7 +167,7 @@ def make_plans(
     """
     selected = _select(suites, profile, selection, data)
     rows = [
-        [_row(loaded, profile, t, r, data) for t, r in chosen if loaded.why_not_run(t, r) is None]
+        [_row(loaded, profile, t, r, data) for t, r in chosen if loaded.why_not_run(t, r, profile) is None]
         for loaded, chosen in zip(suites, selected, strict=True)
     ]
     _match_seeds(selection.seeds, [row for of_suite in rows for row in of_suite])
@@ -175,7 +175,7 @@ def make_plans(
     _match_overrides(overrides, layers, [row for of_suite in rows for row in of_suite])
     plans = []
     for loaded, chosen, runnable in zip(suites, selected, rows, strict=True):
-        not_run = {f"{t}/{r}": why for t, r in chosen if (why := loaded.why_not_run(t, r)) is not None}
+        not_run = {f"{t}/{r}": why for t, r in chosen if (why := loaded.why_not_run(t, r, profile)) is not None}
         plans.append(_plan(loaded, profile, runnable, not_run, selection.seeds, layers, data))
     return plans
 
@@ -336,7 +336,7 @@ def _facts(loaded: LoadedSuite, profile: str, table: str, row: str, data: DataAv
     """Return what the filters look at: the names of a row, both of them where a dataset is replaced."""
     method, searched_on = loaded.suite.tables[table].rows[row].method, loaded.searched_on(table, row)
     datasets = {searched_on} if searched_on else set()
-    if searched_on and loaded.why_not_run(table, row) is None and not loaded.computes(table, row):
+    if searched_on and loaded.why_not_run(table, row, profile) is None and not loaded.computes(table, row):
         datasets.add(_dataset(loaded.profile(profile), searched_on, data))
     return {"method": {method} if method else set(), "table": {table}, "dataset": datasets}
 

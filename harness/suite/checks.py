@@ -112,6 +112,8 @@ class _Checks:
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
             for method in profile.methods:
                 self.known((*at, "methods", method), "method", method, self.catalogue.methods)
+            for method in profile.left_out:
+                self.known((*at, "left_out", method), "method", method, self.catalogue.methods)
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 

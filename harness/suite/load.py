@@ -36,8 +36,8 @@ class LoadedSuite:
                 return profile
         raise HarnessError(f"{self.path}: no profile {name!r}{nearest(name, self.suite.profiles)}")
 
-    def why_not_run(self, table: str, row: str) -> str | None:
-        """Return why nothing can be run for a row; None where it can."""
+    def why_not_run(self, table: str, row: str, profile: str | None = None) -> str | None:
+        """Return why nothing can be run for a row, at all or under a profile; None where it can."""
         entry = self.suite.tables[table].rows[row]
         if entry.method is None:
             return "nothing to run for this row"
@@ -48,6 +48,8 @@ class LoadedSuite:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
         if isinstance(entry.stop, PlannedStop):
             return f"stop rule {entry.stop.name!r} has no implementation yet"
+        if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:
+            return f"left out of the {profile} profile: {self.profile(str(profile)).left_out[entry.method]}"
         return None
 
     def searched_on(self, table: str, row: str) -> str | None:

@@ -177,6 +177,9 @@ class Profile(Strict):
     benchmark: Benchmark
     search: dict[str, Any]
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="methods that this profile does not run, and why"
+    )
     embedded: Embedded | None = None
 
 

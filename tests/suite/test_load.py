@@ -172,3 +172,12 @@ def test_an_empty_glob_is_found_below_hidden_folders(tmp_path: Path) -> None:
     (tmp_path / ".work" / "_mine" / "a.yaml").touch()
     assert len(find_suites([tmp_path / ".work" / "_mine"])) == 1
     assert len(find_suites([str(tmp_path / ".work" / "_mine" / "*.yaml")])) == 1
+
+
+def test_a_profile_may_leave_methods_out_and_says_why(tmp_path: Path) -> None:
+    loaded = load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {ex-darts: it takes too long}\n    methods:\n      ex-darts: {b"))
+    assert loaded.why_not_run("t1", "exchanged", "reduced") == "left out of the reduced profile: it takes too long"
+    assert loaded.why_not_run("t1", "exchanged", "paper") is None
+    assert loaded.why_not_run("t1", "darts", "reduced") is None
+    with pytest.raises(HarnessError, match=r"left_out\.x: unknown method 'x'"):
+        load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {x: no}\n    methods:\n      ex-darts: {b"))
