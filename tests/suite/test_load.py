@@ -54,7 +54,10 @@ def test_layers_reach_only_their_own(tmp_path: Path) -> None:
 
 
 def test_who_can_run(tmp_path: Path) -> None:
-    loaded = load(tmp_path, ("        searched_on: cifar10\n", "        searched_on: cifar10\n        stop: {name: dominant-eigenvalue}\n"))
+    loaded = load(
+        tmp_path,
+        ("        searched_on: cifar10\n", "        searched_on: cifar10\n        stop: {name: dominant-eigenvalue}\n"),
+    )
     assert loaded.why_not_run("t1", "darts") is None
     assert loaded.why_not_run("t1", "cdarts") == "method 'cdarts' (CDARTS) has no implementation yet"
     assert loaded.why_not_run("t2", "again") == "stop rule 'dominant-eigenvalue' has no implementation yet"
@@ -175,9 +178,15 @@ def test_an_empty_glob_is_found_below_hidden_folders(tmp_path: Path) -> None:
 
 
 def test_a_profile_may_leave_methods_out_and_says_why(tmp_path: Path) -> None:
-    loaded = load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {ex-darts: it takes too long}\n    methods:\n      ex-darts: {b"))
+    loaded = load(
+        tmp_path,
+        (
+            "    methods:\n      ex-darts: {b",
+            "    left_out: {ex-darts: it takes too long}\n    methods:\n      ex-darts: {b",
+        ),
+    )
     assert loaded.why_not_run("t1", "exchanged", "reduced") == "left out of the reduced profile: it takes too long"
     assert loaded.why_not_run("t1", "exchanged", "paper") is None
     assert loaded.why_not_run("t1", "darts", "reduced") is None
     with pytest.raises(HarnessError, match=r"left_out\.x: unknown method 'x'"):
-        load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {x: no}\n    methods:\n      ex-darts: {b"))
+        load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {x: why}\n    methods:\n      ex-darts: {b"))
