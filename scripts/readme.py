@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.coverage import Coverage, coverage, entries
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
+from harness.report.printed import coverage_rows, rest_line
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,16 +23,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def coverage_table(items: Sequence[Coverage]) -> str:
-    """Say per paper how many printed numbers have which verdict."""
-    words = ("PASS", "DRIFT", "FAIL")
-    rows = [
-        [item.paper, str(item.total), f"{item.judged}", *(str(item.verdicts.get(word, 0)) for word in words)]
-        for item in items
-    ]
-    return table(["paper", "printed numbers", "with a verdict", *words], rows)
 
 
 def methods_table(catalogue: Catalogue) -> str:
@@ -57,8 +47,9 @@ def splice(text: str, name: str, content: str) -> str:
 def render(text: str) -> str:
     """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
     request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
-    listed = entries(Evidence(request).verdicts())
-    text = splice(text, "coverage", coverage_table(coverage(listed)))
+    verdicts = list(Evidence(request).verdicts())
+    header, *rows = coverage_rows(verdicts)
+    text = splice(text, "coverage", f"{table(header, rows)}\n\n{rest_line(verdicts)}.")
     return splice(text, "methods", methods_table(load_catalogue()))
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from harness.analysis.bands import Verdict
 from harness.analysis.cells import CellVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.methods.spec import SearchSpec
+from harness.runner.availability import TRAINING_IMAGES
+from harness.runner.cost import estimate_seconds
 
 JUDGED: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL")
 
@@ -75,6 +78,31 @@ def _entry(suite: str, paper: str, number: str, row: str, label: str, cell: Cell
         verdict=cell.verdict,
         note="; ".join(note for note in (*notes, reason) if note),
     )
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """The planned searches that have no record: how many, and their estimated seconds on one core and on a GPU."""
+
+    trials: int
+    cpu_seconds: float
+    cuda_seconds: float
+
+
+def remaining(verdicts: Iterable[SuiteVerdict]) -> Remaining:
+    """Estimate what it would cost to run the rest of the plans; equal searches of several suites count once."""
+    missing = {
+        trial.id: trial
+        for verdict in verdicts
+        for trial in verdict.evidence.trials.values()
+        if trial.id not in verdict.evidence.outcomes and isinstance(trial.spec, SearchSpec)
+    }
+    seconds = [
+        [estimate_seconds(t.spec, TRAINING_IMAGES[t.dataset], device) for device in ("cpu", "cuda")]
+        for t in missing.values()
+        if isinstance(t.spec, SearchSpec)
+    ]
+    return Remaining(len(missing), sum(s[0] for s in seconds), sum(s[1] for s in seconds))
 
 
 @dataclass(frozen=True)

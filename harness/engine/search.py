@@ -111,7 +111,7 @@ class Search:
         self.net = self._build(dataset.classes, derive_seed(seed, "weights"))
         self.alpha = {g: self._initial_alpha(shape) for g, shape in self.net.groups.items()}
         self.weights = [p for p in self.net.parameters() if p.requires_grad]
-        self.weight_optimiser = build_optimiser(spec.weight_optimiser, self.weights)
+        self.weight_optimiser = build_optimiser(spec.weight_optimiser, self.weights, sparse=spec.relaxation.sampled)
         self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
         self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
         self.epoch = 0

@@ -54,27 +54,35 @@ SETTINGS: Any = {
 def to_svg(data: FigureData) -> str:
     """Return a figure as an SVG element for a page; ids are its own, text and axes take the page's colour."""
     with matplotlib.rc_context(SETTINGS):
-        figure = _draw(data)
-        FigureCanvasSVG(figure)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)  # 0.01 pt is enough
-    svg = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{data.name}-", svg)
-    svg = svg.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
-    for name, colour in PALETTE.items():
-        svg = svg.replace(colour, f"var(--{name}, {colour})")  # the page brightens them on dark paper
-    return svg
+        return as_svg(_draw(data), data.name)
 
 
 def to_png(data: FigureData, dots_per_inch: int = 160) -> bytes:
     """Return a figure as a picture on white."""
     with matplotlib.rc_context(SETTINGS):
-        figure = _draw(data)
-        FigureCanvasAgg(figure)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": None})
+        return as_png(_draw(data), dots_per_inch)
+
+
+def as_svg(figure: Figure, name: str) -> str:
+    """Write a drawn figure as an SVG element for a page; ``name`` makes its ids its own."""
+    FigureCanvasSVG(figure)
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)  # 0.01 pt is enough
+    svg = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = svg.replace(INK, "currentColor").replace(FAINT, "var(--grid)")
+    for colour, value in PALETTE.items():
+        svg = svg.replace(value, f"var(--{colour}, {value})")  # the page brightens them on dark paper
+    return svg
+
+
+def as_png(figure: Figure, dots_per_inch: int) -> bytes:
+    """Write a drawn figure as a picture on white."""
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return stream.getvalue()
 
 

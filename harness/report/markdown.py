@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     baseline_texts,
@@ -33,7 +34,7 @@ def render_markdown(verdicts: Sequence[SuiteVerdict]) -> str:
     lines = ["# Report", ""]
     for verdict in verdicts:
         lines += [f"- {_safe(heading(verdict))}: {_safe(coverage(verdict))}; {_safe(counts_line(verdict))}"]
-    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), ""]
+    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), "", *_printed(verdicts)]
     for verdict in verdicts:
         lines += _suite(verdict)
     return "\n".join(lines).rstrip() + "\n"
@@ -73,6 +74,15 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
             notes = f" {_safe('; '.join(row.notes))}." if row.notes else ""
             yield f"- {_safe(row.label)}:{notes} Run with `{row.command}`"
     yield ""
+
+
+def _printed(verdicts: Sequence[SuiteVerdict]) -> Iterator[str]:
+    rows, rest = coverage_rows(verdicts), rest_line(verdicts)
+    if rows:
+        yield from ("## Printed numbers with a verdict", "")
+        yield from _grid(rows[0], rows[1:])
+    if rest:
+        yield from (f"{rest}.", "")
 
 
 def _claims(verdict: SuiteVerdict) -> Iterator[str]:

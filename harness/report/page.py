@@ -20,6 +20,7 @@ from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report import curves, figures
 from harness.report.curves import FigureData
+from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
@@ -67,6 +68,8 @@ def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks) -> str:
         kinds=KINDS,
         nothing=NOTHING,
         environment=environment_lines(verdicts),
+        printed=coverage_rows(verdicts),
+        rest=rest_line(verdicts),
         suites=[_suite(verdict, links) for verdict in verdicts],
     )
 

@@ -67,8 +67,8 @@ class LoadedSuite:
     ) -> SearchSpec:
         """Return the full specification of a row's search under a profile.
 
-        Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's, the profile's settings of the
-        method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
+        Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's, the profile's
+        settings of the method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
         """
         method = self._method(table, row)
         paths: list[KeyPath] = [
