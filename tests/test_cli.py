@@ -18,6 +18,7 @@ COMMANDS = {
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
+    "audit": ["--format", "--severity"],
     "validate": [],
     "list": ["--results"],
     "show": ["--results"],

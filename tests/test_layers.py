@@ -20,6 +20,7 @@ LAYERS = (
     "methods",
     "benchmarks",
     "suite",
+    "audit",
     "engine",
     "runner",
     "analysis",

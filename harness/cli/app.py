@@ -76,6 +76,22 @@ class Listing(StrEnum):
     trials = "trials"
 
 
+class SeverityOption(StrEnum):
+    """Values of ``audit --severity``."""
+
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+class AuditLayoutOption(StrEnum):
+    """Values of ``audit --format``."""
+
+    text = "text"
+    csv = "csv"
+    json = "json"
+
+
 app = typer.Typer(
     cls=Group,
     help="Published numbers of differentiable architecture search, measured anew and judged.",
@@ -213,6 +229,21 @@ def published(
 
     request = Request.read(suites, "paper", None, None, None, None, None, results)
     raise typer.Exit(list_published(request, layout.value))
+
+
+@app.command()
+def audit(
+    suites: SomeSuites = None,
+    severity: Annotated[SeverityOption, typer.Option(help="Show this and graver.")] = SeverityOption.warning,
+    layout: Annotated[AuditLayoutOption, typer.Option("--format", help="How to write it.")] = AuditLayoutOption.text,
+) -> None:
+    """Test published numbers for internal truth.
+
+    Findings are information: they do not change the exit code. 3: rules were skipped for want of the table.
+    """
+    from harness.cli.audit import audit_suites
+
+    raise typer.Exit(audit_suites(suites, severity.value, layout.value))
 
 
 @app.command()

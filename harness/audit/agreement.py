@@ -1,0 +1,168 @@
+"""The same quantity printed twice must agree: across tables, across papers, as error and as accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
+
+from harness.audit.finding import SEVERITIES, Finding, Severity
+from harness.audit.lines import COSTS, Line, Number
+from harness.audit.printed import Printed, same, slip
+
+RULE = "agreement"
+RUNS_RULE = "number-of-runs"
+STANDARD_ERRORS = 3.0  # between the means of independent runs
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two printings of one quantity."""
+
+    first: Line
+    second: Line
+    a: Number
+    b: Number
+
+    @property
+    def means_agree(self) -> bool:
+        """Tell whether the means can be roundings of one number."""
+        a, b = self.a.percent, self.b.percent
+        return same(a.mean, a.half, b.mean, b.half)
+
+    @property
+    def stds_agree(self) -> bool:
+        """Tell whether the stds can be roundings of one number; yes where one is not printed."""
+        a, b = self.a.percent, self.b.percent
+        return a.std is None or b.std is None or same(a.std, a.std_half, b.std, b.std_half)
+
+    @property
+    def agree(self) -> bool:
+        """Tell whether all that both print agrees."""
+        return self.means_agree and self.stds_agree
+
+    @property
+    def shown(self) -> tuple[Printed, Printed]:
+        """Return both as printed, or both as accuracies where one is an error."""
+        both = self.a.column.metric == self.b.column.metric
+        return (self.a.printed, self.b.printed) if both else (self.a.percent, self.b.percent)
+
+    @property
+    def slip(self) -> bool:
+        """Tell whether they differ by no more than one in the last digit, which is little of the number."""
+        a, b = self.shown
+        means = self.means_agree or slip(a.mean, a.half, b.mean, b.half)
+        return means and (self.stds_agree or slip(float(a.std or 0), a.std_half, float(b.std or 0), b.std_half))
+
+
+def pairs(lines: Sequence[Line]) -> Iterator[Pair]:
+    """Yield every two numbers of the same quantity and the same runs, each two once."""
+    known: dict[object, list[tuple[Line, Number]]] = {}
+    for line in lines:
+        for number in line.numbers:
+            if not number.column.difference:
+                paper = line.paper if number.quantity.kind == "statistic" else None
+                for identity in line.identities or (line.name,):
+                    known.setdefault((identity, number.quantity, paper), []).append((line, number))
+    seen: set[tuple[str, str]] = set()
+    for group in known.values():
+        for (first, a), (second, b) in combinations(group, 2):
+            if first.together(second) and (a.cell, b.cell) not in seen:
+                seen.add((a.cell, b.cell))
+                yield Pair(first, second, a, b)
+
+
+def agreement(lines: Sequence[Line]) -> list[Finding]:
+    """Compare all printings of the same quantities: a finding per two rows that disagree, and what agrees."""
+    findings: list[Finding] = []
+    agreeing: list[list[Pair]] = []
+    for group in _by_rows(lines).values():
+        wrong = [pair for pair in group if not pair.agree]
+        if not wrong:
+            agreeing.append(group)
+        for severity in SEVERITIES:
+            graded = [pair for pair in wrong if _grade(pair)[0] == severity]
+            if graded:
+                findings.append(_disagreement(severity, graded))
+    return findings + _agreements(agreeing)
+
+
+def number_of_runs(lines: Sequence[Line]) -> list[Finding]:
+    """Report equal means and stds that are said to be of different numbers of runs."""
+    findings = []
+    for (first, second), group in _by_rows(lines).items():
+        spread = [p for p in group if p.agree and p.a.percent.std and p.b.percent.std]
+        different = [p for p in spread if None not in (p.a.n, p.b.n) and p.a.n != p.b.n]
+        if different and len(spread) > 1:
+            n = (different[0].a.n, different[0].b.n)
+            text = f"{len(different)} equal means and stds, of {n[0]} runs in {first} and of {n[1]} in {second}"
+            findings.append(Finding(RUNS_RULE, "warning", tuple(_cells(different)), text, "inconsistent"))
+    return findings
+
+
+def _by_rows(lines: Sequence[Line]) -> dict[tuple[str, str], list[Pair]]:
+    together: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs(lines):
+        together.setdefault((pair.first.name, pair.second.name), []).append(pair)
+    return together
+
+
+def _disagreement(severity: Severity, group: Sequence[Pair]) -> Finding:
+    pair = group[0]
+    texts = [f"{p.a.column.label} {p.shown[0]} against {p.shown[1]}" for p in group]
+    reasons = dict.fromkeys(_grade(p)[1] for p in group)
+    where = f"{pair.first.label} in {pair.first.name} and {pair.second.name}"
+    text = f"{where}: {', '.join(texts)} ({'; '.join(reasons)})"
+    return Finding(RULE, severity, tuple(_cells(group)), text, "inconsistent")
+
+
+def _grade(pair: Pair) -> tuple[Severity, str]:
+    """Return how grave a disagreement is, and why."""
+    if pair.a.quantity.kind in COSTS:
+        return "info", "costs of different machines may differ"
+    if pair.slip:
+        return "info", "one in the last digit"
+    if pair.first.paper == pair.second.paper:
+        return "warning", "twice in one paper"
+    if pair.first.source or pair.second.source:
+        return "warning", "a copy should be the same"
+    apart = _standard_errors(pair.a.percent, pair.b.percent, pair.a.n, pair.b.n)
+    if apart is not None and apart <= STANDARD_ERRORS:
+        return "info", f"each paper's own runs, within {STANDARD_ERRORS:.0f} standard errors"
+    return "warning", "each paper's own runs, farther apart than their errors allow"
+
+
+def _standard_errors(a: Printed, b: Printed, n_a: int | None, n_b: int | None) -> float | None:
+    """Return how far two means are apart; None where their errors are not known."""
+    if a.std is None or b.std is None or n_a is None or n_b is None:
+        return None
+    error = sqrt((a.std**2 + a.std_half**2) / n_a + (b.std**2 + b.std_half**2) / n_b)
+    return abs(a.mean - b.mean) / error
+
+
+def _agreements(groups: Sequence[Sequence[Pair]]) -> list[Finding]:
+    """Gather rows that agree with each other into one finding per set of rows."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    for group in groups:
+        parent[root(group[0].second.name)] = root(group[0].first.name)
+    clusters: dict[str, list[Pair]] = {}
+    for group in groups:
+        clusters.setdefault(root(group[0].first.name), []).extend(group)
+    findings = []
+    for cluster in clusters.values():
+        rows = sorted({line.name for pair in cluster for line in (pair.first, pair.second)})
+        cells = tuple(_cells(cluster))
+        text = f"{len(cells)} printings agree, in {', '.join(rows)}"
+        findings.append(Finding(RULE, "info", cells, text, "consistent"))
+    return findings
+
+
+def _cells(group: Sequence[Pair]) -> list[str]:
+    return list(dict.fromkeys(cell for pair in group for cell in (pair.a.cell, pair.b.cell)))

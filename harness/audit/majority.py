@@ -1,0 +1,62 @@
+"""Delve, Figure 6(a): accuracies of the architectures in which one operation holds more than half of the edges.
+
+Also means and quantiles of the whole table, to see a published accuracy against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.audit.table import COLUMNS, Floats, Integers, TableValues
+from harness.spaces import nb201
+
+HALF = len(nb201.EDGES) // 2
+QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+
+
+@dataclass(frozen=True)
+class Majority:
+    """The architectures with a majority of one operation: its edges [n], 4 to 6, and the test accuracies [n].
+
+    ``accuracy``: by data set, in percent.
+    """
+
+    operation: str
+    edges: Integers
+    accuracy: dict[str, Floats]
+
+
+def figure6a(table: TableValues) -> list[Majority]:
+    """Return the data of Figure 6(a), an entry per operation in the order of the space."""
+    codes = np.array([nb201.parse(text) for text in table.strings])  # [n, edges]
+    majorities = []
+    for code, operation in enumerate(nb201.OPS):
+        held = (codes == code).sum(axis=1)
+        chosen = np.flatnonzero(held > HALF)
+        accuracy = {
+            dataset: table.accuracy[chosen, column]
+            for column, (dataset, split) in enumerate(COLUMNS)
+            if split == "test"
+        }
+        majorities.append(Majority(operation, held[chosen], accuracy))
+    return majorities
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Mean and quantiles (`QUANTILES`) of the accuracies of all architectures, in percent."""
+
+    dataset: str
+    split: str
+    mean: float
+    quantiles: tuple[float, ...]
+
+
+def distributions(table: TableValues) -> list[Distribution]:
+    """Return the distribution of each column of the table."""
+    return [
+        Distribution(dataset, split, float(values.mean()), tuple(np.quantile(values, QUANTILES).tolist()))
+        for (dataset, split), values in zip(COLUMNS, table.accuracy.T, strict=True)
+    ]

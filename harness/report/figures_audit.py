@@ -1,0 +1,120 @@
+"""Draw Delve's Figure 6(a): accuracies of architectures in which one operation holds more than half of the edges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.audit.majority import HALF, Majority
+from harness.report.figures import SETTINGS, as_png, as_svg
+from harness.report.style import INK, operation_style
+
+NAME = "delve-6a"
+TITLE = "Accuracy where one operation holds more than half of the edges (Delve, Figure 6a)"
+SIZES = {4: 1.7, 5: 3.0, 6: 5.2}  # diameters of dots in points, by the edges held
+ALPHAS = {4: 0.35, 5: 0.8, 6: 1.0}
+ROOM = 0.34  # of a row, for dots on both sides of its middle
+INCHES = (10.2, 3.4)
+
+
+def figure6a_svg(majorities: Sequence[Majority]) -> str:
+    """Return the figure as an SVG element for a page."""
+    with matplotlib.rc_context(SETTINGS):
+        return _shortened(as_svg(_draw(majorities), NAME))
+
+
+def figure6a_png(majorities: Sequence[Majority], dots_per_inch: int = 160) -> bytes:
+    """Return the figure as a picture on white."""
+    with matplotlib.rc_context(SETTINGS):
+        return as_png(_draw(majorities), dots_per_inch)
+
+
+def figure6a_csv(majorities: Sequence[Majority]) -> str:
+    """Write the data of the figure, one line per architecture and data set."""
+    lines = ["operation,edges,dataset,test_accuracy"]
+    for item in majorities:
+        for dataset, values in item.accuracy.items():
+            lines += [
+                f"{item.operation},{edges},{dataset},{value:.3f}"
+                for edges, value in zip(item.edges, values, strict=True)
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(majorities: Sequence[Majority]) -> Figure:
+    datasets = list(majorities[0].accuracy)
+    figure = Figure(figsize=INCHES)
+    for index, dataset in enumerate(datasets):
+        ax = figure.add_axes((0.075 + 0.31 * index, 0.14, 0.285, 0.58))
+        _draw_panel(ax, majorities, dataset, first=index == 0)
+    width, height = INCHES
+    figure.text(0.08 / width, 1 - 0.08 / height, TITLE, va="top", fontsize=11, fontweight="bold")
+    counts = " + ".join(f"{(majorities[0].edges == n).sum()} with {n}" for n in SIZES)
+    caption = f"Each dot is one architecture of NAS-Bench-201 after 200 epochs; per operation {counts} edges. "
+    caption += "Bar: median; box: quartiles."
+    figure.text(0.08 / width, 1 - 0.32 / height, caption, va="top", fontsize=8)
+    figure.legend(
+        handles=[_dot(edges) for edges in SIZES],
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1 - 0.44 / height),
+        ncols=len(SIZES),
+        fontsize=8.5,
+    )
+    return figure
+
+
+def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str, *, first: bool) -> None:
+    """Draw one data set: a row of dots, box and median per operation."""
+    generator = np.random.default_rng(0)  # scatters dots only
+    rows = range(len(majorities) - 1, -1, -1)
+    for row, (index, item) in zip(rows, enumerate(majorities), strict=True):
+        colour = operation_style(item.operation, index)[1]
+        values = item.accuracy[dataset]
+        for edges, size in SIZES.items():
+            chosen = values[item.edges == edges]
+            height = row + generator.uniform(-ROOM, ROOM, len(chosen)) * (edges == HALF + 1)
+            edge = INK if edges == len(SIZES) + HALF else "none"
+            look: dict[str, Any] = {
+                "color": colour,
+                "markersize": size,
+                "markeredgecolor": edge,
+                "alpha": ALPHAS[edges],
+            }
+            ax.plot(chosen, height, linestyle="none", marker="o", zorder=edges, **look)
+        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+        ax.fill_between([low, high], row - ROOM, row + ROOM, facecolor="none", edgecolor=INK, linewidth=0.8, zorder=8)
+        ax.plot([middle, middle], [row - ROOM, row + ROOM], color=INK, linewidth=2.0, zorder=9)
+    ax.set_title(dataset, loc="left")
+    ax.set_xlabel("test accuracy, %")
+    ax.set_ylim(-0.6, len(majorities) - 0.4)
+    names = [operation_style(item.operation, index)[0] for index, item in enumerate(majorities)]
+    ax.set_yticks(list(rows), names if first else [""] * len(names))
+    ax.grid(axis="y", visible=False)
+
+
+def _shortened(svg: str) -> str:
+    """Write the style that all dots of a group share once, and places to a hundredth of a point."""
+
+    def group(match: re.Match[str]) -> str:
+        dots, styles = match[2], set(re.findall(r' style="[^"]*"', match[2]))
+        if len(styles) > 1:
+            return match[0]
+        style = styles.pop()
+        places = re.sub(r"(\.\d\d)\d+", r"\1", dots.replace(style, ""))
+        return f"{match[1]}{style}>{places}"
+
+    return re.sub(r'(<g clip-path="[^"]*")>((?:\s*<use [^>]* style="[^"]*"/>)+)', group, svg)
+
+
+def _dot(edges: int) -> Line2D:
+    return Line2D(
+        [], [], linestyle="none", marker="o", color=INK, markersize=SIZES[edges], alpha=ALPHAS[edges],
+        label=f"{edges} edges",
+    )  # fmt: skip
