@@ -103,14 +103,26 @@ class MixedCell(nn.Module):
         ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros,
         are then added as numbers, which gives them a gradient as in GDAS' official code.
         """
-        nodes, activated, pooled = [x], [F.relu(x)], [pool(x) if POOL in self.ops else x]
+        carried = [set(self.ops)] * len(EDGES) if active is None else [{op} for op in active]
+        nodes: list[Tensor] = []
+        activated: list[Tensor] = []
+        pooled: list[Tensor] = []
+
+        def add(node: Tensor) -> None:
+            """Keep a node together with what the edges that leave it need of it."""
+            used = {op for (_, source), ops in zip(EDGES, carried, strict=True) if source == len(nodes) for op in ops}
+            nodes.append(node)
+            activated.append(F.relu(node) if used & KERNELS.keys() else node)
+            pooled.append(pool(node) if POOL in used else node)
+
+        add(x)
         edge = 0
         for target in range(1, NODES):
             total: Tensor | None = None
             idle: list[Tensor] = []
             for source in range(target):
                 for op in self.ops:
-                    if active is not None and op != active[edge]:
+                    if op not in carried[edge]:
                         idle.append(weights[edge, op])
                         continue
                     if op == NONE:
@@ -125,10 +137,7 @@ class MixedCell(nn.Module):
             node = torch.zeros_like(x) if total is None else total
             if idle and idle[0].requires_grad:
                 node = node + torch.stack(idle).sum()
-            nodes.append(node)
-            if target < NODES - 1:
-                activated.append(F.relu(node))
-                pooled.append(pool(node) if POOL in self.ops else node)
+            add(node)
         return nodes[-1]
 
 
