@@ -115,6 +115,7 @@ class Search:
         self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
         self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
         self.epoch = 0
+        self.augmented: dict[Tensor, tuple[Tensor, Tensor]] = {}
         self.moment = self._next_moment()
         self.seconds: list[float] = []
         self.trajectory = Trajectory(
@@ -144,6 +145,7 @@ class Search:
 
     def _next_moment(self) -> Moment:
         """Begin a step: what its weights and its architecture share."""
+        self.augmented.clear()
         coin = torch.rand((), generator=self.generators["coin"]).item()
         return Moment(self.epoch, self.spec.epochs, coin, self.generators["relaxation"])
 
@@ -161,13 +163,19 @@ class Search:
             return {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
-        data = self.spec.data
-        images = augment(
-            self.images.images[indices], padding=data.crop_padding, flip=data.flip, mean=self.dataset.mean,
-            std=self.dataset.std, generator=self.generators["augmentation"],
-        )  # fmt: skip
-        return images, self.images.labels[indices]
+        """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B].
+
+        All passes of a step see one batch (one and the same tensor of indices) augmented alike: the look ahead of a
+        second-order method is at the very step that the weights then take.
+        """
+        if indices not in self.augmented:
+            data = self.spec.data
+            images = augment(
+                self.images.images[indices], padding=data.crop_padding, flip=data.flip, mean=self.dataset.mean,
+                std=self.dataset.std, generator=self.generators["augmentation"],
+            )  # fmt: skip
+            self.augmented[indices] = images, self.images.labels[indices]
+        return self.augmented[indices]
 
     def loss(self, images: Tensor, labels: Tensor, mixing: dict[str, Tensor], meter: Meter | None) -> Tensor:
         """Return the mean cross-entropy under ``mixing``."""
@@ -208,17 +216,19 @@ class Search:
         if self._warming_up():
             return
         train, valid = self.batch(weight_batch), self.batch(batch)
-        gradients = unrolled_gradient(
-            lambda images_of_weights: self.loss(
-                *(train if images_of_weights else valid),
-                self.mixing(),
-                None if images_of_weights else self.architecture_meter,
-            ),
-            self.weights,
-            list(self.alpha.values()),
-            self.weight_optimiser,
-        )
-        for alpha, gradient in zip(self.alpha.values(), gradients, strict=True):
+        generator = self.generators["relaxation"]
+        drawn = generator.get_state()
+
+        def loss(of_weights: bool) -> Tensor:
+            generator.set_state(drawn)  # what is random about the mixing weights is drawn once
+            if of_weights:
+                return self.loss(*train, self.mixing(), None)
+            return self._penalised(self.loss(*valid, self.mixing(), self.architecture_meter))
+
+        alphas = list(self.alpha.values())
+        for alpha, gradient in zip(
+            alphas, unrolled_gradient(loss, self.weights, alphas, self.weight_optimiser), strict=True
+        ):
             alpha.grad = gradient
         self.architecture_optimiser.step()
         self._clear_alpha()
@@ -242,6 +252,9 @@ class Search:
         return loss + sum((regulariser.penalty(alpha) for alpha in self.alpha.values()), loss.new_zeros(()))
 
     def _move_weights(self) -> None:
+        for weight in self.weights:
+            if weight.grad is None:  # of an operation that was not drawn: 0, so decay and momentum still move it
+                weight.grad = torch.zeros_like(weight)
         clip = self.spec.weight_clip
         if clip is not None:
             alphas = [a for a in self.alpha.values() if a.grad is not None] if clip.include_alpha else []

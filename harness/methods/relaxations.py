@@ -8,7 +8,7 @@ and validating stay quick. ``mixing`` is what a step uses and may draw at random
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -88,8 +88,11 @@ class Simplex(_Relaxation):
 class MixedTemperature(_Relaxation):
     """SP-DARTS: with probability p a step sees softmax(alpha / sparse), else softmax(alpha / smooth) (Eq. 15-20).
 
-    p rises linearly from ``low`` at the end of ``warmup`` epochs to ``high`` at the last one, and is 0 before.
+    p rises linearly to ``high`` in the last epoch. It is ``low`` in epoch number ``warmup``, the first being number 1
+    (Algorithm 1), and 0 before. With ``low`` 0 it is what the official code does.
     """
+
+    version: ClassVar[int] = 2  # 1 counted epochs from 0, so that p began to rise one epoch late
 
     name: Literal["mixed-temperature"]
     sparse: float = Field(gt=0)
@@ -99,11 +102,11 @@ class MixedTemperature(_Relaxation):
     warmup: NonNegativeInt
 
     def probability(self, epoch: int, epochs: int) -> float:
-        """Return p of an epoch (Eq. 20); epochs count from 0 here, so the last one is ``epochs`` - 1."""
-        if epoch < self.warmup:
+        """Return p of an epoch (Eq. 20, where i = ``epoch`` + 1 and I = ``epochs``)."""
+        since = epoch + 1 - self.warmup
+        if since < 0:
             return 0.0
-        span = max(epochs - 1 - self.warmup, 1)
-        return self.low + (self.high - self.low) * min((epoch - self.warmup) / span, 1.0)
+        return self.low + (self.high - self.low) * since / max(epochs - self.warmup, 1)
 
     def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
         """Return the weights at this step's temperature, which its weights and architecture share (Eq. 16-19)."""
@@ -116,6 +119,8 @@ class GumbelHard(_Relaxation):
 
     The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch.
     """
+
+    version: ClassVar[int] = 2  # 1 left the weights of operations that were not drawn out of decay and momentum
 
     name: Literal["gumbel-hard"]
     start: float = Field(gt=0)
@@ -145,6 +150,8 @@ class GumbelHard(_Relaxation):
 
 class UniformPath(_Relaxation):
     """One operation per edge, drawn uniformly: the weights' steps of RSPS and SETN."""
+
+    version: ClassVar[int] = 2  # 1 left the weights of operations that were not drawn out of decay and momentum
 
     name: Literal["uniform-path"]
 
