@@ -5,14 +5,15 @@ There are no defaults here: a scientific quantity is written in the catalogue, i
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from harness.config import Strict
 from harness.errors import HarnessError, nearest
 from harness.methods.noises import Noise
-from harness.methods.optimisers import ArchitectureOptimiser, Schedule, WeightOptimiser
+from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
 from harness.methods.part import Part
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation
@@ -97,6 +98,23 @@ class ConstantInit(Part):
     value: float
 
 
+SOFT = ("softmax", "mixed-temperature", "dirichlet")  # relaxations whose rows sum to 1 whatever alpha is
+# Which parts work only with which others: field, its parts, other field, that one's parts. What is not here would be
+# ignored without a word, or do something that no paper means.
+FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
+    ("update", ("alternating", "joint"), "relaxation", (*SOFT, "simplex", "sigmoid", "gumbel-hard")),
+    ("weight_noise", ("random", "adversarial"), "relaxation", (*SOFT, "simplex", "uniform")),
+    ("weight_noise", ("random", "adversarial"), "update", ("alternating", "weights-only")),
+    ("architecture_optimiser", ("exponentiated-gradient",), "relaxation", ("simplex",)),
+    ("architecture_optimiser", ("sgd", "adam"), "relaxation",
+     (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path")),
+    ("regulariser", ("entropy",), "relaxation", ("simplex",)),
+    ("regulariser", ("dirichlet-kl",), "relaxation", ("dirichlet",)),
+    ("auxiliary_skip", ("auxiliary-skip",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform")),
+    ("auxiliary_skip", ("auxiliary-skip",), "weight_noise", (None,)),
+)  # fmt: skip
+
+
 class SearchSpec(Strict):
     """One search, fully written out."""
 
@@ -116,3 +134,37 @@ class SearchSpec(Strict):
     architecture_warmup: NonNegativeInt = Field(description="epochs at the start in which only weights move")
     regulariser: Regulariser | None
     auxiliary_skip: AuxiliarySkip | None
+
+    @field_validator(*dict.fromkeys(field for field, *_ in FITS))
+    @classmethod
+    def _fits(cls, part: Part | None, info: ValidationInfo) -> Part | None:
+        name = getattr(part, "name", None)
+        for field, names, other, allowed in FITS:
+            found = getattr(info.data.get(other), "name", None)
+            if field == info.field_name and name in names and other in info.data and found not in allowed:
+                raise ValueError(f"{name!r} does not work with {other} {found!r}")
+        return part
+
+    @field_validator("alpha_init")
+    @classmethod
+    def _on_the_simplex(cls, start: NormalInit | ConstantInit, info: ValidationInfo) -> NormalInit | ConstantInit:
+        if getattr(info.data.get("relaxation"), "name", None) == "simplex" and "space" in info.data:
+            even = 1 / len(info.data["space"].ops)
+            if not isinstance(start, ConstantInit) or not math.isclose(start.value, even):
+                raise ValueError(f"relaxation 'simplex' needs a constant start at 1 / operations, here {even:.4g}")
+        return start
+
+    @field_validator("weight_optimiser")
+    @classmethod
+    def _looks_ahead_of_sgd(cls, optimiser: WeightOptimiser, info: ValidationInfo) -> WeightOptimiser:
+        if getattr(info.data.get("update"), "unrolled", False) and not isinstance(optimiser, Sgd):
+            raise ValueError(f"an unrolled update looks one step of 'sgd' ahead, not of {optimiser.name!r}")
+        return optimiser
+
+    @field_validator("auxiliary_skip")
+    @classmethod
+    def _has_a_skip(cls, extra: AuxiliarySkip | None, info: ValidationInfo) -> AuxiliarySkip | None:
+        skip = nb201.OPS[nb201.SKIP]
+        if extra is not None and "space" in info.data and skip not in info.data["space"].ops:
+            raise ValueError(f"{extra.name!r} needs the operation {skip!r}")
+        return extra

@@ -27,7 +27,7 @@ SPACE: dict[str, Any] = {
         "name": "nb201",
         "channels": 4,
         "cells": 1,
-        "ops": ["none", "skip_connect"],
+        "ops": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"],
         "conv_bias": False,
         "bn_statistics": "batch",
     },
