@@ -47,8 +47,9 @@ def splice(text: str, name: str, content: str) -> str:
 def render(text: str) -> str:
     """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
     request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
-    verdicts = list(Evidence(request).verdicts())
-    header, *rows = coverage_rows(verdicts)
+    evidence = Evidence(request)
+    verdicts = list(evidence.verdicts())
+    header, *rows = coverage_rows(verdicts, evidence.audited())
     text = splice(text, "coverage", f"{table(header, rows)}\n\n{rest_line(verdicts)}.")
     return splice(text, "methods", methods_table(load_catalogue()))
 

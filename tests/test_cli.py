@@ -18,7 +18,7 @@ COMMANDS = {
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
-    "audit": ["--format", "--severity"],
+    "audit": ["--format", "--record", "--results", "--severity"],
     "validate": [],
     "list": ["--results"],
     "show": ["--results"],
@@ -195,7 +195,7 @@ def test_a_recorded_baseline_is_what_later_checks_compare_with(project):
     baseline = json.loads(path.read_text())
     assert project.cli("check", "-m", "darts-v1").code == 0
     (series,) = baseline["series"].values()
-    series["statistics"]["accuracy"].update(mean=0.0, sample_std=0.001)
+    series["statistics"]["accuracy"].update(mean=-10_000.0, sample_std=0.001)
     path.write_text(json.dumps(baseline))
     suite = project.folder / "suites" / "tiny.yaml"
     suite.write_text(suite.read_text().replace("floor: 100", "floor: 0.001"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from harness.analysis.bands import Verdict
 from harness.analysis.cells import CellVerdict
@@ -34,12 +34,27 @@ class Entry:
     status: str
     verdict: Verdict
     note: str
+    audited: bool = False
 
 
-def entries(verdicts: Iterable[SuiteVerdict]) -> list[Entry]:
-    """List the printed numbers of all papers, by paper and table, in print order within a table."""
-    listed = [entry for verdict in verdicts for entry in _of_suite(verdict)]
+Audited = Mapping[str, tuple[Verdict, str]]  # by `Entry.cell`: the audit's verdict and its reason
+
+
+def entries(verdicts: Iterable[SuiteVerdict], audited: Audited | None = None) -> list[Entry]:
+    """List the printed numbers of all papers, by paper and table, in print order within a table.
+
+    Where nothing was measured, the audit's verdict stands (`Entry.audited`).
+    """
+    listed = [_with_audit(entry, audited or {}) for verdict in verdicts for entry in _of_suite(verdict)]
     return sorted(listed, key=lambda entry: (entry.paper, _order(entry.table)))
+
+
+def _with_audit(entry: Entry, audited: Audited) -> Entry:
+    if entry.verdict in JUDGED or entry.cell not in audited:
+        return entry
+    verdict, reason = audited[entry.cell]
+    note = "; ".join(text for text in (entry.note, reason) if text)
+    return replace(entry, verdict=verdict, note=note, audited=True)
 
 
 def _order(table: str) -> tuple[int, int]:
@@ -107,12 +122,16 @@ def remaining(verdicts: Iterable[SuiteVerdict]) -> Remaining:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of a paper's printed numbers have a verdict, by verdict and by status."""
+    """How many of a paper's printed numbers have a verdict, by verdict and by status.
+
+    ``audited``: how many of the verdicts come from the audit alone.
+    """
 
     paper: str
     total: int
     verdicts: dict[str, int]
     statuses: dict[str, int]
+    audited: int
 
     @property
     def judged(self) -> int:
@@ -125,6 +144,12 @@ def coverage(listed: Sequence[Entry]) -> list[Coverage]:
     papers = list(dict.fromkeys(entry.paper for entry in listed))
     groups = [(paper, [e for e in listed if e.paper == paper]) for paper in papers] + [("all", list(listed))]
     return [
-        Coverage(name, len(group), dict(Counter(e.verdict for e in group)), dict(Counter(e.status for e in group)))
+        Coverage(
+            name,
+            len(group),
+            dict(Counter(e.verdict for e in group)),
+            dict(Counter(e.status for e in group)),
+            sum(e.audited for e in group),
+        )
         for name, group in groups
     ]

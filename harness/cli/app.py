@@ -236,6 +236,10 @@ def audit(
     suites: SomeSuites = None,
     severity: Annotated[SeverityOption, typer.Option(help="Show this and graver.")] = SeverityOption.warning,
     layout: Annotated[AuditLayoutOption, typer.Option("--format", help="How to write it.")] = AuditLayoutOption.text,
+    record: Annotated[
+        bool, typer.Option("--record", help="Store the findings, for check, report and published.")
+    ] = False,
+    results: Results = RESULTS,
 ) -> None:
     """Test published numbers for internal truth.
 
@@ -243,7 +247,7 @@ def audit(
     """
     from harness.cli.audit import audit_suites
 
-    raise typer.Exit(audit_suites(suites, severity.value, layout.value))
+    raise typer.Exit(audit_suites(suites, severity.value, layout.value, results if record else None))
 
 
 @app.command()

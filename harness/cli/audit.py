@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import typer
@@ -11,23 +12,33 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
-from harness.audit.lines import collect
+from harness.audit.lines import Line, collect
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
+from harness.audit.record import FILE, AuditRecord, numbers_checksum
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
 from harness.cli.select import DEFAULT_SUITES
 from harness.data.sources import DataMissing, data_root
+from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
+from harness.runner import environment
+from harness.runner.store import render, write_atomically
 from harness.suite.load import find_suites, load_suite
 
 INCOMPLETE = 3
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
-def audit_suites(suites: Sequence[str] | None, severity: str, layout: str) -> int:
-    """Print what is found at a severity and above; return 3 where rules had to be skipped, else 0."""
+def audit_suites(suites: Sequence[str] | None, severity: str, layout: str, record: Path | None) -> int:
+    """Print what is found at a severity and above; return 3 where rules had to be skipped, else 0.
+
+    ``record``: the folder of the records, to store all findings in.
+    """
     lines = collect([load_suite(path, load_catalogue()) for path in find_suites(suites or (DEFAULT_SUITES,))])
-    found = audit(lines, _table())
+    table, checksum = _table()
+    found = audit(lines, table)
+    if record is not None:
+        _store(found, lines, checksum, record)
     shown = at_least(found.findings, cast(Severity, severity))
     if layout == "csv":
         sys.stdout.write(as_csv(shown))
@@ -40,15 +51,30 @@ def audit_suites(suites: Sequence[str] | None, severity: str, layout: str) -> in
     return INCOMPLETE if found.skipped else 0
 
 
-def _table() -> TableValues | None:
-    """Load the table; say loudly where there is none."""
+def _store(found: Audit, lines: Sequence[Line], checksum: str | None, folder: Path) -> None:
+    if checksum is None:
+        raise HarnessError("an audit without the NAS-Bench-201 table is incomplete and not recorded")
+    audited = AuditRecord(
+        harness=environment.version(),
+        git=environment.revision(),
+        numbers=numbers_checksum(lines),
+        table=checksum,
+        findings=list(found.findings),
+    )
+    write_atomically(folder / FILE, render(audited.model_dump(mode="json")) + "\n")
+    typer.echo(f"recorded: {folder / FILE}", err=True)
+
+
+def _table() -> tuple[TableValues | None, str | None]:
+    """Load the table and its checksum; say loudly where there is none."""
     from harness.benchmarks.nb201 import Nb201Table, locate_table
 
     try:
-        return TableValues.of(Nb201Table.load(locate_table(data_root())))
+        table = Nb201Table.load(locate_table(data_root()))
     except DataMissing as error:
         typer.echo(f"WARNING: {error}; every rule that recomputes from the table is SKIPPED", err=True)
-        return None
+        return None, None
+    return TableValues.of(table), table.checksum
 
 
 def _print(sections: Sequence[AuditSection]) -> None:

@@ -12,15 +12,20 @@ import typer
 from pydantic import ValidationError
 
 from harness.analysis.baselines import Baseline, record_baseline
+from harness.analysis.coverage import Audited
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
+from harness.audit.lines import collect
+from harness.audit.record import FILE as AUDIT
+from harness.audit.record import AuditRecord, cell_words, numbers_checksum, read_audit
 from harness.cli.select import Request
 from harness.data.sources import data_root
 from harness.errors import HarnessError
+from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
 from harness.runner.plan import Plan, ProfileName, data_needed
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
-from harness.suite.load import LoadedSuite
+from harness.suite.load import LoadedSuite, find_suites, load_suite
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -43,7 +48,8 @@ def report_suites(request: Request, out: Path) -> int:
     """Write the report; return 0: `check` is what judges."""
     from harness.report import write_report
 
-    for path in write_report(list(Evidence(request).verdicts()), out, request.results):
+    evidence = Evidence(request)
+    for path in write_report(list(evidence.verdicts()), out, request.results, evidence.audit()):
         typer.echo(str(path))
     return 0
 
@@ -68,6 +74,26 @@ class Evidence:
             for profile, plan in self.plans(loaded).items():
                 baseline = _load_baseline(baseline_path(loaded, profile))
                 yield judge(loaded, profile, plan, self.records(plan), baseline)
+
+    def audit(self) -> AuditRecord | None:
+        """Return the recorded audit; one of other printed numbers is said to be stale and left out."""
+        recorded = read_audit(self.request.results / AUDIT)
+        if recorded is None:
+            return None
+        if recorded.numbers != numbers_checksum(collect(self._every_suite())):
+            typer.echo(f"warning: {self.request.results / AUDIT}: audits other numbers; run audit --record", err=True)
+            return None
+        return recorded
+
+    def audited(self) -> Audited:
+        """Return the recorded audit's verdict on every cell that it decides something about."""
+        recorded = self.audit()
+        return {} if recorded is None else dict(cell_words(recorded.findings))
+
+    def _every_suite(self) -> list[LoadedSuite]:
+        """Load all suites of the folder: an audit is of all of them, whichever are asked for."""
+        folder = self.request.loaded()[0].path.parent
+        return [load_suite(path, load_catalogue()) for path in find_suites([folder])]
 
     def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
         """Plan the profiles to judge: the one asked for, else those with records, else the first."""

@@ -19,7 +19,8 @@ COLUMNS = (
 
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
-    listed = entries(Evidence(request).verdicts())
+    evidence = Evidence(request)
+    listed = entries(evidence.verdicts(), evidence.audited())
     sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
     for line in coverage_lines(listed):
         print(line, file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.record import AuditRecord, cell_words
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
@@ -29,12 +30,12 @@ from harness.report.views import (
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
-def render_markdown(verdicts: Sequence[SuiteVerdict]) -> str:
+def render_markdown(verdicts: Sequence[SuiteVerdict], audit: AuditRecord | None = None) -> str:
     """Return the whole report; text of suites and records is escaped."""
     lines = ["# Report", ""]
     for verdict in verdicts:
         lines += [f"- {_safe(heading(verdict))}: {_safe(coverage(verdict))}; {_safe(counts_line(verdict))}"]
-    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), "", *_printed(verdicts)]
+    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), "", *_printed(verdicts, audit)]
     for verdict in verdicts:
         lines += _suite(verdict)
     return "\n".join(lines).rstrip() + "\n"
@@ -76,8 +77,9 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
     yield ""
 
 
-def _printed(verdicts: Sequence[SuiteVerdict]) -> Iterator[str]:
-    rows, rest = coverage_rows(verdicts), rest_line(verdicts)
+def _printed(verdicts: Sequence[SuiteVerdict], audit: AuditRecord | None) -> Iterator[str]:
+    audited = dict(cell_words(audit.findings)) if audit else None
+    rows, rest = coverage_rows(verdicts, audited), rest_line(verdicts)
     if rows:
         yield from ("## Printed numbers with a verdict", "")
         yield from _grid(rows[0], rows[1:])

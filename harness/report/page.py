@@ -18,6 +18,9 @@ from markupsafe import Markup
 from harness.analysis.cells import RowVerdict, TableVerdict
 from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.finding import at_least
+from harness.audit.present import render_audit_section
+from harness.audit.record import AuditRecord, cell_words
 from harness.report import curves, figures
 from harness.report.curves import FigureData
 from harness.report.printed import coverage_rows, rest_line
@@ -58,8 +61,9 @@ class RecordLinks:
         return quote(Path(os.path.relpath(path, self.page_folder)).as_posix())
 
 
-def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks) -> str:
+def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks, audit: AuditRecord | None = None) -> str:
     """Return the page; every text of suites and records is escaped."""
+    audited = dict(cell_words(audit.findings)) if audit else None
     loader = PackageLoader("harness.report", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -68,8 +72,9 @@ def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks) -> str:
         kinds=KINDS,
         nothing=NOTHING,
         environment=environment_lines(verdicts),
-        printed=coverage_rows(verdicts),
+        printed=coverage_rows(verdicts, audited),
         rest=rest_line(verdicts),
+        audit=render_audit_section(at_least(audit.findings, "warning")) if audit else [],
         suites=[_suite(verdict, links) for verdict in verdicts],
     )
 

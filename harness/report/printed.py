@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.coverage import JUDGED, coverage, entries, remaining
+from harness.analysis.coverage import JUDGED, Audited, coverage, entries, remaining
 from harness.analysis.verdicts import SuiteVerdict
 
-HEADER = ("paper", "printed numbers", "with a verdict", *JUDGED)
+HEADER = ("paper", "printed numbers", "with a verdict", "of these by audit alone", *JUDGED)
 HOUR = 3600.0
 
 
-def coverage_rows(verdicts: Sequence[SuiteVerdict]) -> list[tuple[str, ...]]:
+def coverage_rows(verdicts: Sequence[SuiteVerdict], audited: Audited | None) -> list[tuple[str, ...]]:
     """Return a header and one row per paper, the last one for all; only comparable profiles count. Empty: none."""
-    listed = entries(verdict for verdict in verdicts if verdict.follows_papers)
+    listed = entries((verdict for verdict in verdicts if verdict.follows_papers), audited)
     if not listed:
         return []
     rows = [
-        (item.paper, str(item.total), str(item.judged), *(str(item.verdicts.get(word, 0)) for word in JUDGED))
+        (
+            item.paper,
+            str(item.total),
+            str(item.judged),
+            str(item.audited),
+            *(str(item.verdicts.get(word, 0)) for word in JUDGED),
+        )
         for item in coverage(listed)
     ]
     return [HEADER, *rows]

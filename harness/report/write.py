@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.record import AuditRecord
 from harness.data.atomic import replacing
 
 
-def write_report(verdicts: Sequence[SuiteVerdict], out: Path, results: Path | None = None) -> list[Path]:
+def write_report(
+    verdicts: Sequence[SuiteVerdict], out: Path, results: Path | None = None, audit: AuditRecord | None = None
+) -> list[Path]:
     """Write page, markdown, tables and pictures into ``out``; return their paths, the page first.
 
-    ``results``: the folder of the records, for links to them. Files are replaced whole.
+    ``results``: the folder of the records, for links to them. ``audit``: its findings get a section of their own.
+    Files are replaced whole.
     """
     from harness.report.curves import collapse_figure
     from harness.report.export import results_csv, verdicts_csv
@@ -21,8 +25,8 @@ def write_report(verdicts: Sequence[SuiteVerdict], out: Path, results: Path | No
     from harness.report.page import RecordLinks, render_page
 
     contents: dict[str, bytes] = {
-        "report.html": render_page(verdicts, RecordLinks(out, results)).encode(),
-        "report.md": render_markdown(verdicts).encode(),
+        "report.html": render_page(verdicts, RecordLinks(out, results), audit).encode(),
+        "report.md": render_markdown(verdicts, audit).encode(),
         "results.csv": results_csv(verdicts).encode(),
         "verdicts.csv": verdicts_csv(verdicts).encode(),
     }

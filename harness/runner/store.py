@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.audit.record import FILE as AUDIT
 from harness.data.atomic import replacing
 from harness.errors import HarnessError
 from harness.runner.record import Record
@@ -72,8 +73,9 @@ class Store:
         return {name[2]: path for path, name in names if name}
 
     def strays(self) -> list[Path]:
-        """Return the JSON files that are not named like a record."""
-        return [path for path in self.files() if not _NAME.fullmatch(path.name)]
+        """Return the JSON files that are not named like a record; the recorded audit has a place of its own."""
+        audit = self.root / AUDIT
+        return [path for path in self.files() if not _NAME.fullmatch(path.name) and path != audit]
 
     def find(self, prefix: str) -> list[Path]:
         """Return the records whose id starts with ``prefix``."""
