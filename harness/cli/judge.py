@@ -46,10 +46,15 @@ def check_suites(request: Request, *, record: bool) -> int:
 
 def report_suites(request: Request, out: Path) -> int:
     """Write the report; return 0: `check` is what judges."""
+    from harness.audit.majority import figure6a
+    from harness.cli.audit import find_table
     from harness.report import write_report
 
     evidence = Evidence(request)
-    for path in write_report(list(evidence.verdicts()), out, request.results, evidence.audit()):
+    recorded = evidence.audit()
+    table = find_table() if recorded is not None else None
+    majorities = figure6a(table) if table is not None else ()
+    for path in write_report(list(evidence.verdicts()), out, request.results, recorded, majorities):
         typer.echo(str(path))
     return 0
 

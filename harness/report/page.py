@@ -19,10 +19,12 @@ from harness.analysis.cells import RowVerdict, TableVerdict
 from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.finding import at_least
+from harness.audit.majority import Majority
 from harness.audit.present import render_audit_section
 from harness.audit.record import AuditRecord, cell_words
 from harness.report import curves, figures
 from harness.report.curves import FigureData
+from harness.report.figures_audit import NAME, figure6a_csv, figure6a_svg
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
@@ -61,7 +63,12 @@ class RecordLinks:
         return quote(Path(os.path.relpath(path, self.page_folder)).as_posix())
 
 
-def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks, audit: AuditRecord | None = None) -> str:
+def render_page(
+    verdicts: Sequence[SuiteVerdict],
+    links: RecordLinks,
+    audit: AuditRecord | None = None,
+    majorities: Sequence[Majority] = (),
+) -> str:
     """Return the page; every text of suites and records is escaped."""
     audited = dict(cell_words(audit.findings)) if audit else None
     loader = PackageLoader("harness.report", ".")
@@ -75,8 +82,14 @@ def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks, audit: Aud
         printed=coverage_rows(verdicts, audited),
         rest=rest_line(verdicts),
         audit=render_audit_section(at_least(audit.findings, "warning")) if audit else [],
+        audit_figure=_majority_figure(majorities) if audit and majorities else None,
         suites=[_suite(verdict, links) for verdict in verdicts],
     )
+
+
+def _majority_figure(majorities: Sequence[Majority]) -> dict[str, Any]:
+    data = base64.b64encode(figure6a_csv(majorities).encode()).decode()
+    return {"name": NAME, "svg": Markup(figure6a_svg(majorities)), "data": f"data:text/csv;base64,{data}"}
 
 
 def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
