@@ -159,8 +159,7 @@ class Search:
 
     def strengths(self) -> dict[str, Tensor]:
         """Turn alpha into the weights that a trajectory records and discretisation reads."""
-        with torch.no_grad():
-            return {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+        return {group: self.spec.relaxation.strengths(alpha.detach()) for group, alpha in self.alpha.items()}
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B].
