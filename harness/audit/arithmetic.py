@@ -37,8 +37,7 @@ def differences(lines: Sequence[Line]) -> list[Finding]:
             made = number.printed.mean - value.printed.mean
             text = f"{line.label}, {delta.column.label}: {number.printed} - {value.printed} is {made:.2f}, "
             text += f"printed {delta.printed}"
-            cells = (delta.cell, number.cell, value.cell)
-            findings.append(Finding("difference", "error", cells, text, "inconsistent"))
+            findings.append(Finding("difference", "error", (delta.cell,), text, "inconsistent"))
     return findings
 
 

@@ -30,6 +30,7 @@ from harness.audit.table import (
 )
 
 RULE = "attainability"
+INFEASIBLE = 2  # scipy's word for it; where it fails otherwise, nothing is claimed
 MOST_RUNS = 30  # tried where the stated number of runs is impossible
 
 
@@ -50,11 +51,12 @@ def _tested(row: TableRow, table: TableValues) -> Finding | None:
     if not (row.std > 0).any():
         return _in_range(row, table)
     if feasible(row, table.accuracy, np.full(len(row.mean), READING), row.n):
-        text = f"{printed_row(row)}: no column contradicts the others (necessary conditions, {_runs(row)})"
+        text = f"{printed_row(row)}: no column contradicts the others ({_tested_for(row)})"
         return Finding(RULE, "info", row.cells, text, "consistent")
     slack = VERSION_SLACK[row.columns]
     if feasible(row, table.accuracy, slack, row.n):
-        text = f"{printed_row(row)}: possible only if table versions differ by up to {listed(slack, 1)} ({_runs(row)})"
+        text = f"{printed_row(row)}: possible only if table versions differ, by up to {listed(slack, 1)} "
+        text += f"({_tested_for(row)})"
         return Finding(RULE, "info", row.cells, text, "consistent")
     return Finding(RULE, "error", row.cells, _impossible(row, table, slack), "inconsistent")
 
@@ -94,21 +96,21 @@ def feasible(row: TableRow, accuracy: Floats, slack: Floats, n: int | None) -> b
     result = linprog(
         np.zeros(len(deviation)), conditions, bounds, np.ones((1, len(deviation))), [1.0], (0, None), method="highs"
     )
-    return bool(result.status == 0)
+    return bool(result.status != INFEASIBLE)
 
 
 def _impossible(row: TableRow, table: TableValues, slack: Floats) -> str:
     """Say what cannot be, and what would make it possible: other runs, or one column less."""
-    text = f"{_runs(row)} of the table cannot have {printed_row(row)}, even where its versions differ"
+    text = f"{_runs(row)} has {printed_row(row)}, even where table versions differ"
     more = range((row.n or MOST_RUNS) + 1, MOST_RUNS + 1)
     enough = next((n for n in more if feasible(row, table.accuracy, slack, n)), None)
     if enough:
-        text += f"; {enough} could"
+        text += f"; {enough} runs could"
     others = [
         k for k in range(len(row.numbers)) if feasible(_without(row, k), table.accuracy, np.delete(slack, k), row.n)
     ]
     if others:
-        text += f"; {_runs(row)} could without {' or without '.join(NAMES[row.columns[k]] for k in others)}"
+        text += f"; it could be without {' or without '.join(NAMES[row.columns[k]] for k in others)}"
     return text
 
 
@@ -126,4 +128,8 @@ def _without(row: TableRow, k: int) -> TableRow:
 
 
 def _runs(row: TableRow) -> str:
-    return "any number of runs" if row.n is None else f"{row.n} runs"
+    return "no set of architectures, however large," if row.n is None else f"no set of {row.n} architectures"
+
+
+def _tested_for(row: TableRow) -> str:
+    return f"necessary conditions, {'any number of' if row.n is None else row.n} runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from harness.audit.agreement import pairs
@@ -10,7 +11,7 @@ from harness.audit.finding import Finding
 from harness.audit.lines import COSTS, COUNTS, Line, Number
 from harness.audit.printed import EPS
 
-ENOUGH = 4  # equal means with spread: more than two methods have by chance
+ENOUGH = 3  # equal means with spread: more than two methods have by chance
 PEERS = 5  # rows that show how far valid and test lie apart
 FAR = 20  # units of the last digit: no other row's valid and test are nearer than this
 NETWORK_DIGITS = 4  # printed digits of a count that name a network
@@ -40,11 +41,6 @@ def other_row(lines: Sequence[Line]) -> list[Finding]:
             cells = tuple(number.cell for pair in equal for number in pair)
             text = f"{len(equal)} equal numbers of {first.label} in {first.name} and {second.label} in {second.name}"
             findings.append(Finding("other-row", "warning", cells, text, "inconsistent"))
-        elif spread and first.paper == second.paper:
-            cells = tuple(number.cell for pair in spread for number in pair)
-            text = f"{spread[0][0].printed} is printed for {first.label} in {first.name}, "
-            text += f"and for {second.label} in {second.name}"
-            findings.append(Finding("other-row", "info", cells, text, "ambiguous"))
     return findings
 
 
@@ -71,6 +67,28 @@ def _alike(a: Number, b: Number) -> bool:
     x, y = a.percent, b.percent
     stds = (x.std is None and y.std is None) or (None not in (x.std, y.std) and abs(x.std - y.std) < EPS)  # type: ignore[operator]
     return abs(x.mean - y.mean) < EPS and x.half == y.half and stds
+
+
+def repeated_number(lines: Sequence[Line]) -> list[Finding]:
+    """List means that one paper prints with the same std for different things: chance, or a slip."""
+    known: dict[object, list[tuple[Line, Number]]] = {}
+    for line in lines:
+        for number in line.numbers:
+            if number.quantity.kind == "accuracy" and number.percent.std:
+                what = replace(number.quantity, label=None)
+                known.setdefault((line.paper, what, number.percent), []).append((line, number))
+    findings = []
+    for group in known.values():
+        rows = {line.name: line for line, _ in group}
+        alone = [
+            line.name for line in rows.values() if not any(line.same_as(o) for o in rows.values() if o is not line)
+        ]
+        if len(alone) > 1:
+            names = ", ".join(f"{rows[name].label} in {name}" for name in alone)
+            cells = tuple(number.cell for line, number in group if line.name in alone)
+            text = f"{group[0][1].printed} is printed for {names}"
+            findings.append(Finding("repeated-number", "info", cells, text, "ambiguous"))
+    return findings
 
 
 def repeated_mean(lines: Sequence[Line]) -> list[Finding]:

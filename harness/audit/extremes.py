@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations, product
 from math import sqrt
 
-from harness.audit.finding import Finding
+from harness.audit.finding import Finding, graded
 from harness.audit.lines import COUNTS, SHARES, Line, Number
 from harness.audit.printed import EPS
 
@@ -90,9 +90,7 @@ def summary_rows(lines: Sequence[Line]) -> list[Finding]:
             right = abs(made - number.printed.mean) <= number.printed.half + slack + EPS
             text = f"{line.label}: {number.column.label} is printed {number.printed}; the {line.summary.take} of "
             text += f"{', '.join(str(value.printed) for value in values)} is {made:.2f}"
-            severity, verdict = ("info", "consistent") if right else ("warning", "inconsistent")
-            cells = (number.cell, *(value.cell for value in values))
-            findings.append(Finding("summary", severity, cells, text, verdict))  # type: ignore[arg-type]
+            findings.append(graded("summary", right, "warning", (number.cell,), text))
     return findings
 
 

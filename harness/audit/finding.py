@@ -27,6 +27,13 @@ class Finding:
     verdict: Verdict
 
 
+def graded(rule: str, right: bool, severity: Severity, cells: tuple[str, ...], evidence: str) -> Finding:
+    """Return a finding of something checked: information where it is right, else of the given severity."""
+    if right:
+        return Finding(rule, "info", cells, evidence, "consistent")
+    return Finding(rule, severity, cells, evidence, "inconsistent")
+
+
 def at_least(findings: Iterable[Finding], severity: Severity) -> list[Finding]:
     """Return the findings of a severity and of the graver ones."""
     kept = SEVERITIES[SEVERITIES.index(severity) :]

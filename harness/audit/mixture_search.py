@@ -31,9 +31,9 @@ class Target:
     std: Floats
     std_slack: Floats
 
-    def shifted(self, offset: Floats) -> Target:
-        """Return the target with other means."""
-        return Target(self.mean + offset, self.mean_slack, self.std, self.std_slack)
+    def control(self, offset: Floats, wider: float) -> Target:
+        """Return the target moved away, with ``wider`` slacks: what fits it fits by chance."""
+        return Target(self.mean + offset, wider * self.mean_slack, self.std, wider * self.std_slack)
 
 
 @dataclass(frozen=True)

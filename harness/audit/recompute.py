@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.audit.finding import Finding
+from harness.audit.finding import Finding, graded
 from harness.audit.lines import Line
 from harness.audit.printed import EPS
 from harness.audit.table import VERSION_SLACK, Floats, TableRow, TableValues, table_rows
@@ -77,6 +77,5 @@ def edge_counts(lines: Sequence[Line], table: TableValues) -> list[Finding]:
             count = nb201.parse(table.strings[row]).count(nb201.OPS.index(operation))
             right = count == number.printed.mean
             text = f"{table.name(row)} has {count} edges with {operation}, printed {number.printed}"
-            severity, verdict = ("info", "consistent") if right else ("error", "inconsistent")
-            findings.append(Finding("edge-counts", severity, (number.cell,), text, verdict))  # type: ignore[arg-type]
+            findings.append(graded("edge-counts", right, "error", (number.cell,), text))
     return findings

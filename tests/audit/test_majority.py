@@ -1,0 +1,77 @@
+"""Delve's Figure 6(a): its data and its drawing."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from harness.audit.majority import QUANTILES, distributions, figure6a
+from harness.audit.table import COLUMNS, TableValues
+from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
+from harness.spaces import nb201
+from tests.audit.conftest import needs_data
+
+
+@pytest.fixture(scope="module")
+def whole() -> TableValues:
+    """Every architecture once; the accuracy tells which: its code in base 5."""
+    architectures = list(nb201.enumerate_all())
+    codes = np.arange(nb201.SIZE, dtype=float)
+    return TableValues(
+        np.arange(nb201.SIZE),
+        tuple(map(nb201.to_string, architectures)),
+        np.repeat(codes[:, None], len(COLUMNS), axis=1),
+    )
+
+
+def test_who_is_in_the_figure(whole: TableValues) -> None:
+    majorities = figure6a(whole)
+    assert [item.operation for item in majorities] == list(nb201.OPS)
+    for op, item in enumerate(majorities):
+        held = {a: a.count(op) for a in nb201.enumerate_all() if a.count(op) >= 4}
+        assert Counter(item.edges.tolist()) == Counter(held.values()) == {4: 240, 5: 24, 6: 1}
+        assert list(item.accuracy) == ["cifar10", "cifar100", "imagenet16_120"]
+        for values in item.accuracy.values():
+            found = {nb201.from_code(int(code)): edges for code, edges in zip(values, item.edges, strict=True)}
+            assert found == held
+
+
+def test_distributions(table: TableValues) -> None:
+    found = distributions(table)
+    assert [(item.dataset, item.split) for item in found] == list(COLUMNS)
+    for item, values in zip(found, table.accuracy.T, strict=True):
+        ordered = np.sort(values)
+        assert item.mean == pytest.approx(values.sum() / len(values))
+        assert item.quantiles[0] == ordered[0] and item.quantiles[-1] == ordered[-1]
+        assert item.quantiles[QUANTILES.index(0.5)] == pytest.approx(ordered[199:201].mean())
+
+
+def test_drawings(table: TableValues) -> None:
+    majorities = figure6a(table)
+    assert figure6a_png(majorities, 50).startswith(b"\x89PNG")
+    svg = figure6a_svg(majorities)
+    assert svg == figure6a_svg(majorities)
+    dots = sum(1 for element in ET.fromstring(svg).iter() if element.tag.endswith("}use"))
+    architectures = 3 * sum(len(item.edges) for item in majorities)
+    assert dots > architectures > 100
+    assert "currentColor" in svg
+    lines = figure6a_csv(majorities).splitlines()
+    assert lines[0] == "operation,edges,dataset,test_accuracy" and len(lines) == architectures + 1
+
+
+@pytest.mark.realdata
+@needs_data
+def test_the_papers_statement(real_table: TableValues) -> None:
+    """Delve, section 2.4: where the 3x3 convolution prevails, architectures are the best; where skips do, they fail."""
+    medians = {item.operation: np.median(item.accuracy["cifar10"]) for item in figure6a(real_table)}
+    assert max(medians, key=medians.__getitem__) == "nor_conv_3x3"
+    assert medians["nor_conv_3x3"] == pytest.approx(93.25, abs=0.01)
+    assert medians["skip_connect"] == pytest.approx(86.70, abs=0.01)
+    assert medians["none"] == pytest.approx(10.0)
+    by_column = {(item.dataset, item.split): item for item in distributions(real_table)}
+    test = by_column["cifar10", "test"]
+    assert test.mean == pytest.approx(87.063, abs=0.001)
+    assert test.quantiles == pytest.approx((10.0, 79.575, 87.62, 90.745, 92.185, 92.93, 93.775, 94.373), abs=0.001)

@@ -1,0 +1,130 @@
+"""What the audit says of the shipped suites: the known oddities, each by its rule, and nothing else above info."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.audit.finding import Finding, at_least, by_cell
+from harness.audit.lines import Line
+from harness.audit.registry import audit
+from harness.audit.table import TableValues
+from tests.audit.conftest import needs_data
+
+# What is known of the five papers' tables, as (rule, severity, a cell, a part of the evidence).
+KNOWN = [
+    ("agreement", "warning", "nb201_delve:delve-t2/ss-darts/cifar100-test", "72.31 ± 1.10 against 72.31 ± 1.20"),
+    ("agreement", "warning", "nb201_delve:delve-t2/gaea-bilevel/cifar10-test", "54.30 ± 0.00 against 84.64 ± 1.00"),
+    ("agreement", "warning", "nb201_delve:delve-t2/gaea-erm/cifar10-valid", "84.33 ± 0.06 against 84.59 ± 0.00"),
+    ("agreement", "warning", "nb201_delve:delve-t2/gaea-erm-original/cifar10-test", "94.10 ± 0.29 against 94.34"),
+    ("agreement", "warning", "darts_space:sp-darts-t3/gdas/cifar10-error", "2.93 against 2.85 ± 0.02"),
+    ("agreement", "warning", "stacnas:stacnas-t3-base/snas/parameters", "2.8 against 2.9"),
+    ("agreement", "warning", "stacnas:stacnas-text-results/introduction/cifar10-best-aa", "1.77 against 1.78"),
+    ("agreement", "warning", "stacnas:stacnas-text-results/introduction/parameters", "3.9 against 3.6"),
+    ("agreement", "info", "nb201_delve:delve-t2/darts-plus-sc-2/cifar100-test", "70.55 ± 1.51 against 70.56 ± 1.51"),
+    ("agreement", "info", "nb201_delve:delve-t2/darts-es/imagenet16-test", "38.32 ± 9.41 against 38.32 ± 9.40"),
+    ("number-of-runs", "warning", "nb201_sp:sp-darts-t1-cifar10/drnas/cifar10-test", "of 5 runs"),
+    ("other-row", "error", "darts_space:sp-darts-t3/gdas/parameters", "SNAS"),
+    ("repeated-number", "info", "stacnas:stacnas-text-variants/cells-8-8/cifar10-average", "baseline"),
+    ("repeated-mean", "warning", "nb201_delve:delve-t2/gaea-erm-25/cifar10-test", "84.52 ± 0.00 on test"),
+    ("same-network", "info", "imagenet:single-darts-t6/sigmoid-full-0/imagenet-accuracy", "0.46 apart"),
+    ("best-of-runs", "error", "stacnas:stacnas-t3-aa/stacnas/cifar10-best-aa", "0.25 better"),
+    ("best-of-runs", "error", "stacnas:stacnas-t4-aa/stacnas/cifar100-best-aa", "0.70 better"),
+    ("best-of-runs", "info", "darts_space:sp-darts-text-best/sp-darts/cifar10-accuracy", "only rounding"),
+    ("best-counts", "warning", "darts_space:sp-darts-t3/sp-darts/parameters", "3.4 for the best"),
+    ("summary", "warning", "imagenet:single-darts-t2/single-darts-best/flops", "is 721.35"),
+    ("summary", "warning", "imagenet:single-darts-t2/single-darts-average/imagenet-accuracy", "is 76.97"),
+    ("difference", "info", "ablations_sp:sp-darts-t6/darts-0.1-cifar100/cifar100-valid-difference", "6 differences"),
+    ("symmetry", "info", "stacnas:stacnas-t6/avg-pool-3x3/max-pool-3x3", "symmetric"),
+]
+KNOWN_BY_TABLE = [
+    ("attribution", "info", "nb201:single-darts-t1/darts/cifar10-test", "index 1835 (skip skip skip skip skip skip)"),
+    ("attribution", "info", "nb201:single-darts-t1/single-darts/cifar10-test", "index 9930"),
+    ("attribution", "info", "nb201_delve:delve-t2/drnas-original/cifar10-test", "index 9930"),
+    ("attribution", "info", "nb201_sp:sp-darts-t1-cifar10/gaea-erm/cifar10-test", "index 6730"),
+    ("attribution", "info", "ablations:single-darts-t5/darts-sigmoid/cifar10-test", "index 13176"),
+    ("attribution", "info", "ablations:single-darts-t5/darts-adam/cifar10-test", "index 13176"),
+    ("attribution", "info", "ablations:single-darts-t5/single-darts-lr-0.025/cifar10-test", "3 have 93.10 ± 0"),
+    (
+        "attribution",
+        "error",
+        "ablations:single-darts-t5/darts-lr-0.025/cifar100-test",
+        "as cifar10 valid, cifar10 test",
+    ),
+    ("attribution", "warning", "ablations:single-darts-t5/single-darts-sigmoid-star/cifar100-test", "cifar100 valid"),
+    ("mixture", "info", "nb201_delve:delve-t2/drnas/cifar10-test", "4 x index 1462"),
+    ("mixture", "warning", "nb201_sp:sp-darts-t1-cifar10/drnas/cifar10-test", "population std, n = 5"),
+    ("mixture", "warning", "nb201_sp:sp-darts-t1-cifar100/drnas/cifar10-test", "3 x index 138"),
+    ("mixture", "warning", "ablations:single-darts-t4/other-subset/cifar10-test", "2 x index 1835"),
+    ("attainability", "error", "nb201_delve:delve-t2/gaea-erm-25/cifar10-test", "could be without cifar10 test"),
+    ("attainability", "error", "nb201_sp:sp-darts-t1-cifar100/gdas/cifar100-test", "24.20 ± 8.08"),
+    ("attainability", "error", "weight_lr:delve-t3/rt-10-lr-0.009/cifar10-test", "10 runs could"),
+    ("optimum", "info", "nb201:delve-t1/optimal/imagenet16-valid", "46.733"),
+    ("fixed-architecture", "info", "nb201:delve-t1/resnet/imagenet16-test", "44.233"),
+    ("edge-counts", "info", "nb201_sp:sp-darts-text-drnas/index-1462/conv3x3-edges", "has 6 edges"),
+]
+WITHOUT_TABLE = {
+    ("agreement", "warning"): 9,
+    ("number-of-runs", "warning"): 1,
+    ("other-row", "error"): 1,
+    ("repeated-mean", "warning"): 1,
+    ("best-of-runs", "error"): 3,
+    ("best-counts", "warning"): 1,
+    ("summary", "warning"): 4,
+}
+BY_TABLE = {
+    ("attribution", "error"): 1,
+    ("attribution", "warning"): 1,
+    ("mixture", "warning"): 6,
+    ("attainability", "error"): 8,
+}
+
+
+def check(findings: tuple[Finding, ...], known: list[tuple[str, str, str, str]]) -> None:
+    cells = by_cell(findings)
+    for rule, severity, cell, evidence in known:
+        said = [f for f in cells.get(cell, []) if (f.rule, f.severity) == (rule, severity) and evidence in f.evidence]
+        assert said, (rule, severity, cell, evidence, [f.evidence for f in cells.get(cell, [])])
+
+
+def counts(findings: tuple[Finding, ...]) -> dict[tuple[str, str], int]:
+    return dict(Counter((f.rule, f.severity) for f in at_least(findings, "warning")))
+
+
+def test_what_is_known_without_the_table(shipped: list[Line]) -> None:
+    result = audit(shipped, None)
+    check(result.findings, KNOWN)
+    assert counts(result.findings) == WITHOUT_TABLE
+    assert len(result.skipped) == 6
+
+
+@pytest.mark.realdata
+@needs_data
+def test_what_is_known_with_the_table(shipped: list[Line], real_table: TableValues) -> None:
+    result = audit(shipped, real_table)
+    check(result.findings, KNOWN + KNOWN_BY_TABLE)
+    assert counts(result.findings) == {**WITHOUT_TABLE, **BY_TABLE}
+    assert result.skipped == ()
+
+
+def test_cells_are_those_of_the_suites(shipped: list[Line]) -> None:
+    names = [number.cell for line in shipped for number in line.numbers]
+    assert len(set(names)) == len(names) > 1200
+    assert {cell for finding in audit(shipped, None).findings for cell in finding.cells} <= set(names)
+
+
+def test_rows_that_are_the_same_runs(shipped: list[Line]) -> None:
+    lines = {line.name: line for line in shipped}
+    for a, b, same in (
+        ("nb201_delve:delve-t2/ss-darts", "weight_lr:delve-t3/ss-lr-0.003", True),
+        ("nb201_delve:delve-t2/ss-darts", "weight_lr:delve-t3/ss-lr-0.009", False),
+        ("nb201_delve:delve-t2/ss-darts", "nb201_delve:delve-t2/darts-plus-sc-2", False),
+        ("nb201:single-darts-t1/gdas", "nb201_sp:sp-darts-t1-cifar10/gdas", True),
+        ("nb201:single-darts-t1/gdas", "nb201_sp:sp-darts-t1-cifar100/gdas", False),
+        ("nb201:single-darts-t1/darts", "ablations:single-darts-t5/darts-lr-0.025", False),
+        ("ablations:single-darts-t4/other-subset", "ablations:single-darts-t5/darts-sgd", True),
+        ("darts_pt:darts-pt-t2/darts", "darts_space_sd:single-darts-t3/darts", False),
+        ("darts_pt:darts-pt-t2/p-darts", "stacnas:stacnas-t3-base/pdarts", True),
+    ):
+        assert lines[a].same_as(lines[b]) is same, (a, b)
