@@ -78,7 +78,7 @@ class SearchData(Part):
 
 
 class Clip(Part):
-    """Clip the weights' gradient norm; AutoDL counts alpha's gradient in, the others do not (methods.md A4)."""
+    """Clip the weights' gradient norm; AutoDL counts alpha's gradient in, the others' code does not."""
 
     norm: float = Field(gt=0)
     include_alpha: bool
