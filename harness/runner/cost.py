@@ -41,7 +41,8 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     """
     space, side, speed = spec.space, spec.data.image_size, SPEEDS[device]
     weights, _ = spec.data.counts(images)
-    passes_a_step = 2 if isinstance(spec.update, Alternating) else 1
+    passes_a_step = _passes(spec)
+    share = 1 / len(space.ops) if spec.relaxation.sampled else 1.0  # of the operations that a pass evaluates
     passes = spec.epochs * math.ceil(weights / spec.batch_size) * passes_a_step
     seen = spec.epochs * weights * passes_a_step  # images, counted once per pass
     cells = nb201.STAGES * space.cells
@@ -51,4 +52,11 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     multiplications = cells * area * space.channels**2 * side**2
     multiplications += nb201.flops((0,) * 6, classes=10, image_size=side, channels=space.channels, cells=0)
     flops = 2 * 3 * multiplications  # two per multiplication; the backward pass costs two forward ones
-    return passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops)
+    return share * (passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops))
+
+
+def _passes(spec: SearchSpec) -> int:
+    """Return the forward and backward passes of a step: the unrolled gradient needs four of its own."""
+    if not isinstance(spec.update, Alternating):
+        return 1
+    return 5 if spec.update.unrolled else 2
