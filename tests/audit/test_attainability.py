@@ -71,6 +71,13 @@ def test_one_value_far_from_four_alike_needs_five_runs(row: TableRow) -> None:
         assert next(m for m in range(2, 8) if feasible(target, accuracy, np.zeros(1), m)) == n
 
 
+def test_a_mean_between_two_values_needs_their_spread(row: TableRow) -> None:
+    accuracy = np.repeat([[10.0], [90.0]], 6, axis=1)
+    for std, possible in ((40.0, True), (39.9, False), (40.1, False), (0.0, False)):
+        target = printing(row, [0], np.array([50.0]), np.array([std]))
+        assert feasible(target, accuracy, np.zeros(1), None) is possible
+
+
 def test_findings(tmp_path: Path, table: TableValues) -> None:
     runs = table.accuracy[:5]
     good = [printed(m, s) for m, s in zip(runs.mean(axis=0), runs.std(axis=0), strict=True)]
