@@ -10,6 +10,7 @@ from typing import cast
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
 from harness.audit.lines import Line, collect
@@ -105,7 +106,7 @@ def _grouped(section: AuditSection) -> Table:
     for name, ratio in (("severity", None), ("verdict", None), ("where", 2), ("evidence", 5)):
         table.add_column(name, ratio=ratio, overflow="fold")
     for severity, *texts in section.rows:
-        table.add_row(severity, *texts, style=STYLES[severity])
+        table.add_row(*map(Text, (severity, *texts)), style=STYLES[severity])
     return table
 
 
