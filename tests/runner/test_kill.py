@@ -16,11 +16,11 @@ from harness.runner.store import read_record
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pins processes to cores")
 WAIT = 100.0  # seconds, on a busy machine
 ROOT = Path(__file__).parents[2]
-COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "--set", "epochs=20", "--device", "cpu"]
+COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "--set", "epochs=100", "--device", "cpu"]
 
 
 class Run:
-    """A run of 3 searches of 20 epochs in a session of its own, on as many cores as jobs: one thread each."""
+    """A run of 3 searches of 100 epochs in a session of its own, on as many cores as jobs: one thread each."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
         self.results = folder / "results"
