@@ -140,8 +140,8 @@ class GumbelHard(_Relaxation):
         import torch
         from torch.nn import functional as F
 
-        uniform = torch.rand(alpha.shape, generator=moment.generator).clamp_(1e-20, 1 - 1e-7)
-        gumbel = -(-uniform.log()).log().to(alpha)
+        uniform = torch.rand(alpha.shape, generator=moment.generator).clamp_(1e-20, 1 - 1e-7).to(alpha.dtype)
+        gumbel = (-(-uniform.log()).log()).to(alpha)
         logits = (alpha.log_softmax(-1) + gumbel) / self.temperature(moment.epoch, moment.epochs)
         soft = logits.softmax(-1)
         hard = F.one_hot(soft.argmax(-1), alpha.shape[-1]).to(soft)
