@@ -46,11 +46,16 @@ def make_spec():
     return make
 
 
-@pytest.fixture(scope="session")
-def images():
+def toy():
     """64 random images of 3 classes, which a constant shift makes learnable."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(3, (64,), generator=generator)
     pixels = torch.randint(0, 200, (64, 3, 8, 8), generator=generator) + 25 * labels.view(-1, 1, 1, 1)
     part = ImageSet(pixels.to(torch.uint8), labels)
     return Dataset("toy", 3, part, part, (110.0,) * 3, (60.0,) * 3, 0, "toy")
+
+
+@pytest.fixture(scope="session")
+def images():
+    """The images of `toy`."""
+    return toy()

@@ -1,0 +1,173 @@
+"""What every searching method of the catalogue owes, whatever its parts; and that nobody asks which one it is."""
+
+import ast
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import harness
+from harness.engine import checkpoint as checkpoints
+from harness.engine.search import Search, run_search
+from harness.engine.trajectory import Trajectory
+from harness.errors import HarnessError
+from harness.methods.computed import Computation
+from harness.methods.relaxations import Relaxation
+from harness.spaces import nb201
+from tests.engine.catalogued import CATALOGUE, SEARCHING, tiny
+
+EPOCHS = 2
+
+
+@pytest.fixture(scope="module", params=SEARCHING)
+def searched(request, images, tmp_path_factory):
+    """Specification, result and last checkpoint of a search without interruption."""
+    spec = tiny(request.param, epochs=EPOCHS, batch_size=16, data={"flip": True, "crop_padding": 1})
+    file = tmp_path_factory.mktemp("whole") / "checkpoint.pt"
+    result = run_search(spec, images, 7, "cpu", file)
+    return spec, result.trajectory, checkpoints.load(file, "cpu")
+
+
+def test_trajectory_has_one_entry_per_epoch_and_one_before(searched):
+    spec, track, _ = searched
+    for values in (track.weight_loss, track.weight_accuracy, track.weight_lr):
+        assert values[0] is None and all(math.isfinite(v) for v in values[1:]) and len(values) == EPOCHS + 1
+    two_sided = spec.update.name == "alternating"
+    for values in (track.architecture_loss, track.architecture_accuracy):
+        assert len(values) == EPOCHS + 1 and [v is not None for v in values] == [False] + EPOCHS * [two_sided]
+    assert track.ops == list(nb201.OPS) and list(track.mixing) == ["cell"]
+    assert torch.tensor(track.mixing["cell"]).shape == (EPOCHS + 1, 6, 5)
+    assert (torch.tensor(track.mixing["cell"]) >= 0).all() and torch.tensor(track.mixing["cell"]).isfinite().all()
+
+
+def test_architectures_are_valid_and_those_of_the_largest_weights(searched):
+    _, track, _ = searched
+    assert len(track.architectures) == EPOCHS + 1
+    for text, mixing in zip(track.architectures, track.mixing["cell"], strict=True):
+        assert nb201.parse(text) == tuple(row.index(max(row)) for row in mixing)
+
+
+def test_the_trajectory_survives_its_record(searched):
+    _, track, _ = searched
+    assert Trajectory.model_validate_json(track.model_dump_json()) == track
+
+
+def test_weights_move_and_alpha_as_the_method_says(searched, images):
+    spec, track, state = searched
+    fresh = Search(spec, images, 7, torch.device("cpu"))
+    assert not torch.equal(fresh.weights[0], state["net"]["stem.0.weight"])
+    assert torch.equal(fresh.alpha["cell"], state["alpha"]["cell"]) == (spec.update.name == "weights-only")
+    assert (track.mixing["cell"][0] == track.mixing["cell"][-1]) == (spec.update.name == "weights-only")
+
+
+def test_a_killed_search_ends_bit_for_bit_as_if_it_had_not_been(searched, images, tmp_path):
+    spec, track, state = searched
+
+    class Killed(Exception):
+        pass
+
+    def kill(epoch, epochs):
+        raise Killed
+
+    file = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        run_search(spec, images, 7, "cpu", file, kill)
+    torch.manual_seed(12345)
+    resumed = run_search(spec, images, 7, "cpu", file)
+    assert resumed.resumed_from_epoch == 1 and resumed.trajectory == track
+    assert differences(state, checkpoints.load(file, "cpu")) == ["seconds"]
+
+
+def differences(one, other, path=""):
+    """Name the entries in which two nests of dicts, lists, numbers and tensors differ."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), path
+        return [d for key in one for d in differences(one[key], other[key], f"{path}.{key}".strip("."))]
+    same = torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    return [] if same else [path]
+
+
+# parts that do not go together ------------------------------------------------------------------------------
+
+NOISE = {"name": "random", "start": 0.03, "end": 0.3}
+ADAM = {"name": "adam", "lr": 0.01, "betas": [0.5, 0.999], "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "said"),
+    [
+        ("single-darts-softmax", {"weight_noise": NOISE}, "weight_noise: 'random' does not work with update 'joint'"),
+        ("darts-v1", {"relaxation": {"name": "sigmoid"}, "weight_noise": NOISE}, "with relaxation 'sigmoid'"),
+        ("gdas", {"weight_noise": NOISE}, "weight_noise: 'random' does not work with relaxation 'gumbel-hard'"),
+        ("darts-v1", {"relaxation": {"name": "uniform"}}, "update: 'alternating' does not work with relaxation"),
+        ("gaea-erm", {"architecture_optimiser": ADAM}, "architecture_optimiser: 'adam' does not work with relaxation"),
+        ("gaea-erm", {"relaxation": {"name": "softmax"}}, "'exponentiated-gradient' does not work with relaxation"),
+        ("gaea-erm", {"alpha_init": {"value": 0.25}}, "alpha_init: relaxation 'simplex' needs a constant start at"),
+        ("darts-v1", {"regulariser": {"name": "entropy", "weight": 1.0}}, "regulariser: 'entropy' does not work with"),
+        ("darts-v1", {"regulariser": {"name": "dirichlet-kl", "weight": 1.0}}, "'dirichlet-kl' does not work with"),
+        ("darts-minus", {"relaxation": {"name": "uniform-path"}, "update": {"name": "weights-only"}}, "auxiliary_skip"),
+        ("darts-minus", {"weight_noise": NOISE}, "auxiliary_skip: 'auxiliary-skip' does not work with weight_noise"),
+        ("darts-minus", {"space": {"ops": ["none", "nor_conv_3x3"]}}, "needs the operation 'skip_connect'"),
+        ("darts-v2", {"weight_optimiser": ADAM}, "weight_optimiser: an unrolled update looks one step of 'sgd' ahead"),
+    ],
+)  # fmt: skip
+def test_parts_that_do_not_go_together_are_one_clear_error(method, change, said):
+    with pytest.raises(HarnessError, match=re.escape(said)):
+        tiny(method, **{"space": {}, **change})
+
+
+# nobody asks for the method ---------------------------------------------------------------------------------
+
+PACKAGE = Path(harness.__file__).parent
+PARTS = {re.search(r"Literal\['(.*)'\]", str(part.model_fields["name"].annotation))[1]
+         for union in (Computation, Relaxation) for part in union.__args__[0].__args__}  # fmt: skip
+NAMES = sorted({*CATALOGUE.methods, *CATALOGUE.planned} - PARTS)
+
+
+def texts(tree):
+    """Yield line and text of every string that is not documentation: docstrings, keys of papers, examples of help."""
+    spared = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            spared.add(node.body[0].value)
+        if isinstance(node, ast.keyword) and node.arg == "paper":
+            spared.add(node.value)
+        if isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["EXAMPLES"]:
+            spared.add(node.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in spared:
+            yield node.lineno, node.value
+
+
+def mentions(line_texts):
+    word = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, NAMES))})(?![\w-])")
+    return [f"{line}: {found[1]}" for line, text in line_texts if (found := word.search(text))]
+
+
+def test_no_module_outside_methods_names_a_method():
+    found = []
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.suffix not in (".py", ".html", ".css") or path.is_relative_to(PACKAGE / "methods"):
+            continue
+        source = path.read_text(encoding="utf-8")
+        lines = texts(ast.parse(source)) if path.suffix == ".py" else enumerate(source.splitlines(), start=1)
+        found += [f"{path.relative_to(PACKAGE)}:{mention}" for mention in mentions(lines)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("if method == 'gdas': pass", 1),
+        ("x = {'darts-v1': 3}", 1),
+        ("f'run {x} of drnas'", 1),
+        ("def f():\n    '''As in gdas.'''", 0),
+        ("check(paper='sp-darts')", 0),
+        ("name = 'sp-darts-eq-20'", 0),
+        ("kind = 'softmax'", 0),
+    ],
+)
+def test_the_rule_itself(source, count):
+    assert len(mentions(texts(ast.parse(source)))) == count

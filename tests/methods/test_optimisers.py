@@ -1,0 +1,107 @@
+"""Optimisers and schedules against formulas, a minimisation by scipy, and torch's own schedules."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import optimize
+from torch import nn
+
+from harness.engine.optimisers import build_optimiser, learning_rate
+from harness.methods.optimisers import Adam, Constant, Cosine, ExponentiatedGradient, Sgd
+
+START = torch.rand(6, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64).add(0.1)
+START = START / START.sum(-1, keepdim=True)
+SLOPE = torch.randn(6, 5, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+
+def exponentiated(lr=0.1, floor=1e-5):
+    return ExponentiatedGradient(name="exponentiated-gradient", lr=lr, floor=floor)
+
+
+def stepped(settings, start, *slopes):
+    parameter = nn.Parameter(start.clone())
+    optimiser = build_optimiser(settings, [parameter])
+    for slope in slopes:
+        parameter.grad = slope
+        optimiser.step()
+    return parameter.detach().numpy()
+
+
+def test_exponentiated_gradient_is_its_formula():
+    wanted = START.numpy()
+    for slope in (SLOPE.numpy(), -2 * SLOPE.numpy(), SLOPE.numpy() ** 2):
+        wanted = np.maximum(wanted * np.exp(-0.1 * slope), 1e-5)
+        wanted = wanted / wanted.sum(1, keepdims=True)
+    got = stepped(exponentiated(), START, SLOPE, -2 * SLOPE, SLOPE**2)
+    np.testing.assert_allclose(got, wanted, rtol=1e-12)
+    np.testing.assert_allclose(got.sum(1), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("edge", range(3))
+def test_exponentiated_gradient_solves_the_mirror_problem(edge):
+    """argmin over the simplex of lr <g, a> + KL(a || start): GAEA's reading of the update."""
+    start, slope = START[edge].numpy(), SLOPE[edge].numpy()
+    found = optimize.minimize(
+        lambda a: 0.5 * slope @ a + np.sum(a * np.log(a / start)),
+        np.full(5, 0.2),
+        bounds=[(1e-9, 1)] * 5,
+        constraints={"type": "eq", "fun": lambda a: a.sum() - 1},
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    np.testing.assert_allclose(stepped(exponentiated(0.5), START, SLOPE)[edge], found.x, atol=1e-5)
+
+
+def test_a_constant_added_to_a_row_of_slopes_changes_nothing():
+    shifted = SLOPE + torch.arange(6, dtype=torch.float64).view(-1, 1)
+    np.testing.assert_allclose(
+        stepped(exponentiated(), START, shifted), stepped(exponentiated(), START, SLOPE), rtol=1e-12
+    )
+
+
+def test_no_operation_falls_below_the_floor_and_each_can_come_back():
+    down = torch.zeros(6, 5, dtype=torch.float64)
+    down[:, 0] = 50.0
+    low = stepped(exponentiated(), START, *[down] * 20)
+    np.testing.assert_allclose(low[:, 0], 1e-5, rtol=2e-5)  # the floor, then normalised
+    np.testing.assert_allclose(low.sum(1), 1)
+    assert (stepped(exponentiated(), START, *[down] * 20, *[-down] * 4)[:, 0] > 0.9).all()
+
+
+def test_a_parameter_without_a_gradient_stays():
+    parameter = nn.Parameter(START * 3)
+    build_optimiser(exponentiated(), [parameter]).step()
+    assert torch.equal(parameter, START * 3)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_is_its_formula(nesterov):
+    settings = Sgd(name="sgd", lr=0.1, momentum=0.9, nesterov=nesterov, weight_decay=0.01)
+    wanted, velocity = START.numpy(), 0.0
+    for slope in (SLOPE.numpy(), 0 * SLOPE.numpy(), -SLOPE.numpy()):  # no slope: decay and momentum still move
+        full = slope + 0.01 * wanted
+        velocity = 0.9 * velocity + full
+        wanted = wanted - 0.1 * (full + 0.9 * velocity if nesterov else velocity)
+    np.testing.assert_allclose(stepped(settings, START, SLOPE, 0 * SLOPE, -SLOPE), wanted, rtol=1e-12)
+
+
+def test_adam_adds_its_decay_to_the_gradient():
+    settings = Adam(name="adam", lr=0.01, betas=(0.5, 0.999), weight_decay=0.1)
+    wanted, first, second = START.numpy(), 0.0, 0.0
+    for step, slope in enumerate((SLOPE.numpy(), -(SLOPE.numpy() ** 3)), start=1):
+        full = slope + 0.1 * wanted
+        first, second = 0.5 * first + 0.5 * full, 0.999 * second + 0.001 * full**2
+        wanted = wanted - 0.01 * (first / (1 - 0.5**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+    np.testing.assert_allclose(stepped(settings, START, SLOPE, -(SLOPE**3)), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("lr", "final", "epochs"), [(0.025, 0.001, 50), (0.1, 0.0, 7)])
+def test_cosine_is_torchs(lr, final, epochs):
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs, final)
+    for epoch in range(epochs):
+        ours = learning_rate(Cosine(name="cosine", final_lr=final), lr, epoch, epochs)
+        assert ours == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
+        optimiser.step()
+        schedule.step()
+    assert learning_rate(Constant(name="constant"), lr, 3, epochs) == lr
