@@ -49,6 +49,12 @@ def test_architectures_are_valid_and_those_of_the_largest_weights(searched):
         assert nb201.parse(text) == tuple(row.index(max(row)) for row in mixing)
 
 
+def test_what_is_recorded_is_alphas_opinion_and_no_draw(searched):
+    spec, track, state = searched
+    wanted = spec.relaxation.strengths(state["alpha"]["cell"])
+    assert torch.equal(torch.tensor(track.mixing["cell"][-1]), wanted)
+
+
 def test_the_trajectory_survives_its_record(searched):
     _, track, _ = searched
     assert Trajectory.model_validate_json(track.model_dump_json()) == track
