@@ -1,4 +1,9 @@
-"""The second-order gradient of DARTS: the architecture's loss after one more step of the weights."""
+"""The second-order gradient of DARTS: the architecture's loss after one more step of the weights.
+
+The published radius of its finite difference is wide for a network of ReLUs: so many of them flip within it that the
+difference is off by about twice the second-order term itself (measured at C = 4 to 16, N = 1 and 2, in float64). At
+radii that no flip falls into it is exact. The published radius is kept.
+"""
 
 from __future__ import annotations
 
