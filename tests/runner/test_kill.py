@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "--set", "epochs=100", "--device", "cpu"]
 
 
+def as_in_a_terminal(cores: list[int]) -> None:
+    """Give a process its cores, and let Ctrl-C reach it: a shell's background job inherits that it is ignored."""
+    os.sched_setaffinity(0, cores)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """A run of 3 searches of 100 epochs in a session of its own, on as many cores as jobs: one thread each."""
 
@@ -28,7 +34,7 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "harness", *COMMAND, "--jobs", str(jobs)],
             cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            text=True, start_new_session=True, preexec_fn=lambda: as_in_a_terminal(cores),
         )  # fmt: skip
         self.started = time.time_ns()
 
