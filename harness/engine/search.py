@@ -129,7 +129,7 @@ class Search:
             torch.manual_seed(seed)
             net = Supernet(
                 channels=space.channels, cells=space.cells, classes=classes, ops=space.ops,
-                conv_bias=space.conv_bias, bn_statistics=space.bn_statistics,
+                conv_bias=space.conv_bias, bn_statistics=space.bn_statistics, partial_channels=space.partial_channels,
             )  # fmt: skip
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 

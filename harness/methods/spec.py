@@ -30,6 +30,7 @@ class Nb201Space(Part):
     ops: tuple[str, ...]
     conv_bias: bool = Field(description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)")
     bn_statistics: Literal["running", "batch"] = Field(description="of the cells' batch norms (AutoDL BN = 1 or 0)")
+    partial_channels: PositiveInt = Field(description="K: 1/K of the channels pass operations (PC-DARTS); 1: all")
 
     @field_validator("ops")
     @classmethod
@@ -40,6 +41,14 @@ class Nb201Space(Part):
         if not ops or len(set(ops)) != len(ops):
             raise ValueError("must name at least one operation, each only once")
         return ops
+
+    @field_validator("partial_channels")
+    @classmethod
+    def _divides(cls, partial: int, info: ValidationInfo) -> int:
+        channels = info.data.get("channels", partial)
+        if channels % partial:
+            raise ValueError(f"must divide the {channels} channels")
+        return partial
 
 
 class SearchData(Part):

@@ -12,6 +12,8 @@ of its (otherwise not affine) batch norm instead of a multiplication of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from harness.spaces.nb201 import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, S
 
 KERNELS = {CONV1: 1, CONV3: 3}
 GROUP = "cell"  # the one alpha matrix, shared by all cells
+Rows = tuple[tuple[float, ...], ...]
 
 
 def pool(x: Tensor) -> Tensor:
@@ -76,69 +79,155 @@ class MixedConv(nn.Module):
         )
 
 
-class MixedCell(nn.Module):
-    """A cell whose every edge carries all operations."""
+def incoming(node: int) -> list[tuple[int, int]]:
+    """List the edges that enter a node, each with the node it leaves."""
+    return [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == node]
 
-    def __init__(self, channels: int, ops: tuple[int, ...], bias: bool, running: bool) -> None:
+
+def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
+    """Concatenate channels and deal them out in turn, one from each of ``groups`` blocks."""
+    whole = torch.cat([mixed, rest], 1).permute(0, 2, 3, 1)  # channels last, and it stays so
+    dealt = whole.reshape(*whole.shape[:3], groups, mixed.shape[1]).transpose(-1, -2)
+    return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What the cells of one stage mix by, for edge e and operation o.
+
+    ``weights[e, o]`` are scalars, ``scales[e, o]`` the same for every channel, ``rows[e]`` their sums over o.
+    ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros, are
+    then added as numbers, which gives them a gradient as in GDAS' official code.
+    """
+
+    weights: dict[tuple[int, int], Tensor]
+    scales: dict[tuple[int, int], Tensor]
+    rows: tuple[Tensor, ...]
+    active: Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A node, and what the edges that leave it need of it; ``rest``: the channels that bypass operations."""
+
+    mixed: Tensor
+    relu: Tensor
+    pooled: Tensor
+    rest: Tensor | None
+
+
+def weighted(total: Tensor | None, value: Tensor, weight: Tensor) -> Tensor:
+    """Return total + value * weight."""
+    return value * weight if total is None else torch.addcmul(total, value, weight)
+
+
+class MixedCell(nn.Module):
+    """A cell whose every edge carries all operations.
+
+    With ``partial`` K > 1 the first 1/K of the channels pass them, the others pass unchanged; a shuffle of all channels
+    follows (PC-DARTS, section 3.2), once per node instead of once per edge.
+    """
+
+    def __init__(self, channels: int, ops: tuple[int, ...], bias: bool, running: bool, partial: int) -> None:
         super().__init__()
-        self.channels, self.ops = channels, ops
+        self.channels, self.ops, self.partial = channels // partial, ops, partial
         kernels = {op: KERNELS[op] for op in ops if op in KERNELS}
         self.convs = nn.ModuleDict(
             {
-                f"{edge}_{op}": MixedConv(channels, k, bias, running)
+                f"{edge}_{op}": MixedConv(self.channels, k, bias, running)
                 for edge in range(len(EDGES))
                 for op, k in kernels.items()
             }
         )
 
-    def forward(
-        self,
-        x: Tensor,
-        weights: dict[tuple[int, int], Tensor],
-        scales: dict[tuple[int, int], Tensor],
-        active: Sequence[int] | None,
-    ) -> Tensor:
-        """Map [B, C, H, W] to the last node; ``weights[edge, op]`` are scalars, ``scales`` the same as [C].
-
-        ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros,
-        are then added as numbers, which gives them a gradient as in GDAS' official code.
-        """
-        carried = [set(self.ops)] * len(EDGES) if active is None else [{op} for op in active]
-        nodes: list[Tensor] = []
-        activated: list[Tensor] = []
-        pooled: list[Tensor] = []
-
-        def add(node: Tensor) -> None:
-            """Keep a node together with what the edges that leave it need of it."""
-            used = {op for (_, source), ops in zip(EDGES, carried, strict=True) if source == len(nodes) for op in ops}
-            nodes.append(node)
-            activated.append(F.relu(node) if used & KERNELS.keys() else node)
-            pooled.append(pool(node) if POOL in used else node)
-
-        add(x)
-        edge = 0
+    def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
+        """Map [B, C, H, W] to the last node; ``drops`` [E, O, B] multiply operations' outputs."""
+        sources: list[Source] = []
         for target in range(1, NODES):
+            sources.append(self._source(x, target - 1, mix.active))
+            x = self._node(target, sources, mix, drops)
+        return x
+
+    def _source(self, x: Tensor, number: int, active: Sequence[int] | None) -> Source:
+        """Prepare node ``number`` for the operations that leave it."""
+        leaving = [edge for edge, (_, source) in enumerate(EDGES) if source == number]
+        used = {op for edge in leaving for op in (self.ops if active is None else (active[edge],))}
+        mixed, rest = x, None
+        if self.partial > 1:
+            mixed, rest = x[:, : self.channels], x[:, self.channels :]
+        relu = F.relu(mixed) if used & KERNELS.keys() else mixed
+        return Source(mixed, relu, pool(mixed) if POOL in used else mixed, rest)
+
+    def _node(self, target: int, sources: list[Source], mix: Mix, drops: Tensor | None) -> Tensor:
+        """Sum up what enters a node."""
+        total: Tensor | None = None
+        rest: Tensor | None = None
+        idle: list[Tensor] = []
+        for edge, source in incoming(target):
+            for column, op in enumerate(self.ops):
+                weight = mix.weights[edge, op]
+                if mix.active is not None and mix.active[edge] != op:
+                    idle.append(weight)
+                    continue
+                if op == NONE:
+                    continue
+                drop = None if drops is None or op == SKIP else drops[edge, column, :, None, None, None]
+                if op in KERNELS:
+                    term = self.convs[f"{edge}_{op}"](sources[source].relu, mix.scales[edge, op])
+                    term = term if drop is None else term * drop
+                    total = term if total is None else total + term
+                    continue
+                value = sources[source].mixed if op == SKIP else sources[source].pooled
+                total = weighted(total, value, weight if drop is None else weight * drop)
+            bypass = sources[source].rest
+            if bypass is not None:
+                rest = weighted(rest, bypass, mix.rows[edge])
+        node = torch.zeros_like(sources[0].mixed) if total is None else total
+        if idle and idle[0].requires_grad:
+            node = node + torch.stack(idle).sum()
+        return node if rest is None else shuffled(node, rest, self.partial)
+
+    def many(self, x: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
+        """Return the last node under each mixing matrix [E, O]; what they agree on is computed once.
+
+        ``past``: the rows of the edges before a node, which with x decide it.
+        """
+        plain = matrices[0].new_ones(self.channels)
+        weights = {tuple(row.tolist()): row for matrix in matrices for row in matrix}
+
+        @cache
+        def origin(number: int, past: Rows) -> Source:
+            return self._source(node(number, past) if number else x, number, None)
+
+        @cache
+        def output(edge: int, op: int, source: int, past: Rows) -> Tensor:
+            if op in KERNELS:
+                value: Tensor = self.convs[f"{edge}_{op}"](origin(source, past).relu, plain)
+                return value
+            return origin(source, past).mixed if op == SKIP else origin(source, past).pooled
+
+        @cache
+        def carried(edge: int, row: tuple[float, ...], source: int, past: Rows) -> Tensor:
+            total = torch.zeros_like(origin(source, past).mixed)
+            for op, weight in zip(self.ops, weights[row], strict=True):
+                if op != NONE:
+                    total.addcmul_(output(edge, op, source, past), weight)
+            return total
+
+        @cache
+        def node(number: int, past: Rows) -> Tensor:
             total: Tensor | None = None
-            idle: list[Tensor] = []
-            for source in range(target):
-                for op in self.ops:
-                    if op not in carried[edge]:
-                        idle.append(weights[edge, op])
-                        continue
-                    if op == NONE:
-                        continue
-                    if op in KERNELS:
-                        term = self.convs[f"{edge}_{op}"](activated[source], scales[edge, op])
-                        total = term if total is None else total + term
-                        continue
-                    value, weight = (nodes if op == SKIP else pooled)[source], weights[edge, op]
-                    total = value * weight if total is None else torch.addcmul(total, value, weight)
-                edge += 1
-            node = torch.zeros_like(x) if total is None else total
-            if idle and idle[0].requires_grad:
-                node = node + torch.stack(idle).sum()
-            add(node)
-        return nodes[-1]
+            rest: Tensor | None = None
+            for edge, source in incoming(number):
+                row, before = past[edge], past[: source * (source + 1) // 2]
+                term = carried(edge, row, source, before)
+                total = term if total is None else total + term
+                bypass = origin(source, before).rest
+                rest = rest if bypass is None else weighted(rest, bypass, weights[row].sum())
+            assert total is not None
+            return total if rest is None else shuffled(total, rest, self.partial)
+
+        return [node(NODES - 1, tuple(tuple(row) for row in matrix.tolist())) for matrix in matrices]
 
 
 class Supernet(nn.Module):
@@ -153,14 +242,18 @@ class Supernet(nn.Module):
         ops: tuple[str, ...],
         conv_bias: bool,
         bn_statistics: str,
+        partial_channels: int,
     ) -> None:
         super().__init__()
         self.ops = tuple(nb201.OPS.index(op) for op in ops)
+        self.partial = partial_channels
         running = bn_statistics == "running"
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         self.reductions = nn.ModuleList(ResidualBlock(channels << s) for s in range(STAGES - 1))
         self.stages = nn.ModuleList(
-            nn.ModuleList(MixedCell(channels << s, self.ops, conv_bias, running) for _ in range(cells))
+            nn.ModuleList(
+                MixedCell(channels << s, self.ops, conv_bias, running, partial_channels) for _ in range(cells)
+            )
             for s in range(STAGES)
         )
         self.head = head(channels << (STAGES - 1), classes)
@@ -170,24 +263,50 @@ class Supernet(nn.Module):
         """Shapes [edges, ops] of the architecture parameters."""
         return {GROUP: (len(EDGES), len(self.ops))}
 
-    def forward(self, x: Tensor, mixing: dict[str, Tensor], *, sampled: bool = False) -> Tensor:
+    def forward(
+        self, x: Tensor, mixing: dict[str, Tensor], *, sampled: bool = False, drops: Tensor | None = None
+    ) -> Tensor:
         """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes].
 
         ``sampled``: the weights are one-hot, and only the chosen operation of each edge is evaluated and paid for.
         The others count as the constant 1, so that their weights, which are 0, have a gradient.
+        ``drops`` [cells, E, O, B]: factors on the operations' outputs, image by image; skip and none have no use for
+        theirs (drop-path; cells count through all stages).
         """
-        active = [self.ops[i] for i in mixing[GROUP].argmax(-1).tolist()] if sampled else None
+        return self._from_cell(0, self.stem(x), mixing[GROUP], sampled, drops)
+
+    @torch.no_grad()
+    def many(self, x: Tensor, mixings: Sequence[dict[str, Tensor]]) -> list[Tensor]:
+        """Return the logits under each of several mixings, computing once what they agree on, without gradients.
+
+        That is the stem and parts of the first cell: from the first differing edge on, all else differs. In training
+        mode the running statistics of shared parts move once.
+        """
+        matrices = [mixing[GROUP] for mixing in mixings]
+        first = self._cells()[0]
+        values = first.many(self.stem(x), matrices)
+        return [self._from_cell(1, value, matrix, False, None) for value, matrix in zip(values, matrices, strict=True)]
+
+    def _cells(self) -> list[MixedCell]:
+        return [cell for cells in self.stages for cell in cells]  # type: ignore[attr-defined]
+
+    def _from_cell(self, start: int, x: Tensor, matrix: Tensor, sampled: bool, drops: Tensor | None) -> Tensor:
+        """Map the input of cell ``start`` to logits."""
+        active = [self.ops[i] for i in matrix.argmax(-1).tolist()] if sampled else None
         keys = [(edge, op) for edge in range(len(EDGES)) for op in self.ops]
-        flat = mixing[GROUP].flatten()
+        flat = matrix.flatten()
         weights = dict(zip(keys, flat.unbind(), strict=True))
-        x = self.stem(x)
-        for stage, cells in enumerate(self.stages):
-            if stage:
-                x = self.reductions[stage - 1](x)
-            scales = dict(zip(keys, flat.unsqueeze(1).repeat(1, x.shape[1]).unbind(), strict=True))
-            assert isinstance(cells, nn.ModuleList)
-            for cell in cells:
-                x = cell(x, weights, scales, active)
+        rows = matrix.sum(-1).unbind() if self.partial > 1 else ()
+        cells = self._cells()
+        a_stage = len(cells) // STAGES
+        mix: Mix | None = None
+        for number, cell in enumerate(cells[start:], start=start):
+            if number and number % a_stage == 0:
+                x = self.reductions[number // a_stage - 1](x)
+            if mix is None or number % a_stage == 0:
+                scales = dict(zip(keys, flat.unsqueeze(1).repeat(1, cell.channels).unbind(), strict=True))
+                mix = Mix(weights, scales, rows, active)
+            x = cell(x, mix, None if drops is None else drops[number])
         logits: Tensor = self.head(x)
         return logits
 

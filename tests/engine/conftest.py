@@ -10,6 +10,7 @@ from harness.spaces import nb201
 TINY = {
     "space": {
         "name": "nb201", "channels": 4, "cells": 1, "ops": nb201.OPS, "conv_bias": False, "bn_statistics": "batch",
+        "partial_channels": 1,
     },
     "data": {
         "split": "halves", "weight_images": 40, "architecture_images": 24, "architecture_draw": "pass",

@@ -30,6 +30,7 @@ SPACE: dict[str, Any] = {
         "ops": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"],
         "conv_bias": False,
         "bn_statistics": "batch",
+        "partial_channels": 1,
     },
     "data": {
         "split": "halves",

@@ -12,7 +12,10 @@ from harness.runner.store import Store
 from harness.runner.survey import survey
 
 TABLE = TableBenchmark(name="nb201-table")
-SPACE = {"name": "nb201", "channels": 4, "cells": 1, "ops": ["none"], "conv_bias": False, "bn_statistics": "batch"}
+SPACE = {
+    "name": "nb201", "channels": 4, "cells": 1, "ops": ["none"], "conv_bias": False, "bn_statistics": "batch",
+    "partial_channels": 1,
+}  # fmt: skip
 DATA = {
     "split": "halves", "weight_images": 64, "architecture_images": 64, "architecture_draw": "pass",
     "image_size": 8, "crop_padding": 0, "flip": False,

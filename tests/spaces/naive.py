@@ -51,7 +51,28 @@ def relu_conv_bn(x, weights, prefix, stride):
     return batch_norm(out, weights[prefix + ".2.weight"], weights[prefix + ".2.bias"])
 
 
-def forward(weights, images, alpha_weights, cells, ops=OPS):
+def edge_output(x, mixing, weights, prefix, ops, drops):
+    """The mixed operation of one edge; ``drops`` [ops, batch] or None are factors on operations' outputs."""
+    value = 0
+    for k, name in enumerate(ops):
+        term = operation(name, x, weights, f"{prefix}_{OPS.index(name)}")
+        if drops is not None and name not in ("none", "skip_connect"):
+            term = torch.stack([image * factor for image, factor in zip(term, drops[k], strict=True)])
+        value = value + mixing[k] * term
+    return value
+
+
+def partial_edge_output(x, mixing, weights, prefix, ops, drops, groups):
+    """PC-DARTS: the first channels are mixed, the others bypass; concatenate, shuffle, weigh the whole edge."""
+    split = x.shape[1] // groups
+    edge_weight = mixing.sum()
+    first = edge_output(x[:, :split], mixing / edge_weight, weights, prefix, ops, drops)
+    both = torch.cat([first, x[:, split:]], dim=1)
+    order = [group * split + place for place in range(split) for group in range(groups)]
+    return edge_weight * torch.stack([both[:, channel] for channel in order], dim=1)
+
+
+def forward(weights, images, alpha_weights, cells, ops=OPS, partial=1, drops=None):
     """Logits of the naive supernet; ``alpha_weights`` [6, ops] are mixing weights, ``weights`` a state dict."""
     x = conv(images, weights["stem.0.weight"])
     x = batch_norm(x, weights["stem.1.weight"], weights["stem.1.bias"])
@@ -69,9 +90,11 @@ def forward(weights, images, alpha_weights, cells, ops=OPS):
             for target in (1, 2, 3):
                 value = 0
                 for source in range(target):
-                    for k, name in enumerate(ops):
-                        prefix = f"stages.{stage}.{cell}.convs.{edge}_{OPS.index(name)}"
-                        value = value + alpha_weights[edge, k] * operation(name, nodes[source], weights, prefix)
+                    prefix = f"stages.{stage}.{cell}.convs.{edge}"
+                    drop = None if drops is None else drops[stage * cells + cell, edge]
+                    arguments = nodes[source], alpha_weights[edge], weights, prefix, ops, drop
+                    output = edge_output(*arguments) if partial == 1 else partial_edge_output(*arguments, partial)
+                    value = value + output
                     edge += 1
                 nodes.append(value)
             x = nodes[3]

@@ -1,5 +1,7 @@
 """The supernet against an independent naive implementation, and the stand-alone network against counts."""
 
+import itertools
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -11,22 +13,21 @@ from tests.spaces import naive
 FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
 
 
-def make(conv_bias, statistics, ops=nb201.OPS, cells=2):
+def make(conv_bias, statistics, ops=nb201.OPS, cells=2, partial=1, channels=4):
     torch.manual_seed(0)
-    net = Supernet(channels=4, cells=cells, classes=10, ops=ops, conv_bias=conv_bias, bn_statistics=statistics)
+    net = Supernet(
+        channels=channels, cells=cells, classes=10, ops=ops, conv_bias=conv_bias, bn_statistics=statistics,
+        partial_channels=partial,
+    )  # fmt: skip
     images, labels = torch.randn(8, 3, 16, 16, dtype=torch.float64), torch.randint(10, (8,))
     alpha = torch.randn(6, len(ops), dtype=torch.float64, requires_grad=True)
     return net.double().to(memory_format=torch.channels_last), images, labels, alpha
 
 
-@pytest.mark.parametrize(("conv_bias", "statistics"), FLAGS)
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("relaxation", [torch.sigmoid, lambda a: a.softmax(-1)])
-def test_loss_and_every_gradient_equal_the_naive_network(conv_bias, statistics, memory_format, relaxation):
-    net, images, labels, alpha = make(conv_bias, statistics)
+def assert_equal_loss_and_gradients(net, alpha, labels, logits, expected):
+    """Compare the loss of logits with that of expected ones, and the gradients of alpha and every weight."""
     weights = dict(net.named_parameters())
-    ours = F.cross_entropy(net(images.contiguous(memory_format=memory_format), {"cell": relaxation(alpha)}), labels)
-    theirs = F.cross_entropy(naive.forward(weights, images, relaxation(alpha), cells=2), labels)
+    ours, theirs = F.cross_entropy(logits, labels), F.cross_entropy(expected, labels)
     assert abs(ours.item() - theirs.item()) < 1e-10 * theirs.item()
     tensors = [alpha, *weights.values()]
     got = torch.autograd.grad(ours, tensors, allow_unused=True)
@@ -34,6 +35,87 @@ def test_loss_and_every_gradient_equal_the_naive_network(conv_bias, statistics, 
     for name, a, b in zip(["alpha", *weights], got, wanted, strict=True):
         assert a is not None and b is not None, name
         assert (a - b).norm() <= 1e-9 * b.norm() + 1e-12, name
+
+
+@pytest.mark.parametrize(("conv_bias", "statistics"), FLAGS)
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("relaxation", [torch.sigmoid, lambda a: a.softmax(-1)])
+def test_loss_and_every_gradient_equal_the_naive_network(conv_bias, statistics, memory_format, relaxation):
+    net, images, labels, alpha = make(conv_bias, statistics)
+    ours = net(images.contiguous(memory_format=memory_format), {"cell": relaxation(alpha)})
+    theirs = naive.forward(dict(net.named_parameters()), images, relaxation(alpha), cells=2)
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+
+
+def edge_normalised(alpha):
+    """Rows of softmaxes weighed by the share that an edge has of its node's input."""
+    share = alpha[:, 0].exp()
+    totals = [share[:1].sum(), *[share[1:3].sum()] * 2, *[share[3:].sum()] * 3]
+    return (share / torch.stack(totals))[:, None] * alpha.softmax(-1)
+
+
+@pytest.mark.parametrize(("partial", "channels"), [(2, 4), (4, 8), (8, 8)])
+@pytest.mark.parametrize("relaxation", [lambda a: a.softmax(-1), edge_normalised])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_partial_channels_equal_concatenation_and_shuffle_on_every_edge(partial, channels, relaxation, memory_format):
+    net, images, labels, alpha = make(False, "running", partial=partial, channels=channels)
+    ours = net(images.contiguous(memory_format=memory_format), {"cell": relaxation(alpha)})
+    theirs = naive.forward(dict(net.named_parameters()), images, relaxation(alpha), cells=2, partial=partial)
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+
+
+@pytest.mark.parametrize("partial", [1, 2])
+def test_dropped_operations_are_dropped_image_by_image(partial):
+    net, images, labels, alpha = make(False, "batch", partial=partial)
+    drops = (torch.rand(6, 6, 5, 8, generator=torch.Generator().manual_seed(1)) < 0.7).double() / 0.7
+    ours = net(images, {"cell": alpha.softmax(-1)}, drops=drops)
+    weights = dict(net.named_parameters())
+    theirs = naive.forward(weights, images, alpha.softmax(-1), cells=2, partial=partial, drops=drops)
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+
+
+def masked(alpha, edge):
+    """The mixings of a selection: one operation after the other is taken out of one edge."""
+    softmax = alpha.detach().softmax(-1)
+    mixings = [softmax.clone() for _ in range(softmax.shape[1])]
+    for op, mixing in enumerate(mixings):
+        mixing[edge, op] = 0
+    return mixings
+
+
+@pytest.mark.parametrize("edge", range(6))
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("partial", [1, 2])
+def test_many_mixings_at_once_equal_one_after_the_other(edge, training, partial):
+    net, images, _, alpha = make(True, "running", partial=partial)
+    net(images, {"cell": alpha.softmax(-1)})  # running statistics that are not those of the batch
+    net.train(training)
+    matrices = masked(alpha, edge)
+    wanted = [net(images, {"cell": matrix}) for matrix in matrices]
+    got = net.many(images, [{"cell": matrix} for matrix in matrices])
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+        assert not ours.requires_grad
+    assert all((a - b).norm() > 1e-6 for a, b in itertools.pairwise(got))
+
+
+@pytest.mark.parametrize(("edge", "convolutions"), [(0, 6 + 5 * 6), (1, 10 + 5 * 2), (3, 12), (5, 12)])
+def test_what_mixings_agree_on_is_computed_once(edge, convolutions):
+    net, images, _, alpha = make(False, "batch", cells=1)
+    calls = []
+    for module in net.stages[0].modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda *_: calls.append(1))
+    net.many(images, [{"cell": matrix} for matrix in masked(alpha, edge)])
+    assert len(calls) == convolutions
+
+
+def test_many_in_single_precision():
+    net, images, _, alpha = make(False, "batch", cells=1)
+    net, images = net.float(), images.float()
+    mixings = [{"cell": matrix.float()} for matrix in masked(alpha, 3)]
+    for ours, mixing in zip(net.many(images, mixings), mixings, strict=True):
+        assert torch.allclose(ours, net(images, mixing), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("left_out", nb201.OPS)
@@ -73,7 +155,9 @@ def test_stand_alone_parameters_equal_the_formula(code, classes):
 
 @pytest.mark.parametrize(("conv_bias", "count"), [(False, 1_686_106), (True, 1_692_826)])
 def test_supernet_parameters_at_full_size(conv_bias, count):
-    net = Supernet(channels=16, cells=5, classes=10, ops=nb201.OPS, conv_bias=conv_bias, bn_statistics="batch")
+    net = Supernet(
+        channels=16, cells=5, classes=10, ops=nb201.OPS, conv_bias=conv_bias, bn_statistics="batch", partial_channels=1
+    )
     assert sum(p.numel() for p in net.parameters()) == count
     assert net.groups == {"cell": (6, 5)}
 

@@ -24,7 +24,9 @@ ARCHITECTURES = [
 
 def make(statistics="batch", ops=nb201.OPS):
     torch.manual_seed(0)
-    net = Supernet(channels=4, cells=CELLS, classes=10, ops=ops, conv_bias=True, bn_statistics=statistics)
+    net = Supernet(
+        channels=4, cells=CELLS, classes=10, ops=ops, conv_bias=True, bn_statistics=statistics, partial_channels=1
+    )
     images, labels = torch.randn(8, 3, 8, 8, dtype=torch.float64), torch.randint(10, (8,))
     return net.double().to(memory_format=torch.channels_last), images, labels
 
