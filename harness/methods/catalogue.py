@@ -90,24 +90,26 @@ class Catalogue:
             f"{kind}: {block['name']}" for kind, block in merged.items() if isinstance(block, dict) and "name" in block
         ]
 
+    def lineage(self, name: str) -> list[str]:
+        """Return a method's name and those of what it extends, the nearest first; raise `ConfigError` for a circle."""
+        names = [name]
+        while (block := self.methods.get(names[-1])) is not None and block.extends is not None:
+            if block.extends in names:
+                message = f"extends itself: {' -> '.join([*names, block.extends])}"
+                raise self.document.error(("methods", names[-1], "extends"), message)
+            names.append(block.extends)
+        return names
+
     def layers(self, name: str) -> list[Layer]:
         """Return the settings of a method: first its ancestors', last its own."""
-        layers: list[Layer] = []
-        seen: list[str] = []
-        key: KeyPath = ("methods", name)
-        while True:
-            block = self.methods.get(name) or self.protocols[name]
-            seen.append(name)
-            if block.computation:
-                layers.insert(0, Layer({"computation": block.computation}, Describe(self.document, key)))
-            else:
-                layers.insert(0, Layer(block.search, Describe(self.document, (*key, "search"))))
-            if not isinstance(block, Method) or block.extends is None:
-                return layers
-            name, at = block.extends, (*key, "extends")
-            key = ("methods" if name in self.methods else "protocols", name)
-            if name in seen:
-                raise self.document.error(at, f"extends itself: {' -> '.join([*seen, name])}")
+        return [self._layer(ancestor) for ancestor in reversed(self.lineage(name))]
+
+    def _layer(self, name: str) -> Layer:
+        key: KeyPath = ("methods" if name in self.methods else "protocols", name)
+        block = self.methods.get(name) or self.protocols[name]
+        if block.computation:
+            return Layer({"computation": block.computation}, Describe(self.document, key))
+        return Layer(block.search, Describe(self.document, (*key, "search")))
 
 
 def load_catalogue(path: Path = PACKAGED) -> Catalogue:
@@ -208,9 +210,10 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 def part_versions(spec: SearchSpec | ComputedSpec) -> dict[str, int]:
     """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
-    parts = {field: getattr(spec, field) for field in type(spec).model_fields}
+    fields = {field: getattr(spec, field) for field in type(spec).model_fields}
+    parts = [(f, part) for f, value in fields.items() for part in (value if isinstance(value, tuple) else [value])]
     return {
         f"{field}/{part.name}" if hasattr(part, "name") else field: part.version
-        for field, part in parts.items()
+        for field, part in parts
         if isinstance(part, Part)
     }

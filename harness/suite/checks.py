@@ -110,26 +110,30 @@ class _Checks:
             at: KeyPath = ("profiles", name)
             if profile.comparable != (name == "paper"):
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
-            for method in profile.methods:
-                self.known((*at, "methods", method), "method", method, self.catalogue.methods)
-            for method in profile.left_out:
-                self.known((*at, "left_out", method), "method", method, self.catalogue.methods)
+            for key in ("scales", "methods", "left_out"):
+                for method in getattr(profile, key):
+                    self.known((*at, key, method), "method", method, self.catalogue.methods)
+            for row in profile.rows:
+                self.known((*at, "rows", row), "row that searches", row, [f"{t}/{r}" for t, r in self.searched()])
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 
     def runnable(self) -> list[tuple[str, str]]:
         return [(t, r) for t, r in self.rows if self.loaded.why_not_run(t, r) is None]
 
+    def searched(self) -> list[tuple[str, str]]:
+        return [(t, r) for t, r in self.runnable() if not self.loaded.computes(t, r)]
+
     def searches(self) -> None:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
-            for table, row in self.runnable():
-                if self.loaded.computes(table, row):
-                    self.loaded.resolve_computation(table, row, runs=1)
-                    continue
+            for table, row in self.searched():
                 self.loaded.resolve(table, row, name)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
+            for table, row in self.runnable():
+                if self.loaded.computes(table, row):
+                    self.loaded.resolve_computation(table, row, runs=1)
 
     def answers(self) -> None:
         """A column that rows are measured for must be one that the table benchmark has."""

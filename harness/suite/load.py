@@ -17,6 +17,7 @@ from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import Planned as PlannedStop
 from harness.suite.checks import check
+from harness.suite.scale import Factor, scaled
 from harness.suite.schema import Profile, Suite
 
 
@@ -67,23 +68,33 @@ class LoadedSuite:
     ) -> SearchSpec:
         """Return the full specification of a row's search under a profile.
 
-        Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's, the profile's
-        settings of the method, the embedded ones, ``overrides``. Raises the error of the layer that wrote a mistake.
+        Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
+        what results so far; its settings of the method and of the row, the embedded ones, ``overrides``. Raises the
+        error of the layer that wrote a mistake.
         """
         method = self._method(table, row)
-        paths: list[KeyPath] = [
-            ("tables", table, "search"),
-            ("tables", table, "rows", row, "search"),
-            ("profiles", profile, "search"),
-            ("profiles", profile, "methods", method),
-        ]
+        below = self._layers([("search",)])
+        layers = self._layers(
+            [("tables", table, "search"), ("tables", table, "rows", row, "search"), ("profiles", profile, "search")]
+        )
+        if factors := self._factors(profile, method):
+            layers += scaled(resolve(self.catalogue, method, layers, below), method, factors, self.document)
+        at: KeyPath = ("profiles", profile)
+        paths: list[KeyPath] = [(*at, "methods", method), (*at, "rows", f"{table}/{row}")]
         if embedded:
-            paths.append(("profiles", profile, "embedded", "search"))
-        layers = [self._layer(path) for path in paths if path in self.document]
-        below = [self._layer(("search",))] if ("search",) in self.document else []
-        spec = resolve(self.catalogue, method, [*layers, *overrides], below)
+            paths.append((*at, "embedded", "search"))
+        spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)
         assert isinstance(spec, SearchSpec)
         return spec
+
+    def _factors(self, profile: str, method: str) -> dict[str, Factor]:
+        """Return a profile's factors for a method: its own, else those of what it extends, else those for all."""
+        settings, at = self.profile(profile), ("profiles", profile)
+        factors = {key: Factor(value, (*at, "scale", key)) for key, value in settings.scale.items()}
+        for name in reversed(self.catalogue.lineage(method)):
+            for key, value in settings.scales.get(name, {}).items():
+                factors[key] = Factor(value, (*at, "scales", name, key))
+        return factors
 
     def computes(self, table: str, row: str) -> bool:
         """Tell whether a row is computed and not searched for."""
@@ -102,6 +113,10 @@ class LoadedSuite:
 
     def _method(self, table: str, row: str) -> str:
         return str(self.suite.tables[table].rows[row].method)
+
+    def _layers(self, paths: Sequence[KeyPath]) -> list[Layer]:
+        """Return the settings that are written at those of the paths that exist."""
+        return [self._layer(path) for path in paths if path in self.document]
 
     def _layer(self, path: KeyPath) -> Layer:
         data: Any = self.document.data

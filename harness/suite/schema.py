@@ -17,6 +17,7 @@ Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters"
 Status = Literal["measured", "recomputed", "audited", "cited"]
 Statistic = Literal["mean", "best"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+Factor = Annotated[float, Field(gt=0)]
 
 
 class Paper(Strict):
@@ -169,14 +170,21 @@ class Embedded(Strict):
 
 
 class Profile(Strict):
-    """How large: ``published`` seeds follow each row's n; ``methods`` holds overrides of single methods."""
+    """How large: ``published`` seeds follow each row's n.
+
+    What it changes, later ones winning: ``search`` for all; factors on the numbers that result (``scale`` for all,
+    ``scales`` for a method and what extends it), so that rows which differ still do; ``methods`` and ``rows``.
+    """
 
     comparable: bool
     seeds: PositiveInt | Literal["published"]
     unstated_seeds: PositiveInt = Field(description="seeds of a row whose n the paper does not state")
     benchmark: Benchmark
     search: dict[str, Any]
-    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    scale: dict[str, Factor] = Field(default_factory=dict, description="key path of a number: factor")
+    scales: dict[str, dict[str, Factor]] = Field(default_factory=dict, description="the same by method")
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
+    rows: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by table/row")
     left_out: dict[str, str] = Field(
         default_factory=dict, description="methods that this profile does not run, and why"
     )

@@ -1,0 +1,94 @@
+"""Factors of a profile: rows that differ in a number still differ when it is scaled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.methods.catalogue import override_layers
+from harness.methods.spec import SearchSpec
+from harness.suite.load import LoadedSuite
+from tests.suite.sample import load
+
+ROW = "        search: {alpha_init: {scale: 0.01}}\n"
+
+
+def scaled(folder: Path, written: str, *changes: tuple[str, str]) -> LoadedSuite:
+    """Load the sample with lines in its reduced profile, indented as its keys."""
+    lines = "".join(f"    {line}\n" for line in written.splitlines())
+    return load(folder, ("    methods:\n", f"{lines}    methods:\n"), *changes)
+
+
+def rates(spec: SearchSpec) -> tuple[float, float]:
+    return spec.weight_optimiser.lr, spec.architecture_optimiser.lr
+
+
+def test_a_factor_multiplies_what_the_row_resolves_to(tmp_path: Path) -> None:
+    loaded = scaled(tmp_path, "scale: {architecture_optimiser.lr: 66.6667, weight_optimiser.lr: 3}")
+    assert rates(loaded.resolve("t1", "darts", "reduced")) == (0.075, 0.02)  # 0.025 and 3e-4 of the catalogue
+    assert rates(loaded.resolve("t1", "exchanged", "reduced")) == (0.0009, 1.66667)  # 3e-4 and 0.025
+    assert rates(loaded.resolve("t1", "darts", "paper")) == (0.025, 3e-4)
+
+
+def test_rows_that_differ_still_do(tmp_path: Path) -> None:
+    """A profile's own rate would make one search of both rows, and one trial."""
+    row = (
+        "        searched_on: cifar10\n        values",
+        "        searched_on: cifar10\n        search: {weight_optimiser: {lr: 0.05}}\n        values",
+    )
+    apart = scaled(tmp_path, "scale: {weight_optimiser.lr: 10}", row)
+    assert [rates(apart.resolve(*at, "reduced"))[0] for at in (("t1", "darts"), ("t2", "again"))] == [0.25, 0.5]
+    one = scaled(
+        tmp_path,
+        "scale: {weight_optimiser.lr: 10}",
+        row,
+        ("{batch_size: 32}", "{batch_size: 32}\n      darts-v1: {weight_optimiser: {lr: 0.25}}"),
+    )
+    assert one.resolve("t1", "darts", "reduced") == one.resolve("t2", "again", "reduced")
+
+
+@pytest.mark.parametrize(
+    ("factors", "expected"),
+    [
+        ("{}", (0.0009, 1.66667)),  # those for all
+        ("{darts-v1: {weight_optimiser.lr: 4}}", (0.0012, 1.66667)),  # of what it extends, key by key
+        ("{ex-darts: {architecture_optimiser.lr: 4}}", (0.0009, 0.1)),  # its own
+        ("{ex-darts: {weight_optimiser.lr: 5}, darts-v1: {weight_optimiser.lr: 4}}", (0.0015, 1.66667)),
+        ("{gdas: {weight_optimiser.lr: 4}}", (0.0009, 1.66667)),  # no ancestor
+    ],
+)
+def test_the_nearest_factor_of_the_extends_chain_counts(
+    factors: str, expected: tuple[float, float], tmp_path: Path
+) -> None:
+    general = "scale: {architecture_optimiser.lr: 66.6667, weight_optimiser.lr: 3}\n"
+    loaded = scaled(tmp_path, f"{general}scales: {factors}")
+    assert rates(loaded.resolve("t1", "exchanged", "reduced")) == expected
+
+
+def test_factors_lie_between_the_profile_and_its_settings_of_method_and_row(tmp_path: Path) -> None:
+    def batch(row: str, written: str, *overrides: str) -> int:
+        layers = override_layers(overrides)
+        return scaled(tmp_path, written).resolve("t1", row, "reduced", overrides=layers).batch_size
+
+    scale, rows = "scale: {batch_size: 0.5}\n", "rows: {t1/exchanged: {batch_size: 24}}\n"
+    assert batch("darts", scale) == 32  # 64 of the catalogue
+    assert batch("exchanged", scale) == 32  # the profile's setting of the method, as written: not 16
+    assert batch("exchanged", scale + rows) == batch("exchanged", rows) == 24
+    assert batch("exchanged", scale + rows, "batch_size=12") == 12
+    assert batch("darts", rows) == 64  # another row
+    loaded = scaled(tmp_path, scale + rows + "scales: {darts-v1: {epochs: 3}}")
+    assert loaded.resolve("t1", "darts", "reduced").epochs == 21  # 7 of the profile
+    assert loaded.resolve("t1", "exchanged", "paper").batch_size == 256  # another profile
+
+
+@pytest.mark.parametrize(("factor", "epochs"), [(0.08, 1), (0.35, 2), (0.44, 3), (0.5, 4), (1, 7), (2, 14)])
+def test_whole_numbers_stay_whole(factor: float, epochs: int, tmp_path: Path) -> None:
+    loaded = scaled(tmp_path, f"scale: {{epochs: {factor}}}")
+    assert loaded.resolve("t1", "darts", "reduced").epochs == epochs
+
+
+def test_numbers_written_as_text_are_numbers(tmp_path: Path) -> None:
+    row = (ROW, '        search: {weight_optimiser: {lr: "6e-4"}}\n')
+    loaded = scaled(tmp_path, "scale: {weight_optimiser.lr: 10}", row)
+    assert loaded.resolve("t1", "exchanged", "reduced").weight_optimiser.lr == 6e-3
