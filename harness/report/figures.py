@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -16,17 +15,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from harness.report.curves import EPOCH, FigureData, Line
+from harness.report.layout import PANEL, TITLE, Layout, Legend, lay_out, printable
+from harness.report.panels import FigureData, Line, Panel
 from harness.report.style import FAINT, INK, PALETTE
 
-# Inches: a panel's width with its labels and the height of its axes, by the number of columns; and what is around.
-PANEL = {1: (8.0, 2.2), 2: (5.2, 2.1), 3: (3.5, 1.5)}
-LEFT, RIGHT, ABOVE, BELOW = 0.55, 0.12, 0.28, 0.42
-TITLE, LINE_HEIGHT, LEGEND_ROW = 0.32, 0.14, 0.19
-LABEL_LETTER = 0.065
-CAPTION_LETTERS, TITLE_LETTERS = 16.5, 14.0  # per inch
+POINTS = 12  # so few are marked one by one: a line of one point would not show
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
@@ -86,111 +81,73 @@ def as_png(figure: Figure, dots_per_inch: int) -> bytes:
     return stream.getvalue()
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Sizes in inches; a layout engine would draw every figure twice."""
-
-    columns: int
-    rows: int
-    caption: list[str]
-    titles: list[list[str]]
-    legend_columns: int
-    legend_rows: int
-
-    @property
-    def above(self) -> float:
-        """Return the room for the titles of the panels."""
-        return ABOVE + LINE_HEIGHT * (max(map(len, self.titles)) - 1)
-
-    @property
-    def legend_top(self) -> float:
-        """Return how far below the top the legend begins."""
-        return TITLE + LINE_HEIGHT * len(self.caption)
-
-    @property
-    def head(self) -> float:
-        """Return what stands above all panels."""
-        return self.legend_top + LEGEND_ROW * self.legend_rows + 0.1
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Return width and height of the figure."""
-        width, height = PANEL[self.columns]
-        return width * self.columns, (height + self.above + BELOW) * self.rows + self.head
-
-    def grid(self) -> dict[str, float]:
-        """Return the place of the axes as matplotlib wants it."""
-        axes_width, axes_height = PANEL[self.columns][0] - LEFT - RIGHT, PANEL[self.columns][1]
-        width, height = self.size
-        return {
-            "left": LEFT / width,
-            "right": 1 - RIGHT / width,
-            "top": 1 - (self.head + self.above) / height,
-            "bottom": BELOW / height,
-            "wspace": (LEFT + RIGHT) / axes_width,
-            "hspace": (self.above + BELOW) / axes_height,
-        }
-
-
-def _layout(data: FigureData, handles: list[Line2D]) -> _Layout:
-    panel_width = PANEL[data.columns][0]
-    width = data.columns * panel_width
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    legend_columns = max(1, min(len(handles), int(width / (0.55 + longest * LABEL_LETTER))))
-    return _Layout(
-        columns=data.columns,
-        rows=math.ceil(len(data.panels) / data.columns),
-        caption=textwrap.wrap(_printable(data.caption), int(width * CAPTION_LETTERS)),
-        titles=[textwrap.wrap(_printable(p.title), int((panel_width - LEFT) * TITLE_LETTERS)) for p in data.panels],
-        legend_columns=legend_columns,
-        legend_rows=math.ceil(len(handles) / legend_columns),
-    )
-
-
 def _draw(data: FigureData) -> Figure:
-    handles = _handles(data)
-    layout = _layout(data, handles)
+    layout = lay_out(data)
     width, height = layout.size
     figure = Figure(figsize=layout.size)
     axes = figure.subplots(layout.rows, data.columns, squeeze=False, gridspec_kw=layout.grid()).flat
     for index, ax in enumerate(axes):
         if index < len(data.panels):
-            _draw_panel(ax, data, index)
-            ax.set_title("\n".join(layout.titles[index]), loc="left")
+            _draw_panel(ax, data.panels[index], layout.columns)
+            _label_panel(ax, data, layout, index)
         else:
             ax.set_visible(False)
-    figure.text(0.08 / width, 1 - 0.08 / height, _printable(data.title), va="top", fontsize=11, fontweight="bold")
+    figure.text(0.08 / width, 1 - 0.08 / height, printable(data.title), va="top", fontsize=11, fontweight="bold")
     figure.text(0.08 / width, 1 - TITLE / height, "\n".join(layout.caption), va="top", fontsize=8)
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(0.0, 1 - layout.legend_top / height),
-        ncols=layout.legend_columns,
-        fontsize=8.5,
-        borderaxespad=0.2,
-    )
+    if layout.legend.lines:
+        at = (0.0, 1 - layout.legend_top / height)
+        figure.legend(loc="upper left", bbox_to_anchor=at, fontsize=8.5, borderaxespad=0.2, **_entries(layout.legend))
     return figure
 
 
-def _draw_panel(ax: Axes, data: FigureData, index: int) -> None:
-    """Draw one panel; axes are named only at the left and at the bottom of the grid."""
+def _draw_panel(ax: Axes, panel: Panel, columns: int) -> None:
+    """Draw the lines of one panel, and its scales."""
+    _plot(ax, panel.lines)
+    if panel.note:
+        note = textwrap.fill(printable(panel.note), int(PANEL[columns][0] * 11))
+        ax.text(0.5, 0.5, note, transform=ax.transAxes, ha="center", va="center", fontsize=8)
+    if panel.right:
+        second = ax.twinx()
+        _plot(second, panel.right)
+        second.set_ylabel(panel.right_label)
+        second.spines["right"].set_visible(True)
+        second.grid(False)
+    if panel.scales[0] == "linear":
+        ax.set_xlim(0, max((float(line.x[-1]) for line in panel.every_line if len(line.x)), default=0) or 1)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    for axis, set_scale, scale in zip((ax.xaxis, ax.yaxis), (ax.set_xscale, ax.set_yscale), panel.scales, strict=True):
+        if scale == "log":
+            set_scale("log")
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
+    if panel.y_range is not None:
+        ax.set_ylim(*panel.y_range)
+        ax.set_yticks(np.linspace(*panel.y_range, 3))
+
+
+def _label_panel(ax: Axes, data: FigureData, layout: Layout, index: int) -> None:
+    """Write a panel's texts; axes that all panels share are named only at the left and at the bottom of the grid."""
     panel = data.panels[index]
-    for line in panel.lines:
+    one_y = panel.y_range is not None and len({(other.y_label, other.y_range) for other in data.panels}) == 1
+    one_x = len({other.x_label for other in data.panels}) == 1
+    if index % data.columns == 0 or not one_y:
+        ax.set_ylabel(printable(panel.y_label))
+    else:
+        ax.tick_params(labelleft=False)
+    if index + data.columns >= len(data.panels) or not one_x:
+        ax.set_xlabel(printable(panel.x_label))
+    ax.set_title("\n".join(layout.titles[index]), loc="left", pad=6.0 + 72 * layout.panel_legend)
+    if layout.legends[index].lines:
+        entries = _entries(layout.legends[index])
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize=8, borderaxespad=0.0, **entries)
+
+
+def _plot(ax: Axes, lines: Sequence[Line]) -> None:
+    for line in lines:
         for seed in line.seeds:
-            ax.plot(seed, color=line.colour, linewidth=0.6, alpha=0.5, zorder=2)
-        lonely = np.count_nonzero(~np.isnan(line.mean)) < 3
-        ax.plot(line.mean, zorder=3, marker="o" if lonely else None, **_look(line))
-    first, lowest = index % data.columns == 0, index + data.columns >= len(data.panels)
-    if first or data.y_range is None:
-        ax.set_ylabel(panel.y_label)
-    if lowest:
-        ax.set_xlabel(EPOCH)
-    ax.set_xlim(0, max(1, *(len(line.mean) - 1 for line in panel.lines)))
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    if data.y_range is not None:
-        ax.set_ylim(*data.y_range)
-        ax.set_yticks(np.linspace(*data.y_range, 3))
-        ax.tick_params(labelleft=first)
+            ax.plot(line.x, seed, color=line.colour, linewidth=0.6, alpha=0.5, zorder=2)
+        few = np.count_nonzero(~np.isnan(line.mean)) <= POINTS
+        ax.plot(line.x, line.mean, zorder=3, marker="o" if few else None, **_look(line))
 
 
 def _look(line: Line) -> dict[str, Any]:
@@ -198,12 +155,6 @@ def _look(line: Line) -> dict[str, Any]:
     return {"color": line.colour, "linestyle": dashes, "linewidth": 1.8, "markersize": 4.0}
 
 
-def _handles(data: FigureData) -> list[Line2D]:
-    """Return one entry of the legend per different line of the panels."""
-    lines = {(line.label, line.colour, line.dashes): line for panel in data.panels for line in panel.lines}
-    return [Line2D([], [], label=_printable(line.label), **_look(line)) for line in lines.values()]
-
-
-def _printable(text: str) -> str:
-    """Replace control characters, which SVG cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+def _entries(legend: Legend) -> dict[str, Any]:
+    handles = [Line2D([], [], label=printable(line.label), **_look(line)) for line in legend.lines]
+    return {"handles": handles, "ncols": legend.columns}

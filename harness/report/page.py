@@ -23,8 +23,8 @@ from harness.audit.majority import Majority
 from harness.audit.present import render_audit_section
 from harness.audit.record import AuditRecord, cell_words
 from harness.report import curves, figures
-from harness.report.curves import FigureData
 from harness.report.figures_audit import NAME, figure6a_csv, figure6a_svg
+from harness.report.panels import FigureData, to_csv
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
@@ -114,7 +114,7 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
 
 
 def _figure(data: FigureData) -> dict[str, Any]:
-    content = base64.b64encode(curves.to_csv(data).encode()).decode()
+    content = base64.b64encode(to_csv(data).encode()).decode()
     return {
         "name": data.name,
         "title": data.title,

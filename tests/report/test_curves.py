@@ -14,15 +14,8 @@ import pytest
 
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import figures
-from harness.report.curves import (
-    SEEDS_DRAWN,
-    FigureData,
-    accuracy_figure,
-    collapse_figure,
-    edge_figures,
-    magnitude_figure,
-    to_csv,
-)
+from harness.report.curves import accuracy_figure, collapse_figure, edge_figures, magnitude_figure
+from harness.report.panels import SEEDS_DRAWN, FigureData, to_csv
 from harness.report.style import OPERATIONS
 from tests.analysis import synthetic
 

@@ -1,0 +1,118 @@
+"""What a figure shows: panels of lines, plain numbers without a pixel."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from harness.analysis.trajectories import Curve, mean_over_seeds, stack
+
+SEEDS_DRAWN = 5  # thin lines per mean: more would bury it
+EPOCH = "epoch of the search"
+Dashes = tuple[float, ...]
+Style = tuple[str, str, Dashes]  # label, colour, dashes
+Scale = Literal["linear", "log"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """The mean over ``n`` seeds at ``x`` (epoch 0 is before training), and the first seeds one by one [seeds, x]."""
+
+    label: str
+    colour: str
+    dashes: Dashes
+    n: int
+    x: Curve
+    mean: Curve
+    seeds: Curve
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes.
+
+    ``y_range``: fixed limits, None to follow the data. ``scales``: of x and y. ``right``: lines on a second y-axis,
+    named ``right_label``. ``note``: what stands in the place of lines that are not there.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+    y_range: tuple[float, float] | None = None
+    scales: tuple[Scale, Scale] = ("linear", "linear")
+    right_label: str = ""
+    right: tuple[Line, ...] = ()
+    note: str = ""
+
+    @property
+    def every_line(self) -> tuple[Line, ...]:
+        """Return the lines of both axes."""
+        return (*self.lines, *self.right)
+
+
+@dataclass(frozen=True)
+class FigureData:
+    """A figure: its panels in ``columns``. ``own_legends``: the same look means other things in other panels."""
+
+    name: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    columns: int
+    own_legends: bool = False
+
+
+def seeds_line(style: Style, curves: Sequence[Curve], first: int = 0) -> Line:
+    """Return the line of curves by epoch, one per seed, from epoch ``first`` on, which becomes 0."""
+    stacked = stack([curve[first:] for curve in curves])
+    return Line(*style, len(curves), epochs(stacked.shape[1]), mean_over_seeds(stacked), stacked[:SEEDS_DRAWN])
+
+
+def only_measured(line: Line) -> Line:
+    """Leave out the epochs at which nothing was measured, so that a line joins those at which something was."""
+    there = ~np.isnan(line.seeds).all(axis=0) | ~np.isnan(line.mean)
+    return replace(line, x=line.x[there], mean=line.mean[there], seeds=line.seeds[:, there])
+
+
+def epochs(count: int) -> Curve:
+    """Return the epochs 0 to ``count`` - 1."""
+    return np.arange(count, dtype=np.float64)
+
+
+def what_lines_are(panels: Sequence[Panel]) -> str:
+    """Say how many seeds are behind the lines."""
+    lines = [line for panel in panels for line in panel.every_line]
+    fewest, most = min(line.n for line in lines), max(line.n for line in lines)
+    seeds = f"{fewest} to {most} seeds" if fewest < most else f"{most} seed{'s' if most > 1 else ''}"
+    if not any(len(line.seeds) for line in lines):
+        return f"Mean over {seeds}"
+    return f"Thick: mean over {seeds}; thin: single seeds, at most {SEEDS_DRAWN}"
+
+
+def to_csv(figure: FigureData) -> str:
+    """Write the data of a figure, one row per point; ``seed`` counts the seeds drawn, or says ``mean``."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["panel", "line", "n", "seed", "x_label", "x", "y_label", "value"])
+    for panel in figure.panels:
+        for y_label, lines in ((panel.y_label, panel.lines), (panel.right_label, panel.right)):
+            writer.writerows(
+                [panel.title, line.label, line.n, seed, panel.x_label, x, y_label, value]
+                for line in lines
+                for seed, x, value in _points(line)
+            )
+    return text.getvalue()
+
+
+def _points(line: Line) -> Iterator[tuple[str, str, str]]:
+    """Yield seed, x and value as texts."""
+    curves = [("mean", line.mean), *((str(i), seed) for i, seed in enumerate(line.seeds))]
+    for name, curve in curves:
+        known = zip(line.x, curve, strict=True)
+        yield from ((name, f"{x:.6g}", f"{value:.6g}") for x, value in known if not np.isnan(value))
