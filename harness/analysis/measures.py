@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from harness.analysis.outcomes import Outcome
-from harness.methods.stops import History, Planned, Stop
+from harness.methods.stops import History, Stop
 from harness.suite.schema import Column, Measure
 
 SECONDS_PER_DAY = 86400.0
@@ -35,9 +35,10 @@ def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None
 
 def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:
     """Return the epoch that a stop rule takes, -1 (the last) without one; ``key``: the accuracy that is asked for."""
-    if stop is None or isinstance(stop, Planned) or outcome.computed or key not in outcome.accuracy:
+    if stop is None or outcome.computed or key not in outcome.accuracy:
         return -1
-    return stop.epoch(History(outcome.ops, outcome.weights.astype(np.float64), outcome.accuracy[key]))
+    weights = outcome.weights.astype(np.float64)
+    return stop.epoch(History(outcome.ops, weights, outcome.accuracy[key], outcome.eigenvalues))
 
 
 def claim_value(outcome: Outcome, measure: Measure) -> float | None:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.trajectories import Curve, accuracy_curves, edge_names, edge_weights, magnitudes
+from harness.analysis.trajectories import (
+    Curve,
+    accuracy_curves,
+    diagnostic_curves,
+    edge_names,
+    edge_weights,
+    magnitudes,
+)
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Provenance, Record
@@ -34,8 +41,9 @@ class Outcome:
     """One trial. ``setup``: its resolved specification and parts as JSON, equal text for equal settings.
 
     ``accuracy[key]``: [epochs + 1] percent, NaN where not evaluated. ``magnitude``: [epochs + 1, ops].
-    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. Empty for a failed trial and for
-    a computed one, which has ``values`` instead: per key one number per run.
+    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. ``diagnostics``: [epochs + 1] by name,
+    NaN where not measured. Empty for a failed trial and for a computed one, which has ``values`` instead: per key one
+    number per run.
     """
 
     id: str
@@ -53,6 +61,7 @@ class Outcome:
     accuracy: Mapping[str, Curve]
     magnitude: Curve
     weights: NDArray[np.float32]
+    diagnostics: Mapping[str, Curve]
     values: Mapping[str, tuple[float, ...]]
     search_seconds: float
     evaluation_seconds: float
@@ -68,6 +77,11 @@ class Outcome:
     def computed(self) -> bool:
         """Tell whether it was computed and not searched for."""
         return bool(self.values)
+
+    @property
+    def eigenvalues(self) -> Curve:
+        """Return the largest eigenvalue of the alpha-Hessian [epochs + 1], NaN where it was not measured."""
+        return self.diagnostics.get("eigenvalue", np.full(len(self.weights), np.nan))
 
 
 def digest(record: Record) -> Outcome:
@@ -96,6 +110,7 @@ def digest(record: Record) -> Outcome:
         accuracy={sys.intern(k): v for k, v in accuracy_curves(architectures, record.evaluations).items()},
         magnitude=magnitudes(weights) if trajectory else np.zeros((0, 0)),
         weights=weights.astype(np.float32),
+        diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
         search_seconds=record.provenance.search_seconds,
         evaluation_seconds=record.provenance.evaluation_seconds,
@@ -117,6 +132,9 @@ def _trajectory(record: Record) -> Trajectory | None:
         regular = all(len(epoch) == edges and all(len(edge) == ops for edge in epoch) for epoch in weights)
         if not edges or not regular or len(weights) != epochs:
             raise HarnessError(f"record {record.id}: mixing weights {group!r} are not [{epochs}, edges, {ops}]")
+    for name, values in trajectory.diagnostics.items():
+        if len(values) != epochs:
+            raise HarnessError(f"record {record.id}: {len(values)} values of diagnostic {name!r}, not {epochs}")
     return trajectory
 
 

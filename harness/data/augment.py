@@ -50,6 +50,23 @@ def _random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
     return windows[torch.arange(count, device=images.device), :, top, left]
 
 
+def cut_out(images: Tensor, length: int, probability: float, generator: Generator) -> Tensor:
+    """Set a square of ``length`` pixels to 0 (the mean), with a probability for each of the images [b, c, h, w].
+
+    Its centre is uniform over the image and its part outside lost (Cutout). ``generator`` on the images' device.
+    """
+    count, _, height, width = images.shape
+    device = images.device
+    cut = torch.rand(count, generator=generator, device=device) < probability
+    top = torch.randint(height, (count, 1), generator=generator, device=device) - length // 2
+    left = torch.randint(width, (count, 1), generator=generator, device=device) - length // 2
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    inside_rows = (rows >= top) & (rows < top + length)  # [b, h]
+    inside_columns = (columns >= left) & (columns < left + length)
+    square = inside_rows[:, None, :, None] & inside_columns[:, None, None, :] & cut.view(-1, 1, 1, 1)
+    return images.masked_fill(square, 0.0)
+
+
 def average_pool_images(images: Tensor, size: int) -> Tensor:
     """Shrink square uint8 images [n, c, h, h] to [n, c, size, size] by block means, rounded half up.
 

@@ -1,14 +1,13 @@
-"""Optimisers and learning-rate schedules from their settings."""
+"""Optimisers from their settings."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from harness.methods.optimisers import Adam, ArchitectureOptimiser, Cosine, ExponentiatedGradient, Schedule, Sgd
+from harness.methods.optimisers import Adam, ArchitectureOptimiser, ExponentiatedGradient, Sgd
 
 
 class Exponentiated(torch.optim.Optimizer):
@@ -37,16 +36,13 @@ def build_optimiser(
     match settings:
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
             return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=not sparse)
-        case Adam(lr=lr, betas=betas, weight_decay=decay):
-            return torch.optim.Adam(parameters, lr, betas, weight_decay=decay, fused=True)
+        case Adam(lr=lr, betas=betas, eps=eps, weight_decay=decay):
+            return torch.optim.Adam(parameters, lr, betas, eps, weight_decay=decay, fused=True)
         case ExponentiatedGradient(lr=lr, floor=floor):
             return Exponentiated(parameters, lr, floor)
 
 
-def learning_rate(schedule: Schedule, start: float, epoch: int, epochs: int) -> float:
-    """Return the rate of an epoch (counted from 0)."""
-    match schedule:
-        case Cosine(final_lr=final):
-            return final + (start - final) * (1 + math.cos(math.pi * epoch / epochs)) / 2
-        case _:
-            return start
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all groups."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate

@@ -11,7 +11,8 @@ class Trajectory(BaseModel):
     ``mixing[group]``: [epochs + 1, edges, ops] mixing weights. ``architectures``: the discretised architecture
     (largest weight) in the benchmark's notation. Losses and accuracies (percent) are means over the epoch's
     batches, taken in training mode; None before training and where a quantity does not exist for the method
-    (a single-level search has no separate architecture batches). ``seconds``: wall time of each epoch.
+    (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not measured.
+    Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -24,3 +25,4 @@ class Trajectory(BaseModel):
     architecture_loss: list[float | None]
     architecture_accuracy: list[float | None]
     weight_lr: list[float | None]
+    diagnostics: dict[str, list[float | None]] = {}

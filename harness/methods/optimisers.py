@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from harness.methods.part import Part
 
@@ -34,6 +35,7 @@ class Adam(Part):
     name: Literal["adam"]
     lr: float = Field(gt=0)
     betas: tuple[Beta, Beta]
+    eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(ge=0)
 
 
@@ -50,10 +52,39 @@ ArchitectureOptimiser = Annotated[Sgd | Adam | ExponentiatedGradient, Field(disc
 
 
 class Cosine(Part):
-    """lr(e) = final + (lr - final)(1 + cos(pi e / E)) / 2, changed per epoch (AutoDL, DARTS)."""
+    """lr(e) = final + (lr - final)(1 + cos(pi e / T)) / 2, changed per epoch (AutoDL, DARTS).
+
+    ``period``: T in epochs, null for the length of the search. Beyond T the rate rises again, as AutoDL's for ENAS.
+    """
 
     name: Literal["cosine"]
     final_lr: float = Field(ge=0)
+    period: PositiveInt | None = None
+
+    def rate(self, lr: float, epoch: float, epochs: int) -> float:
+        """Return the rate at a moment of the search, ``epoch`` with its fraction."""
+        return _cosine(lr, self.final_lr, int(epoch), self.period or epochs)
+
+
+class WarmupCosine(Part):
+    """AutoDL's ``warmup``: a linear ramp lr e / W by step, then the cosine over T epochs, shifted by W.
+
+    But from epoch T on the rate is ``final_lr``, ramp or not. A search of T + W epochs thus spends its last W there;
+    with W > T it never leaves the ramp before (methods that freeze alpha for W epochs then never see the full rate).
+    """
+
+    name: Literal["warmup-cosine"]
+    final_lr: float = Field(ge=0)
+    warmup: PositiveInt
+    period: PositiveInt
+
+    def rate(self, lr: float, epoch: float, epochs: int) -> float:
+        """Return the rate at a moment of the search, ``epoch`` with its fraction."""
+        if epoch >= self.period:
+            return self.final_lr
+        if epoch < self.warmup:
+            return lr * epoch / self.warmup
+        return _cosine(lr, self.final_lr, int(epoch) - self.warmup, self.period)
 
 
 class Constant(Part):
@@ -61,5 +92,13 @@ class Constant(Part):
 
     name: Literal["constant"]
 
+    def rate(self, lr: float, epoch: float, epochs: int) -> float:
+        """Return ``lr``."""
+        return lr
 
-Schedule = Annotated[Cosine | Constant, Field(discriminator="name")]
+
+Schedule = Annotated[Cosine | WarmupCosine | Constant, Field(discriminator="name")]
+
+
+def _cosine(lr: float, final: float, epoch: int, period: int) -> float:
+    return final + (lr - final) * (1 + math.cos(math.pi * epoch / period)) / 2

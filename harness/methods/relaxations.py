@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 from harness.methods.part import Part
+from harness.spaces import nb201
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+    from harness.methods.controller import Walk
+
+Side = Literal["weights", "architecture"]  # whose step it is
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class _Relaxation(Part):
     def sampled(self) -> bool:
         """Tell whether mixing weights are one-hot."""
         return False
+
+    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+        """Return the shape of alpha."""
+        return edges, ops
 
     def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
         """Return the [edges, ops] weights of a step."""
@@ -196,7 +205,77 @@ class Dirichlet(_Relaxation):
         return F.elu(alpha) + 1
 
 
+class EdgeNormalised(_Relaxation):
+    """PC-DARTS: softmax over operations times softmax over the edges that enter a node (PC-DARTS, Eq. 2; its code).
+
+    alpha [edges, ops + 1]: the last column is the paper's beta. A row sums to the weight of its edge.
+    """
+
+    name: Literal["edge-normalised"]
+
+    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+        """Return the shape with a column for the edges."""
+        return edges, ops + 1
+
+    def strengths(self, alpha: Tensor) -> Tensor:
+        """Return weights [edges, ops]; those of all edges into a node sum to 1."""
+        import torch
+
+        incoming = [sum(target == node for target, _ in nb201.EDGES) for node in range(1, nb201.NODES)]
+        edges = torch.cat([beta.softmax(0) for beta in torch.split(alpha[:, -1], incoming)])
+        return alpha[:, :-1].softmax(-1) * edges[:, None]
+
+
+class Controller(_Relaxation):
+    """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Bench-201).
+
+    alpha [p] holds the weights of `harness.methods.controller.Walk`. What is recorded, strengths, are the
+    probabilities along its most probable path: what it says of an edge depends on the edges before.
+    """
+
+    name: Literal["controller"]
+    temperature: float = Field(gt=0)
+    tanh_constant: float = Field(gt=0)
+
+    @property
+    def sampled(self) -> bool:
+        """One operation per edge."""
+        return True
+
+    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+        """Return the number of the network's weights."""
+        from harness.methods.controller import weight_count
+
+        return (weight_count(ops),)
+
+    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+        """Draw one-hot weights; alpha gets no gradient from them."""
+        from torch.nn import functional as F
+
+        walk = self.walk(alpha.detach(), moment.generator)
+        return F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
+
+    def strengths(self, alpha: Tensor) -> Tensor:
+        """Return the probabilities [edges, ops] along the most probable path."""
+        return self.walk(alpha, None).probabilities
+
+    def walk(self, alpha: Tensor, generator: Generator | None) -> Walk:
+        """Let the network name the operations: drawn with ``generator``, else the most probable ones."""
+        from harness.methods.controller import walk
+
+        return walk(alpha, len(nb201.EDGES), self.temperature, self.tanh_constant, generator)
+
+
 Relaxation = Annotated[
-    Softmax | Sigmoid | Uniform | Simplex | MixedTemperature | GumbelHard | UniformPath | Dirichlet,
+    Softmax
+    | Sigmoid
+    | Uniform
+    | Simplex
+    | MixedTemperature
+    | GumbelHard
+    | UniformPath
+    | Dirichlet
+    | EdgeNormalised
+    | Controller,
     Field(discriminator="name"),
 ]

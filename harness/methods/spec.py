@@ -12,11 +12,14 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 
 from harness.config import Strict
 from harness.errors import HarnessError, nearest
+from harness.methods.diagnostics import Diagnostic
+from harness.methods.drop_path import DropPath
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
 from harness.methods.part import Part
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
-from harness.methods.relaxations import Relaxation
+from harness.methods.relaxations import Relaxation, UniformPath
+from harness.methods.selections import BestPath, LargestWeight, Progressive, Selection
 from harness.methods.updates import Update
 from harness.spaces import nb201
 
@@ -93,6 +96,13 @@ class Clip(Part):
     include_alpha: bool
 
 
+class UniformInit(Part):
+    """alpha ~ U(-scale, scale)."""
+
+    name: Literal["uniform"]
+    scale: float = Field(ge=0)
+
+
 class NormalInit(Part):
     """alpha ~ scale * N(0, 1)."""
 
@@ -107,16 +117,26 @@ class ConstantInit(Part):
     value: float
 
 
+Start = NormalInit | ConstantInit | UniformInit
+
 SOFT = ("softmax", "mixed-temperature", "dirichlet")  # relaxations whose rows sum to 1 whatever alpha is
 # Which parts work only with which others: field, its parts, other field, that one's parts. What is not here would be
 # ignored without a word, or do something that no paper means.
 FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
-    ("update", ("alternating", "joint"), "relaxation", (*SOFT, "simplex", "sigmoid", "gumbel-hard")),
+    ("update", ("alternating", "joint"), "relaxation",
+     (*SOFT, "simplex", "sigmoid", "gumbel-hard", "edge-normalised")),
+    ("update", ("policy-gradient",), "relaxation", ("controller",)),
+    ("update", ("collaborative",), "relaxation", SOFT),
+    ("update", ("joint", "weights-only", "policy-gradient", "collaborative"), "weight_relaxation", (None,)),
+    ("drop_path", ("drop-path",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform", "edge-normalised")),
+    ("drop_path", ("drop-path",), "weight_relaxation", (None,)),
+    ("select", ("progressive",), "relaxation",
+     (*SOFT, "simplex", "sigmoid", "uniform", "gumbel-hard", "uniform-path")),
     ("weight_noise", ("random", "adversarial"), "relaxation", (*SOFT, "simplex", "uniform")),
     ("weight_noise", ("random", "adversarial"), "update", ("alternating", "weights-only")),
     ("architecture_optimiser", ("exponentiated-gradient",), "relaxation", ("simplex",)),
     ("architecture_optimiser", ("sgd", "adam"), "relaxation",
-     (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path")),
+     (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path", "edge-normalised", "controller")),
     ("regulariser", ("entropy",), "relaxation", ("simplex",)),
     ("regulariser", ("dirichlet-kl",), "relaxation", ("dirichlet",)),
     ("auxiliary_skip", ("auxiliary-skip",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform")),
@@ -131,9 +151,11 @@ class SearchSpec(Strict):
     data: SearchData
     epochs: PositiveInt
     batch_size: PositiveInt
+    precision: Literal["float32", "bfloat16"] = Field(description="of the network; alpha and losses are float32")
     relaxation: Relaxation
+    weight_relaxation: UniformPath | None = Field(description="of the weights' step, where it is another one (SETN)")
     update: Update
-    alpha_init: Annotated[NormalInit | ConstantInit, Field(discriminator="name")]
+    alpha_init: Annotated[Start, Field(discriminator="name")]
     weight_optimiser: WeightOptimiser
     weight_schedule: Schedule
     weight_clip: Clip | None
@@ -143,6 +165,26 @@ class SearchSpec(Strict):
     architecture_warmup: NonNegativeInt = Field(description="epochs at the start in which only weights move")
     regulariser: Regulariser | None
     auxiliary_skip: AuxiliarySkip | None
+    drop_path: DropPath | None
+    select: Selection
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def search_epochs(self) -> int:
+        """Return the epochs of the search proper."""
+        return self.select.search_epochs(self.epochs)
+
+    @property
+    def all_epochs(self) -> int:
+        """Return the epochs with those of tuning after the search."""
+        return self.search_epochs + self.select.tuning_epochs(len(nb201.EDGES))
+
+    @property
+    def supernet(self) -> SearchSpec:
+        """Return the search whose supernet this one starts from: itself, unless its selection comes afterwards."""
+        if not self.select.after_search:
+            return self
+        return self.model_copy(update={"select": LargestWeight(name="largest-weight")})
 
     @field_validator(*dict.fromkeys(field for field, *_ in FITS))
     @classmethod
@@ -156,7 +198,7 @@ class SearchSpec(Strict):
 
     @field_validator("alpha_init")
     @classmethod
-    def _on_the_simplex(cls, start: NormalInit | ConstantInit, info: ValidationInfo) -> NormalInit | ConstantInit:
+    def _on_the_simplex(cls, start: Start, info: ValidationInfo) -> Start:
         if getattr(info.data.get("relaxation"), "name", None) == "simplex" and "space" in info.data:
             even = 1 / len(info.data["space"].ops)
             if not isinstance(start, ConstantInit) or not math.isclose(start.value, even):
@@ -166,8 +208,11 @@ class SearchSpec(Strict):
     @field_validator("weight_optimiser")
     @classmethod
     def _looks_ahead_of_sgd(cls, optimiser: WeightOptimiser, info: ValidationInfo) -> WeightOptimiser:
-        if getattr(info.data.get("update"), "unrolled", False) and not isinstance(optimiser, Sgd):
-            raise ValueError(f"an unrolled update looks one step of 'sgd' ahead, not of {optimiser.name!r}")
+        if getattr(info.data.get("update"), "unrolled", False):
+            if not isinstance(optimiser, Sgd):
+                raise ValueError(f"an unrolled update looks one step of 'sgd' ahead, not of {optimiser.name!r}")
+            if info.data.get("weight_relaxation") is not None:
+                raise ValueError("an unrolled update knows one relaxation for both sides, not a 'weight_relaxation'")
         return optimiser
 
     @field_validator("auxiliary_skip")
@@ -177,3 +222,22 @@ class SearchSpec(Strict):
         if extra is not None and "space" in info.data and skip not in info.data["space"].ops:
             raise ValueError(f"{extra.name!r} needs the operation {skip!r}")
         return extra
+
+    @field_validator("select")
+    @classmethod
+    def _can_select(cls, select: Selection, info: ValidationInfo) -> Selection:
+        relaxation = getattr(info.data.get("relaxation"), "name", None)
+        if isinstance(select, BestPath) and (select.draw == "policy") != (relaxation == "controller"):
+            raise ValueError(f"draw {select.draw!r} does not work with relaxation {relaxation!r}")
+        if isinstance(select, Progressive) and select.tuning_lr is None and "epochs" in info.data:
+            last = select.events(info.data["epochs"], len(nb201.EDGES))[-1]
+            if last >= info.data["epochs"]:
+                raise ValueError(f"the last edge is decided before epoch {last}, but there are {info.data['epochs']}")
+        return select
+
+    @field_validator("diagnostics")
+    @classmethod
+    def _measured_once(cls, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+        if len({d.name for d in diagnostics}) != len(diagnostics):
+            raise ValueError("each diagnostic only once")
+        return diagnostics

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from harness.methods.part import Part
 from harness.spaces import nb201
@@ -25,12 +25,14 @@ class History:
     """What a stop rule sees of one search; index 0 is the state before training.
 
     ``weights``: mixing weights [epochs + 1, edges, ops], in the order of ``ops``. ``accuracy``: of every epoch's
-    architecture on what a row's column asks for [epochs + 1], percent, NaN where unknown.
+    architecture on what a row's column asks for [epochs + 1], percent, NaN where unknown. ``eigenvalues``: the
+    largest of the alpha-Hessian [epochs + 1], NaN where not measured.
     """
 
     ops: tuple[str, ...]
     weights: Array
     accuracy: Array
+    eigenvalues: Array
 
     @property
     def last(self) -> int:
@@ -112,13 +114,36 @@ class BestAccuracy(Part):
         return history.last if np.isnan(known).all() else 1 + int(np.nanargmax(known))
 
 
-class Planned(Part):
-    """Rules that suites name and that have no implementation yet: DARTS-ES needs the eigenvalues of a Hessian."""
+class DominantEigenvalue(Part):
+    """DARTS-ES: stop before the largest eigenvalue of the alpha-Hessian of the validation loss grows too fast.
+
+    With its local average over the last ``window`` measurements, stop once average(t) > ratio * average(t - back)
+    and t - back >= earliest (epochs); the architecture of epoch t - back counts (RobustDARTS, its code).
+    """
 
     name: Literal["dominant-eigenvalue"]
+    window: PositiveInt
+    back: PositiveInt
+    ratio: float = Field(gt=0)
+    earliest: NonNegativeInt
+
+    def epoch(self, history: History) -> int:
+        """Return the epoch t - back, else the last."""
+        measured = np.flatnonzero(~np.isnan(history.eigenvalues))
+        averages = {
+            int(epoch): history.eigenvalues[measured[max(0, i + 1 - self.window) : i + 1]].mean()
+            for i, epoch in enumerate(measured)
+        }
+        for epoch, average in averages.items():
+            before = epoch - self.back
+            if before >= self.earliest and before in averages and average > self.ratio * averages[before]:
+                return before
+        return history.last
 
 
-Stop = Annotated[MagnitudePeak | SkipCount | RankStability | BestAccuracy | Planned, Field(discriminator="name")]
+Stop = Annotated[
+    MagnitudePeak | SkipCount | RankStability | BestAccuracy | DominantEigenvalue, Field(discriminator="name")
+]
 
 
 def _first(met: NDArray[np.bool_], history: History) -> int:

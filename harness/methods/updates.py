@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from harness.methods.bench import Bench
+from harness.methods.collaborative import Collaborative
+from harness.methods.controller import PolicyGradient
 from harness.methods.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Steps(Protocol):
-    """What an update may do; ``batch`` holds image indices [B]."""
+class _Update(Part):
+    def begin(self, search: Bench) -> None:
+        """Set up what the update keeps from step to step."""
 
-    def weight_step(self, batch: Tensor) -> None:
-        """Move the weights on one batch."""
-
-    def architecture_step(self, batch: Tensor) -> None:
-        """Move the architecture on one batch."""
-
-    def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
-        """Move the architecture on one batch as if the weights had moved on the other before."""
-
-    def joint_step(self, batch: Tensor) -> None:
-        """Move both on one batch, from one backward pass."""
+    def end_epoch(self, search: Bench) -> None:
+        """Do what comes after all steps of an epoch."""
 
 
-class Alternating(Part):
+class Alternating(_Update):
     """Weights and architecture in two steps on two batches (bi-level: DARTS, Algorithm 1).
 
     ``unrolled``: the architecture's gradient looks one step of the weights ahead (second order, DARTS, Eq. 7 and 8);
@@ -40,7 +35,7 @@ class Alternating(Part):
     order: Literal["weights-first", "architecture-first"]
     unrolled: bool
 
-    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of each kind."""
         if self.order == "weights-first":
             search.weight_step(weight_batch)
@@ -52,24 +47,24 @@ class Alternating(Part):
             search.weight_step(weight_batch)
 
 
-class Joint(Part):
+class Joint(_Update):
     """One batch, one forward and one backward for both (single-level: Single-DARTS, Eq. 16)."""
 
     name: Literal["joint"]
 
-    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one joint step; the architecture batch is not used."""
         search.joint_step(weight_batch)
 
 
-class WeightsOnly(Part):
+class WeightsOnly(_Update):
     """The architecture is not trained."""
 
     name: Literal["weights-only"]
 
-    def step(self, search: Steps, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one weight step; the architecture batch is not used."""
         search.weight_step(weight_batch)
 
 
-Update = Annotated[Alternating | Joint | WeightsOnly, Field(discriminator="name")]
+Update = Annotated[Alternating | Joint | WeightsOnly | PolicyGradient | Collaborative, Field(discriminator="name")]

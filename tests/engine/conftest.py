@@ -30,6 +30,11 @@ TINY = {
     "architecture_warmup": 0,
     "regulariser": None,
     "auxiliary_skip": None,
+    "precision": "float32",
+    "weight_relaxation": None,
+    "drop_path": None,
+    "select": {"name": "largest-weight"},
+    "diagnostics": (),
 }  # fmt: skip
 
 

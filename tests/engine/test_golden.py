@@ -65,21 +65,21 @@ def begin(search):
 def recorded(search):
     """Have a search write down, step by step, the loss of every metered pass and the path that it drew."""
     steps = []
-    next_moment, plain = search._next_moment, search.loss
+    next_moment, plain = search.next_moment, search.loss
 
     def moment():
         steps.append([])
         return next_moment()
 
-    def loss(images, labels, mixing, meter):
-        value = plain(images, labels, mixing, meter)
+    def loss(images, labels, mixing, meter, side="architecture"):
+        value = plain(images, labels, mixing, meter, side)
         if meter is not None:
             steps[-1].append(f"{value.item():.6e}")
             if search.spec.relaxation.sampled:
                 steps[-1].append("path-" + "".join(map(str, mixing["cell"].argmax(-1).tolist())))
         return value
 
-    search._next_moment, search.loss = moment, loss
+    search.next_moment, search.loss = moment, loss
     return steps
 
 

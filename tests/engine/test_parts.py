@@ -21,9 +21,9 @@ def passes(search):
     """Have a search write down (mixing weights, training mode, alpha) of every pass through its network."""
     seen, forward = [], search.net.forward
 
-    def record(images, mixing, *, sampled=False):
+    def record(images, mixing, *, sampled=False, drops=None):
         seen.append((mixing["cell"].detach().clone(), search.net.training, search.alpha["cell"].detach().clone()))
-        return forward(images, mixing, sampled=sampled)
+        return forward(images, mixing, sampled=sampled, drops=drops)
 
     search.net.forward = record
     return seen
@@ -190,7 +190,7 @@ def test_attacked_training_losses_are_above_those_of_random_noise(images):
     for method in ("sdarts-adv", "sdarts-rs"):
         search = build(tiny(method, epochs=2, batch_size=16), images)
         search.epoch = 1
-        search.moment = search._next_moment()
+        search.moment = search.next_moment()
         search.weight_step(BATCH)
         losses[method] = search.weight_meter.take()[0]
     assert losses["sdarts-adv"] > losses["sdarts-rs"]

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 import torch
 
-from harness.engine import search as engine
-from harness.engine.optimisers import learning_rate
-from harness.engine.search import Search, run_search, select_images
+from harness.engine import feed
+from harness.engine.feed import select_images
+from harness.engine.search import Search, run_search
 from harness.errors import HarnessError
 from harness.methods.optimisers import Constant, Cosine
 from tests.engine.naive_search import NaiveSearch
@@ -22,8 +22,8 @@ UPDATES = {
 
 def in_float64(monkeypatch, spec, images):
     """A search whose network, alpha and images are float64, so that an independent loop can follow it exactly."""
-    plain = engine.augment
-    monkeypatch.setattr(engine, "augment", lambda *a, **k: plain(*a, **k).double())
+    plain = feed.augment
+    monkeypatch.setattr(feed, "augment", lambda *a, **k: plain(*a, **k).double())
     search = Search(spec, images, 0, torch.device("cpu"))
     search.net.double()
     for alpha in search.alpha.values():
@@ -44,7 +44,7 @@ def test_one_epoch_equals_the_naive_loop(monkeypatch, make_spec, images, kind, c
         "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "betas": (0.5, 0.999), "alpha_decay": 1e-3,
     }  # fmt: skip
     naive = NaiveSearch(weights, alpha, normalised, images.train.labels, 1, settings)
-    drawn = list(search.batches())
+    drawn = list(search.feed.batches())
     monkeypatch.setattr(search, "batches", lambda: iter(drawn))
     search.observe(None)
     search.run_epoch()
@@ -166,9 +166,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path, make_spec, images):
 
 def test_schedules_follow_their_formulas():
     cosine = Cosine(name="cosine", final_lr=0.001)
-    rates = [learning_rate(cosine, 0.025, epoch, 50) for epoch in range(50)]
+    rates = [cosine.rate(0.025, epoch, 50) for epoch in range(50)]
     assert rates[0] == 0.025 and rates[25] == pytest.approx(0.013) and rates[49] == pytest.approx(0.0010237, abs=1e-6)
-    assert learning_rate(Constant(name="constant"), 0.3, 40, 50) == 0.3
+    assert Constant(name="constant").rate(0.3, 40, 50) == 0.3
 
 
 def test_search_needs_no_test_images(make_spec, images):

@@ -75,7 +75,7 @@ def test_settings_of_the_first_methods(catalogue: Catalogue) -> None:
         "name": "sgd", "lr": 0.025, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4,
     }  # fmt: skip
     assert darts["architecture_optimiser"] == {
-        "name": "adam", "lr": 3e-4, "betas": (0.5, 0.999), "weight_decay": 1e-3,
+        "name": "adam", "lr": 3e-4, "betas": (0.5, 0.999), "eps": 1e-8, "weight_decay": 1e-3,
     }  # fmt: skip
     exchanged = resolve(catalogue, "ex-darts", [layer(SPACE)]).model_dump()
     assert exchanged["weight_optimiser"]["lr"] == darts["architecture_optimiser"]["lr"]
@@ -144,7 +144,7 @@ def test_versions_name_every_part_once(catalogue: Catalogue, monkeypatch: pytest
     assert set(before) == {
         "space/nb201", "data", "relaxation/sigmoid", "update/joint", f"alpha_init/{spec.alpha_init.name}",
         "weight_optimiser/sgd", "weight_schedule/cosine", "architecture_optimiser/adam",
-        "architecture_schedule/constant",
+        "architecture_schedule/constant", "select/largest-weight",
     }  # fmt: skip
     assert set(before.values()) == {1}
     monkeypatch.setattr(Softmax, "version", 2)

@@ -6,7 +6,7 @@ import torch
 from scipy import optimize
 from torch import nn
 
-from harness.engine.optimisers import build_optimiser, learning_rate
+from harness.engine.optimisers import build_optimiser
 from harness.methods.optimisers import Adam, Constant, Cosine, ExponentiatedGradient, Sgd
 
 START = torch.rand(6, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64).add(0.1)
@@ -100,8 +100,8 @@ def test_cosine_is_torchs(lr, final, epochs):
     optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs, final)
     for epoch in range(epochs):
-        ours = learning_rate(Cosine(name="cosine", final_lr=final), lr, epoch, epochs)
+        ours = Cosine(name="cosine", final_lr=final).rate(lr, epoch, epochs)
         assert ours == pytest.approx(schedule.get_last_lr()[0], rel=1e-9)
         optimiser.step()
         schedule.step()
-    assert learning_rate(Constant(name="constant"), lr, 3, epochs) == lr
+    assert Constant(name="constant").rate(lr, 3, epochs) == lr

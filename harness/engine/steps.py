@@ -1,0 +1,298 @@
+"""The state of one search, and the steps and measurements that its parts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from harness.data.images import Dataset
+from harness.engine.feed import Feed
+from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
+from harness.engine.meter import Meter
+from harness.engine.optimisers import build_optimiser
+from harness.engine.unrolled import unrolled_gradient
+from harness.methods.bench import Mixing
+from harness.methods.relaxations import Moment, Side
+from harness.methods.spec import ConstantInit, NormalInit, SearchSpec, UniformInit
+from harness.seeds import derive_seed
+from harness.spaces import nb201
+from harness.spaces.nb201_net import Supernet
+
+SKIP = nb201.OPS[nb201.SKIP]
+# One random stream per purpose; what to draw is decided on the host, how to augment on the images' device.
+STREAMS: dict[str, Callable[[torch.device], str]] = {
+    "alpha": lambda device: "cpu",
+    "weight-batches": lambda device: "cpu",
+    "architecture-batches": lambda device: "cpu",
+    "augmentation": str,
+    "relaxation": lambda device: "cpu",
+    "coin": lambda device: "cpu",
+    "drop-path": lambda device: "cpu",
+    "selection": lambda device: "cpu",
+}
+
+
+class Steps:
+    """What parts see of a search (`harness.methods.bench.Bench`)."""
+
+    def __init__(self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device) -> None:
+        self.spec, self.device, self.seed, self.classes = spec, device, seed, dataset.classes
+        self.generators = {
+            name: torch.Generator(where(device)).manual_seed(derive_seed(seed, name)) for name, where in STREAMS.items()
+        }
+        self.feed = Feed(spec, dataset, device, self.generators)
+        self.net = self.new_net("weights")
+        self.alpha = {g: self._initial_alpha(*shape) for g, shape in self.net.groups.items()}
+        self.decided = {g: torch.full((edges,), -1) for g, (edges, _) in self.net.groups.items()}  # on the host
+        self.weights = [p for p in self.net.parameters() if p.requires_grad]
+        self.weight_optimiser = self.new_weight_optimiser()
+        self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
+        self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
+        self.epoch = 0
+        self.seen: dict[Tensor, tuple[Tensor, Tensor]] = {}
+        self.moment = self.next_moment()
+        self.parts: dict[str, Any] = {}
+        self.memory: dict[str, Any] = {}
+        spec.update.begin(self)
+        self.opinions: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
+
+    def new_net(self, purpose: str) -> Supernet:
+        """Build a supernet whose weights start from the seed of a purpose."""
+        space = self.spec.space
+        with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
+            torch.manual_seed(derive_seed(self.seed, purpose))
+            net = Supernet(
+                channels=space.channels, cells=space.cells, classes=self.classes, ops=space.ops,
+                conv_bias=space.conv_bias, bn_statistics=space.bn_statistics, partial_channels=space.partial_channels,
+            )  # fmt: skip
+        return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def _initial_alpha(self, edges: int, ops: int) -> nn.Parameter:
+        shape, generator = self.spec.relaxation.alpha_shape(edges, ops), self.generators["alpha"]
+        match self.spec.alpha_init:
+            case NormalInit(scale=scale):
+                start = scale * torch.randn(shape, generator=generator)
+            case UniformInit(scale=scale):
+                start = scale * (2 * torch.rand(shape, generator=generator) - 1)
+            case ConstantInit(value=value):
+                start = torch.full(shape, value)
+        return nn.Parameter(start.to(self.device))
+
+    def new_weight_optimiser(self) -> torch.optim.Optimizer:
+        """Build the weights' optimiser, without a memory."""
+        sparse = self.spec.relaxation.sampled or self.spec.weight_relaxation is not None
+        return build_optimiser(self.spec.weight_optimiser, self.weights, sparse=sparse)
+
+    # mixing weights -----------------------------------------------------------------------------------------
+
+    def next_moment(self) -> Moment:
+        """Begin a step: what its weights and its architecture share. Tuning stays at the search's last epoch."""
+        self.seen.clear()
+        coin = torch.rand((), generator=self.generators["coin"]).item()
+        epoch = min(self.epoch, self.spec.search_epochs - 1)
+        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"])
+
+    def mixing(self, side: Side = "architecture") -> Mixing:
+        """Turn alpha into the mixing weights of the present step of one side, one matrix [edges, ops] per group."""
+        extra, ops, relaxation = self.spec.auxiliary_skip, self.spec.space.ops, self._relaxation(side)
+        mixing = {group: relaxation.mixing(alpha, self.moment) for group, alpha in self.alpha.items()}
+        if extra is not None:
+            mixing = {g: extra.apply(weights, ops.index(SKIP), self.moment) for g, weights in mixing.items()}
+        return self.fixed(mixing)
+
+    def _relaxation(self, side: Side) -> Any:
+        spec = self.spec
+        return spec.relaxation if side == "architecture" else spec.weight_relaxation or spec.relaxation
+
+    def strengths(self) -> Mixing:
+        """Turn alpha into the weights that a trajectory records and discretisation reads."""
+        return {group: self.spec.relaxation.strengths(alpha.detach()) for group, alpha in self.alpha.items()}
+
+    def fixed(self, mixing: Mixing) -> Mixing:
+        """Replace the rows of decided edges by their one-hot weights."""
+        if not self.deciding:
+            return mixing
+        rows = {}
+        for group, weights in mixing.items():
+            decided = self.decided[group].to(weights.device)
+            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights)
+            rows[group] = torch.where((decided >= 0)[:, None], one_hot, weights)
+        return rows
+
+    @property
+    def deciding(self) -> bool:
+        """Tell whether a selection has begun to decide edges."""
+        return any(bool((decided >= 0).any()) for decided in self.decided.values())
+
+    # steps ------------------------------------------------------------------------------------------------
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B].
+
+        All passes of a step see one batch (one and the same tensor of indices) augmented alike: the look ahead of a
+        second-order method is at the very step that the weights then take.
+        """
+        if indices not in self.seen:
+            self.seen[indices] = self.feed.augmented(indices, self.moment)
+        return self.seen[indices]
+
+    def draw_images(self, count: int, stream: str) -> Tensor:
+        """Draw indices [count] of the architecture's images, with replacement."""
+        return self.feed.draw(count, stream)
+
+    def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
+        """Return float32 logits [B, classes]; the network runs in the precision of the search."""
+        drops = None
+        if self.spec.drop_path is not None and net.training:
+            space = self.spec.space
+            shape = (nb201.STAGES * space.cells, len(nb201.EDGES), len(space.ops), len(images))
+            drops = self.spec.drop_path.factors(shape, replace(self.moment, generator=self.generators["drop-path"]))
+            drops = drops.to(images)
+        with self._precision():
+            logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
+        return logits if logits.dtype == images.dtype else logits.float()
+
+    def loss(
+        self, images: Tensor, labels: Tensor, mixing: Mixing, meter: Meter | None, side: Side = "architecture"
+    ) -> Tensor:
+        """Return the mean cross-entropy under ``mixing``."""
+        logits = self.logits(self.net, images, mixing, sampled=self._relaxation(side).sampled)
+        loss = F.cross_entropy(logits, labels)
+        if meter is not None:
+            meter.add(loss, logits, labels)
+        return loss
+
+    def weight_step(self, batch: Tensor) -> None:
+        """Move the weights; alpha's gradient is only computed where the clipped norm counts it in."""
+        clip, noise = self.spec.weight_clip, self.spec.weight_noise
+        images, labels = self.batch(batch)
+        mixing = self.mixing("weights")
+        if clip is None or not clip.include_alpha:
+            mixing = {group: m.detach() for group, m in mixing.items()}
+        if noise is not None:
+            self.net.eval()  # SDARTS attacks in evaluation mode, so that running statistics stay as they are
+            mixing = noise.perturb(mixing, self.moment, lambda noisy: self.loss(images, labels, noisy, None))
+            self.net.train()
+        torch.autograd.backward(self.loss(images, labels, mixing, self.weight_meter, "weights"))
+        self._move_weights()
+        self._clear_alpha()
+
+    def architecture_step(self, batch: Tensor) -> None:
+        """Move alpha; no weight gradient is computed."""
+        if self.warming_up():
+            return
+        loss = self.loss(*self.batch(batch), self.mixing(), self.architecture_meter)
+        self.move_architecture(torch.autograd.grad(self._penalised(loss), list(self.alpha.values())))
+
+    def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
+        """Move alpha by the second-order gradient (DARTS, Eq. 7 and 8)."""
+        if self.warming_up():
+            return
+        train, valid = self.batch(weight_batch), self.batch(batch)
+        streams = [self.generators["relaxation"], self.generators["drop-path"]]
+        drawn = [stream.get_state() for stream in streams]
+
+        def loss(of_weights: bool) -> Tensor:
+            for stream, state in zip(streams, drawn, strict=True):
+                stream.set_state(state)  # what is random about the mixing weights is drawn once
+            if of_weights:
+                return self.loss(*train, self.mixing(), None)
+            return self._penalised(self.loss(*valid, self.mixing(), self.architecture_meter))
+
+        alphas = list(self.alpha.values())
+        self.move_architecture(unrolled_gradient(loss, self.weights, alphas, self.weight_optimiser))
+
+    def joint_step(self, batch: Tensor) -> None:
+        """Move both from one backward pass."""
+        loss = self.loss(*self.batch(batch), self.mixing(), self.weight_meter)
+        torch.autograd.backward(self._penalised(loss))
+        self._move_weights()
+        if not self.warming_up():
+            self.move_architecture([alpha.grad for alpha in self.alpha.values() if alpha.grad is not None])
+        self._clear_alpha()
+
+    def move_architecture(self, gradients: Sequence[Tensor]) -> None:
+        """Step the architecture's optimiser with one gradient per alpha; the rows of decided edges stay."""
+        before = {group: alpha.detach().clone() for group, alpha in self.alpha.items()} if self.deciding else {}
+        for alpha, gradient in zip(self.alpha.values(), gradients, strict=True):
+            alpha.grad = gradient
+        self.architecture_optimiser.step()
+        for group, old in before.items():
+            alpha = self.alpha[group]
+            alpha.data = torch.where((self.decided[group] >= 0)[:, None].to(old.device), old, alpha.data)
+        self._clear_alpha()
+
+    def warming_up(self) -> bool:
+        """Tell whether only the weights move yet."""
+        return self.epoch < self.spec.architecture_warmup
+
+    def _penalised(self, loss: Tensor) -> Tensor:
+        regulariser = self.spec.regulariser
+        if regulariser is None:
+            return loss
+        return loss + sum((regulariser.penalty(alpha) for alpha in self.alpha.values()), loss.new_zeros(()))
+
+    def _move_weights(self) -> None:
+        for weight in self.weights:
+            if weight.grad is None:  # of an operation that was not drawn: 0, so decay and momentum still move it
+                weight.grad = torch.zeros_like(weight)
+        clip = self.spec.weight_clip
+        if clip is not None:
+            alphas = [a for a in self.alpha.values() if a.grad is not None] if clip.include_alpha else []
+            norm = nn.utils.get_total_norm([p.grad for p in [*self.weights, *alphas] if p.grad is not None])
+            nn.utils.clip_grads_with_norm_(self.weights, clip.norm, norm)
+        self.weight_optimiser.step()
+        self.weight_optimiser.zero_grad(set_to_none=True)
+
+    def _clear_alpha(self) -> None:
+        for alpha in self.alpha.values():
+            alpha.grad = None
+
+    # measurements -------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def accuracies(self, mixings: Sequence[Mixing], images: int | None) -> list[float]:
+        """Return the accuracy (percent) under each mixing, on the first (None: all) of the architecture's images.
+
+        Not augmented, in batches as in training, whose statistics the batch norms use.
+        """
+        chosen = self.feed.architecture_set[:images].to(self.device)
+        correct = torch.zeros(len(mixings), dtype=torch.int64, device=self.device)
+        with batch_statistics(self.net), self._precision():
+            for indices in torch.split(chosen, self.spec.batch_size):
+                inputs, labels = self.feed.plain(indices)
+                correct += torch.stack([correct_answers(logits, labels) for logits in self.net.many(inputs, mixings)])
+        return (100 * correct.double() / len(chosen)).tolist()
+
+    @torch.no_grad()
+    def path_accuracy(self, mixing: Mixing, indices: Tensor, *, augmented: bool) -> float:
+        """Return the accuracy (percent) of one-hot mixing weights on one batch, in evaluation mode."""
+        inputs, labels = self.feed.augmented(indices, self.moment) if augmented else self.feed.plain(indices)
+        training = self.net.training
+        self.net.eval()
+        logits = self.logits(self.net, inputs, mixing, sampled=True)
+        self.net.train(training)
+        return 100 * correct_answers(logits, labels).item() / len(labels)
+
+    def dominant_eigenvalue(self, images: int) -> float:
+        """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha.
+
+        On the first ``images`` of the architecture's set as one batch; alpha's weight decay is on the diagonal.
+        """
+        inputs, labels = self.feed.plain(self.feed.architecture_set[:images].to(self.device))
+        alphas = list(self.alpha.values())
+
+        def loss() -> Tensor:
+            mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+            return F.cross_entropy(self.logits(self.net, inputs, self.fixed(mixing), sampled=False), labels)
+
+        with batch_statistics(self.net):
+            return largest_eigenvalue(loss, alphas, getattr(self.spec.architecture_optimiser, "weight_decay", 0.0))
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

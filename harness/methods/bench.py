@@ -1,0 +1,85 @@
+"""What a part may ask of the search that it is a part of: the engine has it, the tests may stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+    from torch.optim import Optimizer
+
+    from harness.methods.relaxations import Moment, Side
+    from harness.methods.spec import SearchSpec
+    from harness.spaces.nb201_net import Supernet
+
+Mixing = dict[str, "Tensor"]  # per group the weights [edges, ops]
+
+
+class Bench(Protocol):
+    """One search. ``batch`` holds image indices [B]; a group is one alpha with its decided operations.
+
+    ``decided[group]``: [edges] the position of the operation that a selection has fixed, -1 where none is.
+    ``opinions[group]``: the strengths [edges, ops] of every epoch so far, the state before training first.
+    ``parts`` (networks, optimisers) and ``memory`` (numbers) are kept from step to step, also by checkpoints.
+    """
+
+    spec: SearchSpec
+    epoch: int
+    moment: Moment
+    net: Supernet
+    alpha: dict[str, nn.Parameter]
+    decided: dict[str, Tensor]
+    opinions: dict[str, list[list[list[float]]]]
+    generators: dict[str, Generator]
+    architecture_optimiser: Optimizer
+    parts: dict[str, Any]
+    memory: dict[str, Any]
+
+    def weight_step(self, batch: Tensor) -> None:
+        """Move the weights on one batch."""
+
+    def architecture_step(self, batch: Tensor) -> None:
+        """Move the architecture on one batch."""
+
+    def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
+        """Move the architecture on one batch as if the weights had moved on the other before."""
+
+    def joint_step(self, batch: Tensor) -> None:
+        """Move both on one batch, from one backward pass."""
+
+    def move_architecture(self, gradients: Sequence[Tensor]) -> None:
+        """Step the architecture's optimiser with one gradient per alpha; decided edges stay."""
+
+    def warming_up(self) -> bool:
+        """Tell whether only the weights move yet."""
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the augmented images [B, 3, H, W] and the labels [B]."""
+
+    def draw_images(self, count: int, stream: str) -> Tensor:
+        """Draw indices [count] of the architecture's images, with replacement, from a random stream."""
+
+    def mixing(self, side: Side = "architecture") -> Mixing:
+        """Return the mixing weights that a step of one side sees."""
+
+    def strengths(self) -> Mixing:
+        """Return the mixing weights that are alpha's opinion."""
+
+    def fixed(self, mixing: Mixing) -> Mixing:
+        """Replace the rows of decided edges by their one-hot weights."""
+
+    def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
+        """Return logits [B, classes] in the precision of the search."""
+
+    def new_net(self, purpose: str) -> Supernet:
+        """Build a second network, whose weights start from the seed of a purpose."""
+
+    def accuracies(self, mixings: Sequence[Mixing], images: int | None) -> list[float]:
+        """Return the accuracy (percent) under each mixing, on the first (None: all) of the architecture's images."""
+
+    def path_accuracy(self, mixing: Mixing, indices: Tensor, *, augmented: bool) -> float:
+        """Return the accuracy (percent) of one-hot mixing weights on one batch, in evaluation mode."""
+
+    def dominant_eigenvalue(self, images: int) -> float:
+        """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha."""

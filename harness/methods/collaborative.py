@@ -1,0 +1,91 @@
+"""CDARTS: a network of the present architecture is trained beside the supernet and teaches it (and learns from it)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from harness.methods.bench import Bench
+from harness.methods.optimisers import Sgd
+from harness.methods.part import Part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NET, OPTIMISER = "evaluation-net", "evaluation-optimiser"
+
+
+class Collaborative(Part):
+    """Weights on their batch; then alpha and the evaluation network on the architecture's (CDARTS, Eq. 5 to 8).
+
+    That second loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T, plus an L1
+    penalty of alpha whose coefficient falls linearly from ``l1`` to 0. While alpha warms up only the two
+    cross-entropies train. An approximation: the evaluation network has one set of weights for all architectures
+    and evaluates the present one's path, where the official code builds a deeper network of its own.
+    """
+
+    name: Literal["collaborative"]
+    temperature: float = Field(gt=0)
+    l1: float = Field(ge=0)
+    evaluation_optimiser: Sgd
+
+    def begin(self, search: Bench) -> None:
+        """Build the evaluation network and its optimiser."""
+        import torch
+
+        settings = self.evaluation_optimiser
+        net = search.new_net(NET)
+        search.parts[NET] = net
+        search.parts[OPTIMISER] = torch.optim.SGD(
+            net.parameters(), settings.lr, settings.momentum,
+            weight_decay=settings.weight_decay, nesterov=settings.nesterov,
+        )  # fmt: skip
+
+    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one step of each kind."""
+        search.weight_step(weight_batch)
+        self.teach(search, *search.batch(architecture_batch))
+
+    def end_epoch(self, search: Bench) -> None:
+        """Do nothing: both steps are done batch by batch."""
+
+    def teach(self, search: Bench, images: Tensor, labels: Tensor) -> None:
+        """Move alpha and the evaluation network on one batch."""
+        import torch
+        from torch.nn import functional as F
+
+        evaluation, optimiser = search.parts[NET], search.parts[OPTIMISER]
+        path = {
+            group: F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
+            for group, weights in search.fixed(search.strengths()).items()
+        }
+        theirs = search.logits(evaluation, images, path, sampled=True)
+        loss = F.cross_entropy(theirs, labels)
+        optimiser.zero_grad(set_to_none=True)
+        alphas = list(search.alpha.values())
+        if search.warming_up():
+            torch.autograd.backward(loss)
+        else:
+            ours = search.logits(search.net, images, search.mixing(), sampled=False)
+            loss = loss + F.cross_entropy(ours, labels) + self.distillation(ours, theirs)
+            loss = loss + self.sparsity(search) * sum(alpha.abs().sum() for alpha in alphas)
+            learners = [p for p in evaluation.parameters() if p.requires_grad]
+            slopes = torch.autograd.grad(loss, [*alphas, *learners], allow_unused=True)
+            for learner, slope in zip(learners, slopes[len(alphas) :], strict=True):
+                learner.grad = slope
+            search.move_architecture(slopes[: len(alphas)])
+        optimiser.step()
+
+    def sparsity(self, search: Bench) -> float:
+        """Return the coefficient of the L1 penalty."""
+        return self.l1 * (1 - search.moment.epoch / search.moment.epochs)
+
+    def distillation(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """Return T^2 KL(theirs || ours) of logits [B, classes] at temperature T, mean over the batch."""
+        from torch.nn import functional as F
+
+        t = self.temperature
+        return t**2 * F.kl_div(
+            (ours / t).log_softmax(-1), (theirs / t).log_softmax(-1), reduction="batchmean", log_target=True
+        )

@@ -1,0 +1,55 @@
+"""Diagnostics: what is measured beside the search after an epoch, without any effect on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from harness.methods.bench import Bench
+from harness.methods.part import Part
+
+
+class _Diagnostic(Part):
+    every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
+    images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
+
+
+class Eigenvalue(_Diagnostic):
+    """Largest eigenvalue of the Hessian of the architecture's loss with respect to alpha (RobustDARTS, section 3).
+
+    The weight decay of alpha's optimiser is on its diagonal. All ``images`` are one batch.
+    """
+
+    name: Literal["eigenvalue"]
+
+    def measure(self, search: Bench) -> float:
+        """Return the eigenvalue."""
+        return search.dominant_eigenvalue(self.images)
+
+
+class SupernetAccuracy(_Diagnostic):
+    """Accuracy of the supernet under its mixing weights, percent, with the batches' own statistics."""
+
+    name: Literal["supernet-accuracy"]
+
+    def measure(self, search: Bench) -> float:
+        """Return the accuracy."""
+        return search.accuracies([search.fixed(search.strengths())], self.images)[0]
+
+
+class DiscretisedAccuracy(_Diagnostic):
+    """The same with every edge reduced to its operation of largest weight (SP-DARTS, Figure 3)."""
+
+    name: Literal["discretised-accuracy"]
+
+    def measure(self, search: Bench) -> float:
+        """Return the accuracy."""
+        from torch.nn import functional as F
+
+        mixing = search.fixed(search.strengths())
+        chosen = {group: F.one_hot(w.argmax(-1), w.shape[-1]).to(w) for group, w in mixing.items()}
+        return search.accuracies([chosen], self.images)[0]
+
+
+Diagnostic = Annotated[Eigenvalue | SupernetAccuracy | DiscretisedAccuracy, Field(discriminator="name")]

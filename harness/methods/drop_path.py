@@ -1,0 +1,37 @@
+"""Drop-path: operations are left out at random, image by image, while the supernet trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from harness.methods.part import Part
+from harness.methods.relaxations import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DropPath(Part):
+    """R-DARTS: drop-path and cutout that both grow over the search (RobustDARTS, section 5.1; its code).
+
+    An operation's output is dropped with a probability that rises linearly from 0 to ``probability``, else scaled by
+    1 / (1 - probability); skip connections stay. A square of ``cutout`` pixels is cut out of an image with a
+    probability that rises from 0 to 1.
+    """
+
+    name: Literal["drop-path"]
+    probability: float = Field(ge=0, lt=1)
+    cutout: NonNegativeInt
+
+    def factors(self, shape: tuple[int, ...], moment: Moment) -> Tensor:
+        """Draw what the outputs are multiplied by, 0 or 1 / (1 - p)."""
+        import torch
+
+        keep = 1 - self.probability * moment.epoch / moment.epochs
+        return (torch.rand(shape, generator=moment.generator) < keep) / keep
+
+    def cutout_probability(self, moment: Moment) -> float:
+        """Return the probability that an image loses a square."""
+        return moment.epoch / moment.epochs
