@@ -1,4 +1,4 @@
-"""Trajectories as curves: mixing weights, operation magnitudes, accuracies of the discretised architecture."""
+"""Trajectories as curves: mixing weights, magnitudes, entropies, diagnostics, accuracies of the discretised cell."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ def magnitudes(weights: Curve) -> Curve:
     The mean over all N edges, m(t, o) = sum_n a_o^n(t) / N (Delve, Eq. 11); row 0 is the state before training.
     """
     return np.asarray(weights.mean(axis=1), dtype=np.float64)
+
+
+def entropy_sum(weights: Curve) -> Curve:
+    """Return the sum over the edges of the entropies (nat) of their operations [epochs + 1] (SP-DARTS, Eq. 21).
+
+    ``weights``: mixing weights [epochs + 1, edges, ops], softmax(alpha) where the equation is to hold; 0 log 0 is 0.
+    """
+    logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
+    return np.asarray(-(weights * logs).sum(axis=(1, 2)), dtype=np.float64)
+
+
+def diagnostic_curves(trajectory: Trajectory) -> dict[str, Curve]:
+    """Return what was measured beside the search [epochs + 1], by name; NaN where nothing was."""
+    nan = float("nan")
+    return {
+        name: np.array([nan if value is None else value for value in values], dtype=np.float64)
+        for name, values in trajectory.diagnostics.items()
+    }
 
 
 def accuracy_curves(architectures: Sequence[str], evaluations: Mapping[str, Mapping[str, float]]) -> dict[str, Curve]:
