@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.record import AuditRecord, cell_words
+from harness.report.declared import declared_figures
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
@@ -51,6 +52,7 @@ def _suite(verdict: SuiteVerdict) -> Iterator[str]:
         yield from _table(verdict, table)
     yield from _claims(verdict)
     yield from _baselines(verdict)
+    yield from _figures(verdict)
     if verdict.failed:
         yield from ("### Failed trials", "", *(f"- {_safe(failure_line(outcome))}" for outcome in verdict.failed), "")
 
@@ -106,6 +108,18 @@ def _baselines(verdict: SuiteVerdict) -> Iterator[str]:
             ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"),
             ((*baseline_texts(item), item.verdict, item.reason) for item in verdict.baselines),
         )
+
+
+def _figures(verdict: SuiteVerdict) -> Iterator[str]:
+    figures = declared_figures(verdict)
+    if figures:
+        mark = profile_mark(verdict)
+        yield from ("### The papers' figures", "", *([f"**{_safe(mark)}**", ""] if mark else []))
+    for figure in figures:
+        if figure.data is not None:
+            yield from (f"![{_safe(figure.heading)}]({figure.data.name}.png)", "", _safe(figure.data.caption), "")
+        else:
+            yield from (f"NOT RUN: {_safe(figure.heading)}. Waits for {_safe('; '.join(figure.waiting))}", "")
 
 
 def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -20,8 +20,9 @@ def magnitude_panel(title: str, outcomes: Sequence[Outcome]) -> Panel:
     return Panel(title, EPOCH, "magnitude", _magnitude_lines(outcomes), y_range=SHARES)
 
 
-def edge_panels(outcomes: Sequence[Outcome]) -> tuple[Panel, ...]:
-    """Show the mixing weights, the mean over the seeds, one panel per edge."""
+def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ...]:
+    """Show the mixing weights, the mean over the seeds, one panel per edge; ``title`` stands before the edges'."""
+    before = f"{title}: " if title else ""
     first = outcomes[0]
     means = mean_over_seeds(stack([outcome.weights.astype(np.float64) for outcome in outcomes]))
     x = epochs(len(means))
@@ -32,7 +33,7 @@ def edge_panels(outcomes: Sequence[Outcome]) -> tuple[Panel, ...]:
             Line(*operation_style(op, index), (), len(outcomes), x, means[:, edge, index], none_drawn)
             for index, op in enumerate(first.ops)
         )
-        panels.append(Panel(_edge_title(place), EPOCH, "mixing weight", lines, y_range=SHARES))
+        panels.append(Panel(before + _edge_title(place), EPOCH, "mixing weight", lines, y_range=SHARES))
     return tuple(panels)
 
 

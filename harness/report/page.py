@@ -23,6 +23,7 @@ from harness.audit.majority import Majority
 from harness.audit.present import render_audit_section
 from harness.audit.record import AuditRecord, cell_words
 from harness.report import curves, figures
+from harness.report.declared import DeclaredFigure, declared_figures
 from harness.report.figures_audit import NAME, figure6a_csv, figure6a_svg
 from harness.report.panels import FigureData, to_csv
 from harness.report.printed import coverage_rows, rest_line
@@ -94,7 +95,9 @@ def _majority_figure(majorities: Sequence[Majority]) -> dict[str, Any]:
 
 def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
     shown = [curves.accuracy_figure(verdict), curves.magnitude_figure(verdict)]
-    parts = {"claims": verdict.claims, "baselines": verdict.baselines, "figures": shown[0] or shown[1]}
+    declared = declared_figures(verdict)
+    parts: dict[str, object] = {"claims": verdict.claims, "baselines": verdict.baselines}
+    parts |= {"paper-figures": declared, "figures": shown[0] or shown[1]}
     return {
         "sections": [*(table.key for table in verdict.tables), *(name for name, part in parts.items() if part)],
         "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}",
@@ -108,9 +111,15 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
         "failed": [failure_line(outcome) for outcome in verdict.failed],
+        "paper_figures": [_declared(figure) for figure in declared],
         "figures": [_figure(data) for data in shown if data is not None],
         "edge_figures": [_figure(data) for data in curves.edge_figures(verdict)],
     }
+
+
+def _declared(figure: DeclaredFigure) -> dict[str, Any]:
+    drawn = _figure(figure.data) if figure.data is not None else None
+    return {"key": figure.key, "heading": figure.heading, "drawn": drawn, "waiting": figure.waiting}
 
 
 def _figure(data: FigureData) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def epochs(count: int) -> Curve:
 
 
 def what_lines_are(panels: Sequence[Panel]) -> str:
-    """Say how many seeds are behind the lines."""
-    lines = [line for panel in panels for line in panel.every_line]
+    """Say how many seeds are behind the lines that are means."""
+    lines = [line for panel in panels for line in panel.every_line if line.n]
     fewest, most = min(line.n for line in lines), max(line.n for line in lines)
     seeds = f"{fewest} to {most} seeds" if fewest < most else f"{most} seed{'s' if most > 1 else ''}"
     if not any(len(line.seeds) for line in lines):

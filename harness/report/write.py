@@ -24,11 +24,13 @@ def write_report(
     ``majorities``: the data of Delve's Figure 6(a), where the table is at hand. Files are replaced whole.
     """
     from harness.report.curves import collapse_figure
+    from harness.report.declared import declared_figures
     from harness.report.export import results_csv, verdicts_csv
     from harness.report.figures import to_png
     from harness.report.figures_audit import NAME, figure6a_png
     from harness.report.markdown import render_markdown
     from harness.report.page import RecordLinks, render_page
+    from harness.report.panels import to_csv
 
     contents: dict[str, bytes] = {
         "report.html": render_page(verdicts, RecordLinks(out, results), audit, majorities).encode(),
@@ -42,6 +44,10 @@ def write_report(
         data = collapse_figure(verdict)
         if data is not None:
             contents[f"{data.name}.png"] = to_png(data)
+        for figure in declared_figures(verdict):
+            if figure.data is not None:
+                contents[f"{figure.data.name}.png"] = to_png(figure.data)
+                contents[f"{figure.data.name}.csv"] = to_csv(figure.data).encode()
     return [_write(out / name, content) for name, content in contents.items()]
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from harness.benchmarks import spec as benchmark
 from harness.data.sources import CIFAR
 from harness.documents import KeyPath
-from harness.errors import nearest
+from harness.errors import HarnessError, nearest
+from harness.methods.spec import SearchSpec
 from harness.spaces import nb201
+from harness.suite.figures import DiagnosticPanel, EigenvaluePanel, Panel, search_number
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
 
@@ -41,6 +43,7 @@ class _Checks:
         self.searches()
         self.answers()
         self.claims()
+        self.figures()
 
     def fail(self, path: KeyPath, message: str) -> None:
         raise self.loaded.document.error(path, message)
@@ -182,3 +185,53 @@ class _Checks:
             for profile in self.suite.profiles:
                 ops = self.loaded.resolve(table, row, profile).space.ops
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
+
+    def figures(self) -> None:
+        for name, figure in self.suite.figures.items():
+            at: KeyPath = ("figures", name)
+            self.known((*at, "paper"), "paper", figure.paper, self.suite.papers)
+            for index, panel in enumerate(figure.panels):
+                self.panel((*at, "panels", index), panel)
+
+    def panel(self, at: KeyPath, panel: Panel) -> None:
+        for index, row in enumerate(panel.rows):
+            self.curve((*at, "rows", index), row)
+        column = getattr(panel, "column", None)
+        if column is not None:
+            self.known((*at, "column"), "column", column, self.suite.columns)
+            if self.suite.columns[column].metric not in ("accuracy", "error"):
+                self.fail((*at, "column"), f"{column!r} is no accuracy and no error")
+        for key in ("since", "over"):
+            number = getattr(panel, key, None)
+            if number is not None:
+                self.number((*at, key), panel.rows, number)
+        if isinstance(panel, DiagnosticPanel | EigenvaluePanel):
+            self.measured(at, panel)
+
+    def curve(self, at: KeyPath, name: str) -> None:
+        """Only a search that can be run leaves a trajectory."""
+        self.known(at, "row", name, [f"{t}/{r}" for t, r in self.rows])
+        table, _, row = name.partition("/")
+        if (table, row) not in self.searched():
+            why = self.loaded.why_not_run(table, row) or "it is computed and not searched for"
+            self.fail(at, f"row {name!r} has no trajectory: {why}")
+
+    def number(self, at: KeyPath, rows: Iterable[str], key: str) -> None:
+        for row in rows:
+            for spec in self.specs(row):
+                try:
+                    search_number(spec, key)
+                except HarnessError as error:
+                    self.fail(at, f"{error} (row {row!r})")
+
+    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel) -> None:
+        """Some profile must measure what is to be shown."""
+        for index, row in enumerate(panel.rows):
+            names = {diagnostic.name for spec in self.specs(row) for diagnostic in spec.diagnostics}
+            if panel.of not in names:
+                self.fail((*at, "rows", index), f"row {row!r} does not measure {panel.of!r}{nearest(panel.of, names)}")
+
+    def specs(self, name: str) -> list[SearchSpec]:
+        """Return a row's search under every profile."""
+        table, _, row = name.partition("/")
+        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles]

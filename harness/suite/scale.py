@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,7 @@ def scaled(
     for key, factor in factors.items():
         path = tuple(key.split("."))
         try:
-            value = _number(settings, path)
+            value = number_at(settings, path)
         except HarnessError as error:
             raise document.error(factor.at, f"{error} (method {method!r})") from error
         yield Layer(nest(path, _product(value, factor.value)), _error_at(document, factor.at))
@@ -47,7 +47,8 @@ def _error_at(document: Document, at: KeyPath) -> ErrorAt:
     return lambda path, message: document.error(at, message)
 
 
-def _number(settings: Mapping[str, Any], path: tuple[str, ...]) -> float:
+def number_at(settings: Mapping[str, Any], path: Sequence[str]) -> float:
+    """Return the number at a key path; raise `HarnessError` where there is none."""
     value: Any = settings
     for part in path:
         keys = value if isinstance(value, Mapping) else {}

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
 from harness.methods.stops import Stop
+from harness.suite.figures import Figure
 from harness.suite.values import Published
 
 Split = Literal["train", "valid", "test"]
@@ -206,3 +207,4 @@ class Suite(Strict):
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)
+    figures: dict[Name, Figure] = Field(default_factory=dict)

@@ -1,0 +1,191 @@
+"""The papers' figures as suites declare them: one function per kind of panel, from records to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.measures import stop_epoch
+from harness.analysis.trajectories import entropy_sum
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.figure_rows import FigureRows
+from harness.report.operations import edge_panels, magnitude_panel
+from harness.report.panels import (
+    EPOCH,
+    SEEDS_DRAWN,
+    FigureData,
+    Line,
+    Panel,
+    only_measured,
+    seeds_line,
+    what_lines_are,
+)
+from harness.report.style import COLOURS, DASHES, method_style
+from harness.report.theory import theory_panel
+from harness.report.views import heading
+from harness.suite import figures as declared
+from harness.suite.figures import Since, search_number
+
+SINCE: Mapping[Since | None, str] = {
+    None: EPOCH,
+    "architecture_warmup": "epoch after the warm-up",
+    "search_epochs": "epoch of the selection",
+}
+COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # by panels; of more, 4
+MEASUREMENTS = {
+    "eigenvalue": "dominant eigenvalue",
+    "supernet-accuracy": "accuracy of the supernet, %",
+    "discretised-accuracy": "accuracy of the supernet, discretised, %",
+}
+BY_OPERATION = ("magnitude", "edge-weights")
+
+
+@dataclass(frozen=True)
+class DeclaredFigure:
+    """A figure of a suite; ``data`` is None without records. ``waiting``: rows without any, and why."""
+
+    key: str
+    heading: str
+    data: FigureData | None
+    waiting: tuple[str, ...]
+
+
+def declared_figures(verdict: SuiteVerdict) -> list[DeclaredFigure]:
+    """Return the suite's figures of whose rows the plan names at least one, in their order."""
+    plan = verdict.evidence.plan
+    shown = {
+        key: figure
+        for key, figure in verdict.loaded.suite.figures.items()
+        if not figure.rows or any(row in plan.rows or row in plan.not_run for row in figure.rows)
+    }
+    return [_declared(verdict, key, figure) for key, figure in shown.items()]
+
+
+def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> DeclaredFigure:
+    rows = FigureRows(verdict, figure.rows)
+    panels = tuple(drawn for panel in figure.panels for drawn in KINDS[panel.kind](rows, panel))
+    place = _place(verdict, figure)
+    title = f"{place}: {figure.title}"
+    waiting = tuple(f"{row}: {rows.why_empty(row)}" for row in figure.rows if not rows.done(row))
+    if not any(panel.every_line for panel in panels):
+        return DeclaredFigure(key, title, None, waiting)
+    name = f"{key}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
+    kinds = {panel.kind in BY_OPERATION for panel in figure.panels}
+    caption = " ".join(f"{sentence}." for sentence in (place, heading(verdict), *_about(rows, panels)))
+    columns = COLUMNS.get(len(panels), 4)
+    return DeclaredFigure(key, title, FigureData(name, figure.title, caption, panels, columns, len(kinds) > 1), waiting)
+
+
+def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
+    paper = verdict.loaded.suite.papers[figure.paper].title
+    return f"Our own figure on “{paper}”" if figure.number == "own" else f"Figure {figure.number[1:]} of “{paper}”"
+
+
+def _about(rows: FigureRows, panels: Sequence[Panel]) -> list[str]:
+    """Say what the lines are, and which are not there yet."""
+    if not rows.names:
+        return ["Computed from formulas: no search is behind it"]
+    missing = [rows.label(row) for row in rows.names if not rows.done(row)]
+    by_epoch = any(panel.x_label == EPOCH for panel in panels)
+    said = [what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    return [*said, f"No records yet: {', '.join(missing)}"] if missing else said
+
+
+def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:
+    lines = rows.lines(panel.rows, rows.accuracy(panel.column), panel.since)
+    return [Panel(panel.title, SINCE[panel.since], rows.axis(panel.column), lines, note=rows.note(panel.rows, lines))]
+
+
+def _entropy(rows: FigureRows, panel: declared.EntropyPanel) -> list[Panel]:
+    lines = rows.lines(panel.rows, lambda outcome: entropy_sum(outcome.weights.astype(np.float64)))
+    return [Panel(panel.title, EPOCH, "sum of entropies, nat", lines, note=rows.note(panel.rows, lines))]
+
+
+def _diagnostic(rows: FigureRows, panel: declared.DiagnosticPanel) -> list[Panel]:
+    found = rows.lines(panel.rows, lambda outcome: outcome.diagnostics.get(panel.of), panel.since)
+    lines = tuple(map(only_measured, found))
+    return [Panel(panel.title, SINCE[panel.since], MEASUREMENTS[panel.of], lines, note=rows.note(panel.rows, lines))]
+
+
+def _magnitude(rows: FigureRows, panel: declared.MagnitudePanel) -> list[Panel]:
+    [row] = panel.rows
+    done = rows.done(row)
+    if not done:
+        return [Panel(panel.title, EPOCH, "magnitude", (), note=rows.note(panel.rows, ()))]
+    return [magnitude_panel(panel.title + rows.partly(row), done)]
+
+
+def _edge_weights(rows: FigureRows, panel: declared.EdgeWeightsPanel) -> list[Panel]:
+    [row] = panel.rows
+    done = rows.done(row)
+    if not done:
+        return [Panel(panel.title, EPOCH, "mixing weight", (), note=rows.note(panel.rows, ()))]
+    return list(edge_panels(done, panel.title + rows.partly(row)))
+
+
+def _eigenvalue(rows: FigureRows, panel: declared.EigenvaluePanel) -> list[Panel]:
+    [row] = panel.rows
+    done = rows.done(row)
+    curves = [c for outcome in done if (c := rows.accuracy(panel.column)(outcome)) is not None]
+    values = [outcome.diagnostics["eigenvalue"] for outcome in done if "eigenvalue" in outcome.diagnostics]
+    title, y_label = panel.title + rows.partly(row), rows.axis(panel.column)
+    if not curves or not values:
+        return [Panel(title, EPOCH, y_label, (), note=rows.note(panel.rows, ()))]
+    left = seeds_line(("accuracy (left)", COLOURS[1], ()), curves)
+    right = only_measured(seeds_line(("dominant eigenvalue (right)", COLOURS[0], DASHES[1]), values))
+    return [Panel(title, EPOCH, y_label, (left,), right_label="eigenvalue", right=(right,))]
+
+
+def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
+    by_method: dict[str, list[str]] = {}
+    for row in panel.rows:
+        if rows.done(row):
+            by_method.setdefault(rows.method(row), []).append(row)
+    lines = tuple(_swept(rows, panel, method, of_method) for method, of_method in by_method.items())
+    return [Panel(panel.title, panel.x_label, rows.axis(panel.column), lines, note=rows.note(panel.rows, lines))]
+
+
+def _swept(rows: FigureRows, panel: declared.SweepPanel, method: str, of_method: Sequence[str]) -> Line:
+    """Return the line of a method; at every point the mean is over the seeds that are there."""
+    places = sorted((search_number(rows.spec(row), panel.over), row) for row in of_method)
+    found = [_finals(rows, row, panel.column) for _, row in places]
+    seeds = sorted({seed for values in found for seed in values})
+    table = np.array([[values.get(seed, np.nan) for values in found] for seed in seeds]).reshape(-1, len(places))
+    mean = np.array([np.mean(list(values.values())) if values else np.nan for values in found])
+    planned, done = sum(len(rows.evidence.of_row(row)) for row in of_method), sum(map(len, found))
+    label = rows.loaded.catalogue.title(method) + ("" if done == planned else f" ({done} of {planned} searches)")
+    look = method_style(rows.loaded.catalogue, method, 0)
+    x = np.array([x for x, _ in places], dtype=np.float64)
+    return Line(label, *look, min(map(len, found)), x, mean, table[:SEEDS_DRAWN])
+
+
+def _finals(rows: FigureRows, row: str, column: str) -> dict[int, float]:
+    """Return by seed what a column measures of a row's found architectures."""
+    table, _, name = row.partition("/")
+    stop = rows.suite.tables[table].rows[name].stop
+    values: dict[int, float] = {}
+    for outcome in rows.done(row):
+        curve = rows.accuracy(column)(outcome)
+        if curve is not None:
+            value = curve[stop_epoch(outcome, rows.accuracy_key(outcome, column) or "", stop)]
+            values |= {} if np.isnan(value) else {outcome.seed: float(value)}
+    return values
+
+
+def _theory(rows: FigureRows, panel: declared.TheoryPanel) -> list[Panel]:
+    return [theory_panel(panel.title, panel.figure)]
+
+
+KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
+    "accuracy": _accuracy,
+    "magnitude": _magnitude,
+    "edge-weights": _edge_weights,
+    "entropy": _entropy,
+    "diagnostic": _diagnostic,
+    "eigenvalue": _eigenvalue,
+    "sweep": _sweep,
+    "theory": _theory,
+}

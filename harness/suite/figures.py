@@ -1,0 +1,120 @@
+"""The papers' figures as a suite declares them: panels that name their kind, rows and what they show of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.config import Strict
+from harness.methods.spec import SearchSpec
+from harness.suite.scale import number_at
+
+Rows = Annotated[list[str], Field(min_length=1)]
+OneRow = Annotated[list[str], Field(min_length=1, max_length=1)]
+Since = Literal["architecture_warmup", "search_epochs"]  # keys of `search_number`: epochs are counted from there
+
+
+class _Panel(Strict):
+    title: str
+
+
+class AccuracyPanel(_Panel):
+    """What a column measures of the discretised architecture, by epoch; one line per row."""
+
+    kind: Literal["accuracy"]
+    rows: Rows
+    column: str
+    since: Since | None = None
+
+
+class MagnitudePanel(_Panel):
+    """Operation magnitudes (Delve, Eq. 11) of a row, by epoch."""
+
+    kind: Literal["magnitude"]
+    rows: OneRow
+
+
+class EdgeWeightsPanel(_Panel):
+    """Mixing weights of a row, by epoch: one set of axes per edge."""
+
+    kind: Literal["edge-weights"]
+    rows: OneRow
+
+
+class EntropyPanel(_Panel):
+    """Sum of the edges' entropies (SP-DARTS, Eq. 21), by epoch; one line per row."""
+
+    kind: Literal["entropy"]
+    rows: Rows
+
+
+class DiagnosticPanel(_Panel):
+    """A measurement beside the search, by epoch; one line per row."""
+
+    kind: Literal["diagnostic"]
+    of: Literal["eigenvalue", "supernet-accuracy", "discretised-accuracy"]
+    rows: Rows
+    since: Since | None = None
+
+
+class EigenvaluePanel(_Panel):
+    """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
+
+    kind: Literal["eigenvalue"]
+    of: ClassVar[str] = "eigenvalue"
+    rows: OneRow
+    column: str
+
+
+class SweepPanel(_Panel):
+    """What a column measures of the found architectures over a number of their searches; one line per method."""
+
+    kind: Literal["sweep"]
+    over: str = Field(description="key path of `search_number`")
+    x_label: str
+    rows: Rows
+    column: str
+
+
+class TheoryPanel(_Panel):
+    """A figure of the theory layer, which needs no records."""
+
+    kind: Literal["theory"]
+    figure: Literal["theorem-4.3-steps", "delve-recovery", "sp-darts-saturation"]
+    rows: ClassVar[tuple[str, ...]] = ()
+
+
+Panel = Annotated[
+    AccuracyPanel
+    | MagnitudePanel
+    | EdgeWeightsPanel
+    | EntropyPanel
+    | DiagnosticPanel
+    | EigenvaluePanel
+    | SweepPanel
+    | TheoryPanel,
+    Field(discriminator="kind"),
+]
+
+
+def search_number(spec: SearchSpec, key: str) -> float:
+    """Return a number of a resolved search by its key path, such as ``weight_optimiser.lr``.
+
+    ``search_epochs`` is one too: the epochs before a selection of its own begins. Raises `HarnessError` for others.
+    """
+    return number_at({**spec.model_dump(), "search_epochs": spec.search_epochs}, key.split("."))
+
+
+class Figure(Strict):
+    """A figure of a paper, or with ``number: own`` one of ours on it."""
+
+    paper: str
+    number: str = Field(pattern=r"^(F\d+|own)$")
+    title: str
+    panels: Annotated[list[Panel], Field(min_length=1)]
+
+    @property
+    def rows(self) -> list[str]:
+        """Return the rows of all panels, each once."""
+        return list(dict.fromkeys(row for panel in self.panels for row in panel.rows))
