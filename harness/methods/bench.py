@@ -22,6 +22,7 @@ class Bench(Protocol):
     ``decided[group]``: [edges] the position of the operation that a selection has fixed, -1 where none is.
     ``opinions[group]``: the strengths [edges, ops] of every epoch so far, the state before training first.
     ``parts`` (networks, optimisers) and ``memory`` (numbers) are kept from step to step, also by checkpoints.
+    ``architecture_meter.add(loss, logits, labels)`` counts a batch of the architecture's.
     """
 
     spec: SearchSpec
@@ -33,6 +34,7 @@ class Bench(Protocol):
     opinions: dict[str, list[list[list[float]]]]
     generators: dict[str, Generator]
     architecture_optimiser: Optimizer
+    architecture_meter: Any
     parts: dict[str, Any]
     memory: dict[str, Any]
 

@@ -68,7 +68,9 @@ class Collaborative(Part):
             torch.autograd.backward(loss)
         else:
             ours = search.logits(search.net, images, search.mixing(), sampled=False)
-            loss = loss + F.cross_entropy(ours, labels) + self.distillation(ours, theirs)
+            own = F.cross_entropy(ours, labels)
+            search.architecture_meter.add(own, ours, labels)
+            loss = loss + own + self.distillation(ours, theirs)
             loss = loss + self.sparsity(search) * sum(alpha.abs().sum() for alpha in alphas)
             learners = [p for p in evaluation.parameters() if p.requires_grad]
             slopes = torch.autograd.grad(loss, [*alphas, *learners], allow_unused=True)

@@ -1,5 +1,6 @@
 """Every searching method of the catalogue, at a tiny size: a new method is tested by being there."""
 
+from harness.config import deep_merge
 from harness.documents import dotted
 from harness.errors import HarnessError
 from harness.methods.catalogue import Layer, load_catalogue, resolve
@@ -7,6 +8,12 @@ from tests.engine.conftest import TINY
 
 CATALOGUE = load_catalogue()
 SEARCHING = [name for name in CATALOGUE.methods if not CATALOGUE.computes(name)]
+# What a part needs less of to be tiny.
+SMALL = {
+    ("select", "progressive"): {"interval": 1, "images": 16},
+    ("select", "best-path"): {"candidates": 3, "images": 16},
+    ("update", "policy-gradient"): {"steps": 2, "samples": 2},
+}
 
 
 def layer(settings):
@@ -16,4 +23,25 @@ def layer(settings):
 def tiny(method, *, space=(), data=(), **settings):
     """Resolve a method on the tiny space and data; what the method itself says of them wins."""
     below = {"space": TINY["space"] | dict(space), "data": TINY["data"] | dict(data)}
-    return resolve(CATALOGUE, method, [layer(settings)], [layer(below)])
+    return resolve(CATALOGUE, method, [layer(small(method)), layer(settings)], [layer(below)])
+
+
+def small(method):
+    """Shrink what the method's parts do: alpha moves from the second epoch on, decisions from the first."""
+    full = deep_merge(*(part.data for part in CATALOGUE.layers(method)))
+    less = {field: SMALL[field, full[field]["name"]] for field in full if (field, _name(full[field])) in SMALL}
+    if full.get("architecture_warmup"):
+        less["architecture_warmup"] = 1
+    if isinstance(full["select"].get("start"), int):
+        less["select"] = {**less["select"], "start": 1}
+    return less
+
+
+def _name(block):
+    return block.get("name") if isinstance(block, dict) else None
+
+
+def enough_epochs(method, epochs):
+    """Return the epochs that a method needs at least: an edge is decided before each from the second to the seventh."""
+    within = "start" in small(method).get("select", {})
+    return max(epochs, 7) if within else epochs

@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.methods.computed import Computation
 from harness.methods.relaxations import Relaxation
 from harness.spaces import nb201
-from tests.engine.catalogued import CATALOGUE, SEARCHING, tiny
+from tests.engine.catalogued import CATALOGUE, SEARCHING, enough_epochs, tiny
 
 EPOCHS = 2
 
@@ -24,7 +24,8 @@ EPOCHS = 2
 @pytest.fixture(scope="module", params=SEARCHING)
 def searched(request, images, tmp_path_factory):
     """Specification, result and last checkpoint of a search without interruption."""
-    spec = tiny(request.param, epochs=EPOCHS, batch_size=16, data={"flip": True, "crop_padding": 1})
+    epochs = enough_epochs(request.param, EPOCHS)
+    spec = tiny(request.param, epochs=epochs, batch_size=16, data={"flip": True, "crop_padding": 1})
     file = tmp_path_factory.mktemp("whole") / "checkpoint.pt"
     result = run_search(spec, images, 7, "cpu", file)
     return spec, result.trajectory, checkpoints.load(file, "cpu")
@@ -32,21 +33,32 @@ def searched(request, images, tmp_path_factory):
 
 def test_trajectory_has_one_entry_per_epoch_and_one_before(searched):
     spec, track, _ = searched
+    epochs, picks = spec.all_epochs, spec.select.name == "best-path"
+    trained = [False] + epochs * [True] + picks * [False]
     for values in (track.weight_loss, track.weight_accuracy, track.weight_lr):
-        assert values[0] is None and all(math.isfinite(v) for v in values[1:]) and len(values) == EPOCHS + 1
-    two_sided = spec.update.name == "alternating"
+        assert [v is not None and math.isfinite(v) for v in values] == trained
+    two_sided = spec.update.name in ("alternating", "collaborative")
     for values in (track.architecture_loss, track.architecture_accuracy):
-        assert len(values) == EPOCHS + 1 and [v is not None for v in values] == [False] + EPOCHS * [two_sided]
+        frozen = spec.architecture_warmup
+        assert [v is not None for v in values] == [
+            two_sided and was and epoch > frozen for epoch, was in enumerate(trained)
+        ]
+    for diagnostic in spec.diagnostics:
+        due = [epoch % diagnostic.every == 0 for epoch in range(epochs + 1)]
+        assert [v is not None for v in track.diagnostics[diagnostic.name]] == due
     assert track.ops == list(nb201.OPS) and list(track.mixing) == ["cell"]
-    assert torch.tensor(track.mixing["cell"]).shape == (EPOCHS + 1, 6, 5)
+    assert torch.tensor(track.mixing["cell"]).shape == (epochs + 1 + picks, 6, 5)
     assert (torch.tensor(track.mixing["cell"]) >= 0).all() and torch.tensor(track.mixing["cell"]).isfinite().all()
 
 
 def test_architectures_are_valid_and_those_of_the_largest_weights(searched):
-    _, track, _ = searched
-    assert len(track.architectures) == EPOCHS + 1
-    for text, mixing in zip(track.architectures, track.mixing["cell"], strict=True):
-        assert nb201.parse(text) == tuple(row.index(max(row)) for row in mixing)
+    spec, track, _ = searched
+    largest = [tuple(row.index(max(row)) for row in mixing) for mixing in track.mixing["cell"]]
+    found = [nb201.parse(text) for text in track.architectures]
+    undecided = {"largest-weight": None, "best-path": -1, "progressive": spec.search_epochs}[spec.select.name]
+    if spec.select.name == "progressive" and not spec.select.after_search:
+        undecided = spec.select.start
+    assert found[:undecided] == largest[:undecided] and len(found) == len(largest)
 
 
 def test_what_is_recorded_is_alphas_opinion_and_no_draw(searched):

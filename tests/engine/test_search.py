@@ -22,10 +22,13 @@ UPDATES = {
 
 def in_float64(monkeypatch, spec, images):
     """A search whose network, alpha and images are float64, so that an independent loop can follow it exactly."""
-    plain = feed.augment
-    monkeypatch.setattr(feed, "augment", lambda *a, **k: plain(*a, **k).double())
+    augment, normalise = feed.augment, feed.normalise
+    monkeypatch.setattr(feed, "augment", lambda *a, **k: augment(*a, **k).double())
+    monkeypatch.setattr(feed, "normalise", lambda *a: normalise(*a).double())
     search = Search(spec, images, 0, torch.device("cpu"))
-    search.net.double()
+    for net in (search.net, *search.parts.values()):
+        if isinstance(net, torch.nn.Module):
+            net.double()
     for alpha in search.alpha.values():
         alpha.data = alpha.data.double()
     return search
