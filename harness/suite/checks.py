@@ -109,15 +109,16 @@ class _Checks:
     def profiles(self) -> None:
         if self.runnable() and not self.suite.profiles:
             self.fail(("profiles",), "missing key 'profiles', without which no row can be run")
-        for name, profile in self.suite.profiles.items():
-            at: KeyPath = ("profiles", name)
-            if profile.comparable != (name == "paper"):
+        for profile_name, profile in self.suite.profiles.items():
+            at: KeyPath = ("profiles", profile_name)
+            if profile.comparable != (profile_name == "paper"):
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
-            for key in ("scales", "methods", "left_out"):
+            for key in ("methods", "left_out"):
                 for method in getattr(profile, key):
                     self.known((*at, key, method), "method", method, self.catalogue.methods)
-            for row in profile.rows:
-                self.known((*at, "rows", row), "row that searches", row, [f"{t}/{r}" for t, r in self.searched()])
+            scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
+            for name in profile.scales:
+                self.known((*at, "scales", name), "method, table or searched row", name, scalable)
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 

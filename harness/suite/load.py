@@ -15,7 +15,6 @@ from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Catalogue, Layer, resolve
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
-from harness.methods.stops import Planned as PlannedStop
 from harness.suite.checks import check
 from harness.suite.scale import Factor, scaled
 from harness.suite.schema import Profile, Suite
@@ -47,8 +46,6 @@ class LoadedSuite:
             return f"{status}: the suite asks for no run of it"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
-        if isinstance(entry.stop, PlannedStop):
-            return f"stop rule {entry.stop.name!r} has no implementation yet"
         if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:
             return f"left out of the {profile} profile: {self.profile(str(profile)).left_out[entry.method]}"
         return None
@@ -69,29 +66,31 @@ class LoadedSuite:
         """Return the full specification of a row's search under a profile.
 
         Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
-        what results so far; its settings of the method and of the row, the embedded ones, ``overrides``. Raises the
-        error of the layer that wrote a mistake.
+        what results so far; its settings of the method, the embedded ones, ``overrides``. Raises the error of the
+        layer that wrote a mistake.
         """
         method = self._method(table, row)
         below = self._layers([("search",)])
         layers = self._layers(
             [("tables", table, "search"), ("tables", table, "rows", row, "search"), ("profiles", profile, "search")]
         )
-        if factors := self._factors(profile, method):
+        if factors := self._factors(profile, table, row):
             layers += scaled(resolve(self.catalogue, method, layers, below), method, factors, self.document)
-        at: KeyPath = ("profiles", profile)
-        paths: list[KeyPath] = [(*at, "methods", method), (*at, "rows", f"{table}/{row}")]
+        paths: list[KeyPath] = [("profiles", profile, "methods", method)]
         if embedded:
-            paths.append((*at, "embedded", "search"))
+            paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)
         assert isinstance(spec, SearchSpec)
         return spec
 
-    def _factors(self, profile: str, method: str) -> dict[str, Factor]:
-        """Return a profile's factors for a method: its own, else those of what it extends, else those for all."""
+    def _factors(self, profile: str, table: str, row: str) -> dict[str, Factor]:
+        """Return a profile's factors for a row by key path; of several, the nearest.
+
+        Nearest first: those of the row, its table, its method, what that extends, all.
+        """
         settings, at = self.profile(profile), ("profiles", profile)
         factors = {key: Factor(value, (*at, "scale", key)) for key, value in settings.scale.items()}
-        for name in reversed(self.catalogue.lineage(method)):
+        for name in (*reversed(self.catalogue.lineage(self._method(table, row))), table, f"{table}/{row}"):
             for key, value in settings.scales.get(name, {}).items():
                 factors[key] = Factor(value, (*at, "scales", name, key))
         return factors

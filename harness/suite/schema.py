@@ -173,8 +173,8 @@ class Embedded(Strict):
 class Profile(Strict):
     """How large: ``published`` seeds follow each row's n.
 
-    What it changes, later ones winning: ``search`` for all; factors on the numbers that result (``scale`` for all,
-    ``scales`` for a method and what extends it), so that rows which differ still do; ``methods`` and ``rows``.
+    What it changes, later ones winning: ``search`` for all; factors on the numbers that result, so that rows which
+    differ still do (``scale`` for all, ``scales`` for a method and what extends it, a table, a row); ``methods``.
     """
 
     comparable: bool
@@ -183,9 +183,10 @@ class Profile(Strict):
     benchmark: Benchmark
     search: dict[str, Any]
     scale: dict[str, Factor] = Field(default_factory=dict, description="key path of a number: factor")
-    scales: dict[str, dict[str, Factor]] = Field(default_factory=dict, description="the same by method")
+    scales: dict[str, dict[str, Factor]] = Field(
+        default_factory=dict, description="the same by method, table or table/row"
+    )
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
-    rows: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by table/row")
     left_out: dict[str, str] = Field(
         default_factory=dict, description="methods that this profile does not run, and why"
     )

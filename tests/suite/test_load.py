@@ -56,7 +56,10 @@ def test_layers_reach_only_their_own(tmp_path: Path) -> None:
 def test_who_can_run(tmp_path: Path) -> None:
     loaded = load(
         tmp_path,
-        ("        searched_on: cifar10\n", "        searched_on: cifar10\n        stop: {name: rank-stability, epochs: 2}\n"),
+        (
+            "        searched_on: cifar10\n",
+            "        searched_on: cifar10\n        stop: {name: rank-stability, epochs: 2}\n",
+        ),
     )
     assert loaded.why_not_run("t1", "darts") is None
     assert loaded.why_not_run("t1", "cdarts") == "method 'cdarts' (CDARTS) has no implementation yet"

@@ -56,6 +56,9 @@ def test_rows_that_differ_still_do(tmp_path: Path) -> None:
         ("{ex-darts: {architecture_optimiser.lr: 4}}", (0.0009, 0.1)),  # its own
         ("{ex-darts: {weight_optimiser.lr: 5}, darts-v1: {weight_optimiser.lr: 4}}", (0.0015, 1.66667)),
         ("{gdas: {weight_optimiser.lr: 4}}", (0.0009, 1.66667)),  # no ancestor
+        ("{t1: {weight_optimiser.lr: 6}, ex-darts: {weight_optimiser.lr: 5}}", (0.0018, 1.66667)),  # its table
+        ("{t1/exchanged: {weight_optimiser.lr: 7}, t1: {weight_optimiser.lr: 6}}", (0.0021, 1.66667)),  # its row
+        ("{t2: {weight_optimiser.lr: 6}, t1/darts: {weight_optimiser.lr: 7}}", (0.0009, 1.66667)),  # others
     ],
 )
 def test_the_nearest_factor_of_the_extends_chain_counts(
@@ -66,20 +69,15 @@ def test_the_nearest_factor_of_the_extends_chain_counts(
     assert rates(loaded.resolve("t1", "exchanged", "reduced")) == expected
 
 
-def test_factors_lie_between_the_profile_and_its_settings_of_method_and_row(tmp_path: Path) -> None:
-    def batch(row: str, written: str, *overrides: str) -> int:
-        layers = override_layers(overrides)
-        return scaled(tmp_path, written).resolve("t1", row, "reduced", overrides=layers).batch_size
-
-    scale, rows = "scale: {batch_size: 0.5}\n", "rows: {t1/exchanged: {batch_size: 24}}\n"
-    assert batch("darts", scale) == 32  # 64 of the catalogue
-    assert batch("exchanged", scale) == 32  # the profile's setting of the method, as written: not 16
-    assert batch("exchanged", scale + rows) == batch("exchanged", rows) == 24
-    assert batch("exchanged", scale + rows, "batch_size=12") == 12
-    assert batch("darts", rows) == 64  # another row
-    loaded = scaled(tmp_path, scale + rows + "scales: {darts-v1: {epochs: 3}}")
+def test_factors_lie_between_the_profile_and_its_settings_of_a_method(tmp_path: Path) -> None:
+    loaded = scaled(tmp_path, "scale: {batch_size: 0.5}\nscales: {darts-v1: {epochs: 3}}")
     assert loaded.resolve("t1", "darts", "reduced").epochs == 21  # 7 of the profile
-    assert loaded.resolve("t1", "exchanged", "paper").batch_size == 256  # another profile
+    assert loaded.resolve("t1", "darts", "reduced").batch_size == 32  # 64 of the catalogue
+    assert loaded.resolve("t1", "exchanged", "reduced").batch_size == 32  # as its method's setting says: not 16
+    assert loaded.resolve("t1", "exchanged", "paper").batch_size == 256
+    set_to = override_layers(["batch_size=12"])
+    assert loaded.resolve("t1", "darts", "reduced", overrides=set_to).batch_size == 12
+    assert loaded.resolve("t1", "darts", "reduced", embedded=True).data.image_size == 8
 
 
 @pytest.mark.parametrize(("factor", "epochs"), [(0.08, 1), (0.35, 2), (0.44, 3), (0.5, 4), (1, 7), (2, 14)])
