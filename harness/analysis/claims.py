@@ -38,15 +38,15 @@ class ClaimVerdict:
 
 def judge_claims(suite: Suite, evidence: Evidence) -> tuple[ClaimVerdict, ...]:
     """Judge every claim of the suite; on the embedded digits none is judged."""
-    return tuple(_judge(key, claim, evidence) for key, claim in suite.claims.items())
+    return tuple(_judge(key, claim, suite, evidence) for key, claim in suite.claims.items())
 
 
-def _judge(key: str, claim: Claim, evidence: Evidence) -> ClaimVerdict:
+def _judge(key: str, claim: Claim, suite: Suite, evidence: Evidence) -> ClaimVerdict:
     measures = [side for side in (claim.left, claim.right) if isinstance(side, Measure)]
     absent = next((text for side in measures if (text := _absent(side.row, evidence))), None)
     if absent is not None:
         return ClaimVerdict(key, claim, (), (), None, "NOT RUN", absent)
-    sides = [_values(side, evidence) for side in measures]
+    sides = [_values(side, suite, evidence) for side in measures]
     planned = tuple(sorted(set.intersection(*(set(side) for side in sides))))
     margins = tuple(margin for seed in planned if (margin := _margin(claim, seed, sides)) is not None)
     mean = statistics.fmean(margin.margin for margin in margins) if margins else None
@@ -71,7 +71,7 @@ def _verdict(
         return "INCOMPLETE", f"{count}; not measured: seed {', '.join(map(str, missing))}"
     if holding == len(planned):
         return "PASS", count
-    return ("DRIFT", f"{count}, and in the mean") if mean > claim.margin else ("FAIL", f"{count}, not in the mean")
+    return ("DRIFT", f"{count}, and in the mean") if _holds(claim, mean) else ("FAIL", f"{count}, not in the mean")
 
 
 def _absent(row: str, evidence: Evidence) -> str | None:
@@ -81,11 +81,13 @@ def _absent(row: str, evidence: Evidence) -> str | None:
     return None if evidence.plan.rows.get(row) else f"{row}: not selected"
 
 
-def _values(measure: Measure, evidence: Evidence) -> Mapping[int, float | None]:
+def _values(measure: Measure, suite: Suite, evidence: Evidence) -> Mapping[int, float | None]:
     """Return the value per planned seed; None where the trial is missing, failed or lacks the number."""
+    table, _, row = measure.row.partition("/")
+    stop = suite.tables[table].rows[row].stop
     trials = evidence.of_row(measure.row)
     done = {outcome.seed: outcome for outcome in evidence.done(trials)}
-    return {t.seed: claim_value(done[t.seed], measure) if t.seed in done else None for t in trials}
+    return {t.seed: claim_value(done[t.seed], measure, stop) if t.seed in done else None for t in trials}
 
 
 def _margin(claim: Claim, seed: int, sides: Sequence[Mapping[int, float | None]]) -> SeedMargin | None:
@@ -93,5 +95,9 @@ def _margin(claim: Claim, seed: int, sides: Sequence[Mapping[int, float | None]]
     right = sides[1][seed] if isinstance(claim.right, Measure) else claim.right
     if left is None or right is None:
         return None
-    margin = left - right if claim.relation == ">" else right - left
-    return SeedMargin(seed, left, right, margin, margin > claim.margin)
+    margin = left - right if claim.relation in (">", ">=") else right - left
+    return SeedMargin(seed, left, right, margin, _holds(claim, margin))
+
+
+def _holds(claim: Claim, margin: float) -> bool:
+    return margin >= claim.margin if claim.relation in (">=", "<=") else margin > claim.margin

@@ -41,12 +41,15 @@ def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:
     return stop.epoch(History(outcome.ops, weights, outcome.accuracy[key], outcome.eigenvalues))
 
 
-def claim_value(outcome: Outcome, measure: Measure) -> float | None:
-    """Return what a claim measures of a done trial: percent, or a magnitude from 0 to 1; None where unknown."""
-    index = 0 if measure.epoch == "first" else -1
+def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float | None:
+    """Return what a claim measures of a done trial: percent, or a magnitude from 0 to 1; None where unknown.
+
+    The last epoch's accuracy of a row with a ``stop`` rule is that of the architecture which the rule takes.
+    """
     if measure.of == "accuracy":
-        return accuracy_at(outcome, f"{measure.dataset}/{measure.split}/{measure.training_epochs}", index)
-    return magnitude_at(outcome, str(measure.operation), index)
+        key = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
+        return accuracy_at(outcome, key, 0 if measure.epoch == "first" else stop_epoch(outcome, key, stop))
+    return magnitude_at(outcome, str(measure.operation), 0 if measure.epoch == "first" else -1)
 
 
 def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:

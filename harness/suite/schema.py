@@ -123,7 +123,8 @@ class Row(Strict):
 
 class Table(Strict):
     """A published table. ``number``: the paper's own, with arabic digits; else ``text`` for numbers of the running
-    text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours.
+    text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours. A
+    figure's rows (``F2``) may have no values: curves print none.
     """
 
     paper: str
@@ -139,7 +140,10 @@ class Table(Strict):
 
 
 class Measure(Strict):
-    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments."""
+    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
+
+    The row's stop rule counts for the accuracy of the ``last`` epoch.
+    """
 
     row: str = Field(description="table/row")
     of: Literal["accuracy", "magnitude"]
@@ -155,7 +159,7 @@ class Claim(Strict):
 
     text: str
     source: str
-    relation: Literal[">", "<"]
+    relation: Literal[">", ">=", "<", "<="]
     left: Measure
     right: Measure | float
     margin: float = Field(ge=0)

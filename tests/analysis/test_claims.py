@@ -68,6 +68,31 @@ def test_equality_is_not_more(loaded: LoadedSuite, planned: Plan) -> None:
     assert better(loaded, planned, [60.0] * 3, [60.0] * 3).verdict == "FAIL"
 
 
+@pytest.mark.parametrize(("relation", "left", "right"), [(">=", "exchanged", "darts"), ("<=", "darts", "exchanged")])
+def test_no_worse_allows_equality(relation: str, left: str, right: str, tmp_path: Path) -> None:
+    sides = [f"{{row: t1/{row}, of: accuracy, dataset: cifar10, split: test, training_epochs: 200}}" for row in
+             ("exchanged", "darts", left, right)]  # fmt: skip
+    old = '">"\n    left: {}\n    right: {}\n'.format(*sides[:2])
+    loaded = synthetic.load(tmp_path, (old, '"{}"\n    left: {}\n    right: {}\n'.format(relation, *sides[2:])))
+    planned = synthetic.plan(loaded, "reduced")
+    assert better(loaded, planned, [60.0] * 3, [60.0] * 3).verdict == "PASS"
+    assert better(loaded, planned, [60.0] * 3, [60.0, 60.0, 60.5]).verdict == "FAIL"
+    assert better(loaded, planned, [60.0, 60.0, 60.5], [60.0, 60.5, 60.0]).verdict == "DRIFT"
+
+
+def test_a_stop_rule_decides_which_architecture_is_compared(tmp_path: Path) -> None:
+    """One skip connection holds from epoch 1 on, whose architecture has 80 percent; the last one has 40."""
+    loaded = synthetic.load(
+        tmp_path, ("method: ex-darts\n", "method: ex-darts\n        stop: {name: skip-count, skips: 1}\n")
+    )
+    planned = synthetic.plan(loaded, "reduced")
+    trials = {trial.id: trial for trial in planned.trials}
+    left = [synthetic.record(trials[i], 40.0, before=80.0) for i in planned.rows["t1/exchanged"]]
+    right = [synthetic.record(trials[i], 60.0, before=90.0) for i in planned.rows["t1/darts"]]
+    found = claim("better", loaded, planned, [*left, *right])
+    assert [(m.left, m.right) for m in found.seeds] == [(80.0, 60.0)] * 3
+
+
 @pytest.mark.parametrize("right", [[50.0, 50.0], []])
 def test_a_missing_seed_leaves_a_claim_open(loaded: LoadedSuite, planned: Plan, right: list[float]) -> None:
     found = better(loaded, planned, [90.0] * 3, right)

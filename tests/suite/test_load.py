@@ -193,3 +193,10 @@ def test_a_profile_may_leave_methods_out_and_says_why(tmp_path: Path) -> None:
     assert loaded.why_not_run("t1", "darts", "reduced") is None
     with pytest.raises(HarnessError, match=r"left_out\.x: unknown method 'x'"):
         load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {x: why}\n    methods:\n      ex-darts: {b"))
+
+
+def test_a_figure_needs_no_values(tmp_path: Path) -> None:
+    silent = ("        values: [54.30]\n", "")
+    assert load(tmp_path, ("number: T2", "number: F2"), silent).why_not_run("t2", "again") is None
+    with pytest.raises(HarnessError, match=r"tables\.t2\.rows\.again: 0 values for 1 columns$"):
+        load(tmp_path, silent)
