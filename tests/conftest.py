@@ -50,7 +50,11 @@ class Project:
 
     def records(self) -> dict[tuple[str, int], Record]:
         """Return the records by method and seed."""
-        return {(r.method, r.seed): r for r in map(read_record, self.paths())}
+        return {(r.method, r.seed): r for r in self.records_list()}
+
+    def records_list(self) -> list[Record]:
+        """Return all records."""
+        return [read_record(path) for path in self.paths()]
 
 
 @pytest.fixture

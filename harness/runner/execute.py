@@ -17,6 +17,7 @@ from harness.runner import environment
 from harness.runner.evaluate import found_accuracy
 from harness.runner.progress import Board, Item, Progress, duration
 from harness.runner.store import Store, read_record
+from harness.runner.supernets import forget
 from harness.runner.survey import Task
 from harness.runner.worker import Clock, Finished, Settings, failure, run_trial
 
@@ -60,6 +61,7 @@ def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Pro
     for task in todo.values():
         if task.anew:
             store.checkpoint(task.trial.id).unlink(missing_ok=True)
+            forget([task.trial], store)
     board = Board([_item(task) for task in tasks], progress)
     with tempfile.TemporaryDirectory(prefix="harness-") as beats:
         settings = _settings(store, options, Path(beats))
@@ -72,6 +74,7 @@ def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Pro
             pass  # the trials that did not end are in `unfinished`
         finally:
             progress.end()
+    forget([task.trial for task in todo.values() if task.trial.id in tally.executed], store)
     return tally
 
 
@@ -87,13 +90,17 @@ def _count(done: Finished, tally: Tally, board: Board) -> None:
 
 
 def _finished(todo: dict[str, Task], settings: Settings, jobs: int) -> Iterator[Finished]:
-    """Yield the trials as they end; where a worker process dies, its trials have failed and the others go on."""
+    """Yield the trials as they end, those that wait for another's supernet last.
+
+    Where a worker process dies, its trials have failed and the others go on.
+    """
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     left = dict(todo)
     while left:
         try:
-            with closing(_pool(list(left.values()), settings, jobs)) as results:
+            wave = [task for task in left.values() if not task.follows] or list(left.values())
+            with closing(_pool(wave, settings, jobs)) as results:
                 for done in results:
                     del left[done.id]
                     yield done
@@ -122,7 +129,8 @@ def _pool(tasks: Sequence[Task], settings: Settings, jobs: int) -> Generator[Fin
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    return parallel(delayed(run_trial)(t.trial, settings, keep=t.keep) for t in tasks)  # type: ignore[no-any-return]
+    jobs_of = (delayed(run_trial)(t.trial, settings, keep=t.keep, leaves=t.leaves) for t in tasks)
+    return parallel(jobs_of)  # type: ignore[no-any-return]
 
 
 def _settings(store: Store, options: Options, beats: Path) -> Settings:

@@ -33,6 +33,7 @@ class Trial:
     """One method x dataset x seed under one profile. ``rows``: all ``table/row`` that show it.
 
     ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
+    ``supernet_id``: id of the search that trains its supernet, its own unless a selection comes afterwards.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Trial:
     part_versions: dict[str, int]
     data_checksum: str | None
     blocked: str | None
+    supernet_id: str
 
     @property
     def computed(self) -> bool:
@@ -230,9 +232,14 @@ def expand(
         source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
         benchmark = _benchmark(loaded.profile(profile), row.embedded)
     checksum = data.checksums.get(source) if source else None
+    supernet = spec if isinstance(spec, ComputedSpec) else spec.supernet
+    supernet_versions = {**versions, **part_versions(supernet)}
+    if isinstance(spec, SearchSpec) and supernet != spec:
+        del supernet_versions[f"select/{spec.select.name}"]
     for seed in seeds:
         yield Trial(
             id=trial_id(spec, row.dataset, seed, versions, checksum),
+            supernet_id=trial_id(supernet, row.dataset, seed, supernet_versions, checksum),
             suite=loaded.suite.suite,
             profile=profile,
             method=row.method,

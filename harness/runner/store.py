@@ -2,6 +2,7 @@
 
     <results>/<profile>/<method>/<dataset>/s<seed>-<id>.json     records
     <results>/.checkpoints/<id>.pt                               unfinished searches
+    <results>/.checkpoints/<id>@<epoch>.pt                       supernets that other trials start from
     <results>/.scratch/<key>.json                                architectures trained from scratch
 
 Keys are sorted and every epoch's mixing weights stand on their own line, so that records diff well.
@@ -47,6 +48,10 @@ class Store:
     def checkpoint(self, trial_id: str) -> Path:
         """Return where an unfinished search keeps its state."""
         return self.root / ".checkpoints" / f"{trial_id}.pt"
+
+    def supernet(self, supernet_id: str, epoch: int) -> Path:
+        """Return where the state of a search after an epoch is left for the trials that start from it."""
+        return self.root / ".checkpoints" / f"{supernet_id}@{epoch}.pt"
 
     def write(self, record: Record) -> Path:
         """Store a record, replacing the trial's earlier one; raise `ValueError` for numbers that are not finite."""

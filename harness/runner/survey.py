@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from harness.runner.evaluate import is_evaluated, table_problem
 from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
+from harness.runner.supernets import followers
 
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
 
@@ -24,7 +25,8 @@ class Task:
     """A trial and what is to be done about it.
 
     ``reason``: why it is blocked, or how it failed before; ``keep``: the record to evaluate anew; ``anew``: forget
-    its checkpoint; ``seconds``: estimated cost; ``broken``: its record cannot be read.
+    its checkpoint; ``seconds``: estimated cost; ``broken``: its record cannot be read. ``leaves``: trials that start
+    from the supernet that this one trains; ``follows``: it is one of them and has to wait.
     """
 
     trial: Trial
@@ -34,6 +36,8 @@ class Task:
     anew: bool
     seconds: float
     broken: bool = False
+    leaves: tuple[Trial, ...] = ()
+    follows: bool = False
 
     @property
     def needs_work(self) -> bool:
@@ -49,7 +53,21 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     """
     index = store.index()
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
-    return [_task(trial, _place(trial, store, index), no_table, device, force) for trial in trials]
+    return _shared([_task(trial, _place(trial, store, index), no_table, device, force) for trial in trials], store)
+
+
+def _shared(tasks: list[Task], store: Store) -> list[Task]:
+    """Say who trains a supernet for whom; who follows pays only for what comes after the search."""
+    waiting = followers([task.trial for task in tasks if task.needs_work and task.keep is None], store)
+    led = {trial.id: leader for leader, trials in waiting.items() for trial in trials}
+    spared = {task.trial.id: task.seconds for task in tasks}
+    shared = []
+    for task in tasks:
+        task = replace(task, leaves=tuple(waiting.get(task.trial.id, ())), follows=task.trial.id in led)
+        if task.follows:
+            task = replace(task, seconds=max(0.0, task.seconds - spared[led[task.trial.id]]))
+        shared.append(task)
+    return shared
 
 
 def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, force: bool) -> Task:

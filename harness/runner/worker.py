@@ -7,6 +7,7 @@ import platform
 import signal
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
@@ -24,6 +25,7 @@ from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_ta
 from harness.runner.plan import Trial
 from harness.runner.record import Provenance, Record
 from harness.runner.store import Store
+from harness.runner.supernets import states
 
 if TYPE_CHECKING:
     from harness.data.images import Dataset
@@ -62,12 +64,16 @@ class Clock:
     epoch_seconds: list[float] = field(default_factory=list)  # of the search, also before it was resumed
     evaluation_seconds: float = 0.0
     resumed_from_epoch: int | None = None
+    supernet: str | None = None  # id of the search whose supernet was taken over
 
 
-def run_trial(trial: Trial, settings: Settings, *, keep: Record | None = None) -> Finished:
+def run_trial(
+    trial: Trial, settings: Settings, *, keep: Record | None = None, leaves: Sequence[Trial] = ()
+) -> Finished:
     """Search, evaluate and store one trial; with ``keep``, only evaluate that record's trajectory anew.
 
-    A failure is an outcome and not an exception: it is stored, unless that would replace the record to keep.
+    ``leaves``: the trials for which it leaves its supernet. A failure is an outcome and not an exception: it is
+    stored, unless that would replace the record to keep.
     """
     prepare(settings.threads, worker=os.getpid() != settings.parent)
     start, clock = time.perf_counter(), Clock(environment.now())
@@ -78,7 +84,7 @@ def run_trial(trial: Trial, settings: Settings, *, keep: Record | None = None) -
         elif keep:
             record = _reevaluated(trial, trial.spec, keep, settings, clock)
         else:
-            record = _searched(trial, trial.spec, settings, clock)
+            record = _searched(trial, trial.spec, settings, clock, leaves)
         store.write(record)
     except Exception as error:  # whatever it is belongs to this trial and must not end the others
         if keep is None:
@@ -170,6 +176,7 @@ def _provenance(settings: Settings, clock: Clock) -> Provenance:
         epoch_seconds=clock.epoch_seconds,
         peak_memory_mb=environment.peak_memory_mb(settings.device),
         resumed_from_epoch=clock.resumed_from_epoch,
+        supernet=clock.supernet,
     )
 
 
@@ -180,14 +187,19 @@ def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock
     return _record(trial, settings, clock, computed=computed)
 
 
-def _searched(trial: Trial, spec: SearchSpec, settings: Settings, clock: Clock) -> Record:
+def _searched(trial: Trial, spec: SearchSpec, settings: Settings, clock: Clock, leaves: Sequence[Trial]) -> Record:
     from harness.engine.search import run_search
 
-    checkpoint = Store(settings.results).checkpoint(trial.id)
+    store = Store(settings.results)
     beat = partial(_beat, trial.id, settings)
-    beat(0, spec.epochs)
+    beat(0, spec.all_epochs)
     dataset = _images(trial, spec, settings)
-    result = run_search(spec, dataset, trial.seed, settings.device, checkpoint, beat)
+    result = run_search(
+        spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), beat,
+        supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
+    )  # fmt: skip
+    if result.from_supernet:
+        clock.supernet = trial.supernet_id
     clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
     evaluated = _evaluated(trial, spec, result.trajectory, settings, clock)
     return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
@@ -196,7 +208,7 @@ def _searched(trial: Trial, spec: SearchSpec, settings: Settings, clock: Clock) 
 def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Settings, clock: Clock) -> Record:
     """Keep the trajectory and how it came to be; replace what the benchmark says."""
     assert keep.trajectory is not None
-    _beat(trial.id, settings, spec.epochs, spec.epochs)
+    _beat(trial.id, settings, spec.all_epochs, spec.all_epochs)
     evaluated = _evaluated(trial, spec, keep.trajectory, settings, clock)
     provenance = keep.provenance.model_copy(update={"evaluation_seconds": clock.evaluation_seconds})
     return keep.model_copy(

@@ -31,11 +31,11 @@ def searches(monkeypatch):
     real = harness.engine.search.run_search
     log = SimpleNamespace(seeds=[], failing={})
 
-    def run(spec, dataset, seed, device, checkpoint, on_epoch):
+    def run(spec, dataset, seed, device, checkpoint, on_epoch, **shared):
         log.seeds.append(seed)
         if seed in log.failing:
             raise log.failing[seed]
-        return real(spec, dataset, seed, device, checkpoint, on_epoch)
+        return real(spec, dataset, seed, device, checkpoint, on_epoch, **shared)
 
     monkeypatch.setattr(harness.engine.search, "run_search", run)
     return log
@@ -273,21 +273,21 @@ def test_a_worker_that_dies_in_a_re_evaluation_leaves_the_record(tmp_path, make_
     assert done.error == module.WORKER_DIED and list(store.read_all()) == [record]
 
 
-def all_die(trial, settings: Settings, *, keep=None) -> Finished:
+def all_die(trial, settings: Settings, *, keep=None, leaves=()) -> Finished:
     """Stand in for `run_trial` in a worker process that does not even begin."""
     os._exit(9)
 
 
 def test_workers_that_cannot_begin_are_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run_trial", all_die)
-    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",)}
+    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}
     task = Task(SimpleNamespace(id="1a", seed=0, **about), "to run", None, None, False, 1.0)
     progress = PlainProgress(Console(stderr=True))
     with pytest.raises(HarnessError, match="--jobs 1"):
         execute([task, task], Store(tmp_path), Options(None, "cpu", 2), progress)
 
 
-def dies_with_seed_1(trial, settings: Settings, *, keep=None) -> Finished:
+def dies_with_seed_1(trial, settings: Settings, *, keep=None, leaves=()) -> Finished:
     """Stand in for `run_trial` in a worker process."""
     (settings.beats / trial.id).write_text("0 2")
     if trial.seed == 1:
@@ -302,7 +302,7 @@ def test_a_worker_that_dies_fails_its_trial_and_not_the_run(tmp_path, monkeypatc
 
     monkeypatch.setattr(module, "run_trial", dies_with_seed_1)
     monkeypatch.setattr(module, "failure", failure)
-    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",)}
+    about = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}
     trials = [SimpleNamespace(id=f"{i}a", seed=i, **about) for i in range(5)]
     tasks = [Task(trial, "to run", None, None, False, 1.0) for trial in trials]
     store = Store(tmp_path)

@@ -32,6 +32,7 @@ def spec() -> SearchSpec:
 @dataclass(frozen=True)
 class FakeTrial:
     id: str = "00000000000000aa"
+    supernet_id: str = "00000000000000aa"
     profile: str = "reduced"
     method: str = "darts-v1"
     dataset: str = "digits"
