@@ -19,6 +19,7 @@ from harness.report.panels import (
     FigureData,
     Line,
     Panel,
+    on_one_scale,
     only_measured,
     seeds_line,
     what_lines_are,
@@ -37,8 +38,8 @@ SINCE: Mapping[Since | None, str] = {
 COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # by panels; of more, 4
 MEASUREMENTS = {
     "eigenvalue": "dominant eigenvalue",
-    "supernet-accuracy": "accuracy of the supernet, %",
-    "discretised-accuracy": "accuracy of the supernet, discretised, %",
+    "supernet-accuracy": "validation accuracy, %",
+    "discretised-accuracy": "validation accuracy, %",
 }
 BY_OPERATION = ("magnitude", "edge-weights")
 
@@ -66,17 +67,21 @@ def declared_figures(verdict: SuiteVerdict) -> list[DeclaredFigure]:
 
 def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> DeclaredFigure:
     rows = FigureRows(verdict, figure.rows)
-    panels = tuple(drawn for panel in figure.panels for drawn in KINDS[panel.kind](rows, panel))
+    panels = on_one_scale([drawn for panel in figure.panels for drawn in KINDS[panel.kind](rows, panel)])
     place = _place(verdict, figure)
     title = f"{place}: {figure.title}"
     waiting = tuple(f"{row}: {rows.why_empty(row)}" for row in figure.rows if not rows.done(row))
     if not any(panel.every_line for panel in panels):
         return DeclaredFigure(key, title, None, waiting)
-    name = f"{key}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
-    kinds = {panel.kind in BY_OPERATION for panel in figure.panels}
-    caption = " ".join(f"{sentence}." for sentence in (place, heading(verdict), *_about(rows, panels)))
-    columns = COLUMNS.get(len(panels), 4)
-    return DeclaredFigure(key, title, FigureData(name, figure.title, caption, panels, columns, len(kinds) > 1), waiting)
+    data = FigureData(
+        name=f"{key}-{verdict.loaded.suite.suite}-{verdict.profile_name}",
+        title=figure.title,
+        caption=" ".join(f"{sentence}." for sentence in (place, heading(verdict), *_about(rows, panels))),
+        panels=panels,
+        columns=COLUMNS.get(len(panels), 4),
+        own_legends=len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1,
+    )
+    return DeclaredFigure(key, title, data, waiting)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
@@ -91,7 +96,7 @@ def _about(rows: FigureRows, panels: Sequence[Panel]) -> list[str]:
     missing = [rows.label(row) for row in rows.names if not rows.done(row)]
     by_epoch = any(panel.x_label == EPOCH for panel in panels)
     said = [what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
-    return [*said, f"No records yet: {', '.join(missing)}"] if missing else said
+    return [*said, f"No records yet: {'; '.join(missing)}"] if missing else said
 
 
 def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:

@@ -60,7 +60,8 @@ class FigureRows:
         place = self.names.index(row)
         look = (COLOURS[place % len(COLOURS)], DASHES[place // len(COLOURS) % len(DASHES)])
         if len(set(methods)) == len(methods):
-            look = method_style(self.loaded.catalogue, methods[place], 0)
+            colour, dashes = method_style(self.loaded.catalogue, methods[place], 0)
+            look = (colour, dashes if len(methods) > 1 else ())
         return (self.label(row) + self.partly(row), *look)
 
     def accuracy_key(self, outcome: Outcome, column: str) -> str | None:
@@ -102,4 +103,4 @@ class FigureRows:
         if lines:
             return ""
         there = any(self.done(row) for row in rows)
-        return "the records do not hold this" if there else f"no records yet: {', '.join(map(self.label, rows))}"
+        return "the records do not hold this" if there else f"no records yet: {'; '.join(map(self.label, rows))}"

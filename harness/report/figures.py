@@ -11,17 +11,21 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from harness.report.layout import PANEL, TITLE, Layout, Legend, lay_out, printable
-from harness.report.panels import FigureData, Line, Panel
+from harness.report.panels import SHARES, FigureData, Line, Panel
 from harness.report.style import FAINT, INK, PALETTE
 
 POINTS = 12  # so few are marked one by one: a line of one point would not show
+MANY_POINTS = 200  # so many are drawn thinner
+FEW_POWERS = 100.0
+NOTE_LETTERS = 11  # per inch of a panel's width
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
@@ -101,45 +105,60 @@ def _draw(data: FigureData) -> Figure:
 
 
 def _draw_panel(ax: Axes, panel: Panel, columns: int) -> None:
-    """Draw the lines of one panel, and its scales."""
+    """Draw the lines of one panel, or say why there are none."""
     _plot(ax, panel.lines)
-    if panel.note:
-        note = textwrap.fill(printable(panel.note), int(PANEL[columns][0] * 11))
-        ax.text(0.5, 0.5, note, transform=ax.transAxes, ha="center", va="center", fontsize=8)
     if panel.right:
         second = ax.twinx()
         _plot(second, panel.right)
         second.set_ylabel(panel.right_label)
         second.spines["right"].set_visible(True)
         second.grid(False)
-    if panel.scales[0] == "linear":
-        ax.set_xlim(0, max((float(line.x[-1]) for line in panel.every_line if len(line.x)), default=0) or 1)
+    if panel.note:
+        note = textwrap.fill(printable(panel.note), int(PANEL[columns][0] * NOTE_LETTERS))
+        ax.text(0.5, 0.5, note, transform=ax.transAxes, ha="center", va="center", fontsize=8)
+    _scale(ax, panel)
+
+
+def _scale(ax: Axes, panel: Panel) -> None:
+    """Set limits and ticks; linear x-axes hold whole numbers and begin at 0."""
+    if not panel.lines:
+        ax.set_xticks([])
+    elif panel.scales[0] == "linear":
+        ax.set_xlim(0, max(float(line.x[-1]) for line in panel.every_line) or 1)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     for axis, set_scale, scale in zip((ax.xaxis, ax.yaxis), (ax.set_xscale, ax.set_yscale), panel.scales, strict=True):
         if scale == "log":
             set_scale("log")
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(NullFormatter())
+            _name_powers(axis)
     if panel.y_range is not None:
         ax.set_ylim(*panel.y_range)
-        ax.set_yticks(np.linspace(*panel.y_range, 3))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=2 if panel.y_range == SHARES else 5, steps=[1, 2, 5, 10]))
+
+
+def _name_powers(axis: Axis) -> None:
+    """Name the powers of ten of a logarithmic axis; where they are few, 2 and 5 times them, too."""
+    low, high = axis.get_view_interval()
+    if high < FEW_POWERS * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _label_panel(ax: Axes, data: FigureData, layout: Layout, index: int) -> None:
-    """Write a panel's texts; axes that all panels share are named only at the left and at the bottom of the grid."""
+    """Write a panel's texts; an axis like that of the panel to the left, or below, is named only there."""
     panel = data.panels[index]
-    one_y = panel.y_range is not None and len({(other.y_label, other.y_range) for other in data.panels}) == 1
-    one_x = len({other.x_label for other in data.panels}) == 1
-    if index % data.columns == 0 or not one_y:
+    left = data.panels[index - 1] if index % data.columns else None
+    below = data.panels[index + data.columns] if index + data.columns < len(data.panels) else None
+    if left is None or panel.y_range is None or (left.y_label, left.y_range) != (panel.y_label, panel.y_range):
         ax.set_ylabel(printable(panel.y_label))
     else:
         ax.tick_params(labelleft=False)
-    if index + data.columns >= len(data.panels) or not one_x:
+    if below is None or below.x_label != panel.x_label:
         ax.set_xlabel(printable(panel.x_label))
     ax.set_title("\n".join(layout.titles[index]), loc="left", pad=6.0 + 72 * layout.panel_legend)
     if layout.legends[index].lines:
-        entries = _entries(layout.legends[index])
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize=8, borderaxespad=0.0, **entries)
+        at = (0.0, 1 + layout.panel_legend / PANEL[layout.columns][1])
+        ax.legend(loc="upper left", bbox_to_anchor=at, fontsize=8, borderaxespad=0.0, **_entries(layout.legends[index]))
 
 
 def _plot(ax: Axes, lines: Sequence[Line]) -> None:
@@ -147,12 +166,15 @@ def _plot(ax: Axes, lines: Sequence[Line]) -> None:
         for seed in line.seeds:
             ax.plot(line.x, seed, color=line.colour, linewidth=0.6, alpha=0.5, zorder=2)
         few = np.count_nonzero(~np.isnan(line.mean)) <= POINTS
-        ax.plot(line.x, line.mean, zorder=3, marker="o" if few else None, **_look(line))
+        marks = {"marker": "o", "clip_on": False} if few else {}
+        ax.plot(line.x, line.mean, zorder=3, **(_look(line) | marks))
 
 
 def _look(line: Line) -> dict[str, Any]:
     dashes = (0.0, line.dashes) if line.dashes else "-"
-    return {"color": line.colour, "linestyle": dashes, "linewidth": 1.8, "markersize": 4.0}
+    width = 1.8 if len(line.x) <= MANY_POINTS else 1.2
+    look = {"color": line.colour, "linestyle": dashes, "linewidth": width, "markersize": 4.0}
+    return look if line.joined else look | {"linestyle": "none", "marker": "o"}
 
 
 def _entries(legend: Legend) -> dict[str, Any]:

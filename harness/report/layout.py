@@ -10,7 +10,8 @@ from harness.report.panels import FigureData, Line, Panel
 
 # A panel's width with its labels and the height of its axes, by the number of columns; and what is around.
 PANEL = {1: (8.0, 2.2), 2: (5.2, 2.1), 3: (3.5, 1.5), 4: (2.62, 1.35)}
-LEFT, RIGHT, SECOND_AXIS, ABOVE, BELOW = 0.55, 0.12, 0.45, 0.28, 0.42
+LEFT, RIGHT, ABOVE, BELOW = 0.55, 0.12, 0.28, 0.42
+SECOND_AXIS, POWERS = 0.45, 0.25  # more at the right, and at the left of a logarithmic axis
 TITLE, LINE_HEIGHT, LEGEND_ROW = 0.32, 0.14, 0.19
 HANDLE, LABEL_LETTER = 0.55, 0.065
 CAPTION_LETTERS, TITLE_LETTERS = 16.5, 14.0  # per inch
@@ -39,7 +40,8 @@ class Layout:
     titles: list[list[str]]
     legend: Legend
     legends: list[Legend]
-    second_axis: bool
+    left: float
+    right: float
 
     @property
     def above(self) -> float:
@@ -69,15 +71,14 @@ class Layout:
 
     def grid(self) -> dict[str, float]:
         """Return the place of the axes as matplotlib wants it."""
-        beside = RIGHT + SECOND_AXIS * self.second_axis
-        axes_width, axes_height = PANEL[self.columns][0] - LEFT - beside, PANEL[self.columns][1]
+        axes_width, axes_height = PANEL[self.columns][0] - self.left - self.right, PANEL[self.columns][1]
         width, height = self.size
         return {
-            "left": LEFT / width,
-            "right": 1 - beside / width,
+            "left": self.left / width,
+            "right": 1 - self.right / width,
             "top": 1 - (self.head + self.above) / height,
             "bottom": BELOW / height,
-            "wspace": (LEFT + beside) / axes_width,
+            "wspace": (self.left + self.right) / axes_width,
             "hspace": (self.above + BELOW) / axes_height,
         }
 
@@ -95,7 +96,8 @@ def lay_out(data: FigureData) -> Layout:
         titles=[_title(panel, panel_width) for panel in data.panels],
         legend=_legend(every_line, width),
         legends=[_legend(lines, panel_width - LEFT) for lines in of_panels],
-        second_axis=any(panel.right for panel in data.panels),
+        left=LEFT + POWERS * any(panel.scales[1] == "log" for panel in data.panels),
+        right=RIGHT + SECOND_AXIS * any(panel.right for panel in data.panels),
     )
 
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
-from harness.report.panels import EPOCH, Line, Panel, epochs, seeds_line
+from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, seeds_line
 from harness.report.style import operation_style
 from harness.spaces import nb201
-
-SHARES = (0.0, 1.0)  # limits of mixing weights
 
 
 def magnitude_panel(title: str, outcomes: Sequence[Outcome]) -> Panel:

@@ -14,6 +14,8 @@ from harness.analysis.trajectories import Curve, mean_over_seeds, stack
 
 SEEDS_DRAWN = 5  # thin lines per mean: more would bury it
 EPOCH = "epoch of the search"
+MARGIN = 0.05  # of the values' range, above and below
+SHARES = (0.0, 1.0)  # limits of mixing weights
 Dashes = tuple[float, ...]
 Style = tuple[str, str, Dashes]  # label, colour, dashes
 Scale = Literal["linear", "log"]
@@ -21,7 +23,10 @@ Scale = Literal["linear", "log"]
 
 @dataclass(frozen=True)
 class Line:
-    """The mean over ``n`` seeds at ``x`` (epoch 0 is before training), and the first seeds one by one [seeds, x]."""
+    """The mean over ``n`` seeds at ``x`` (epoch 0 is before training), and the first seeds one by one [seeds, x].
+
+    ``n`` is 0 where it is no mean. ``joined``: the points are joined.
+    """
 
     label: str
     colour: str
@@ -30,6 +35,7 @@ class Line:
     x: Curve
     mean: Curve
     seeds: Curve
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,30 @@ def only_measured(line: Line) -> Line:
 def epochs(count: int) -> Curve:
     """Return the epochs 0 to ``count`` - 1."""
     return np.arange(count, dtype=np.float64)
+
+
+def on_one_scale(panels: Sequence[Panel]) -> tuple[Panel, ...]:
+    """Give panels whose y-axes have one name the limits of all their values, so that they can be compared."""
+    alike: dict[str, list[Panel]] = {}
+    for panel in panels:
+        if _follows_data(panel):
+            alike.setdefault(panel.y_label, []).append(panel)
+    limits = {name: _limits(group) for name, group in alike.items()}
+    return tuple(replace(p, y_range=limits[p.y_label]) if _follows_data(p) else p for p in panels)
+
+
+def _follows_data(panel: Panel) -> bool:
+    return panel.y_range is None and panel.scales[1] == "linear"
+
+
+def _limits(panels: Sequence[Panel]) -> tuple[float, float] | None:
+    curves = [curve for panel in panels for line in panel.lines for curve in (line.mean, *line.seeds)]
+    values = np.concatenate([np.zeros(0), *curves])
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    room = MARGIN * (float(np.ptp(values)) or 1.0)
+    return float(values.min()) - room, float(values.max()) + room
 
 
 def what_lines_are(panels: Sequence[Panel]) -> str:

@@ -10,6 +10,7 @@ from harness.theory import result
 from harness.theory.checks import FIGURES
 
 NO_SEEDS = 0  # such a line is no mean
+SINGLE = 3  # so few points are printed numbers, not a curve
 
 
 def theory_panel(title: str, name: str) -> Panel:
@@ -27,4 +28,4 @@ def theory_panel(title: str, name: str) -> Panel:
 
 def _line(line: result.Line, colour: str, dashes: tuple[float, ...]) -> Line:
     x, y = np.array(line.x), np.array(line.y)
-    return Line(line.label, colour, dashes, NO_SEEDS, x, y, np.zeros((0, len(x))))
+    return Line(line.label, colour, dashes, NO_SEEDS, x, y, np.zeros((0, len(x))), joined=len(x) > SINGLE)
