@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from harness.analysis.outcomes import digest
 from harness.analysis.trajectories import (
     accuracy_curves,
+    diagnostic_curves,
     edge_names,
     edge_weights,
+    entropy_sum,
     magnitudes,
     mean_over_seeds,
     stack,
@@ -125,3 +128,25 @@ def test_a_computed_record_has_no_more_numbers_than_runs(tmp_path: Path) -> None
     broken = whole.model_copy(update={"values": {"seconds": [1.0, 2.0, 3.0, 4.0]}})
     with pytest.raises(HarnessError, match="4 numbers of 'seconds' from 3 runs"):
         digest(broken)
+
+
+def test_entropy_is_summed_over_edges() -> None:
+    """SP-DARTS, Eq. 21: E log M where all weights are equal, 0 where each edge is decided, also with exact zeros."""
+    uniform, decided = [[0.2] * 5] * 6, [[0.0, 1.0, 0.0, 0.0, 0.0]] * 6
+    half = [[0.5, 0.5, 0.0, 0.0, 0.0], *decided[:5]]
+    found = entropy_sum(np.array([uniform, decided, half]))
+    np.testing.assert_allclose(found, [6 * math.log(5), 0.0, math.log(2)], atol=1e-12)
+
+
+def test_diagnostics_are_nan_where_nothing_was_measured() -> None:
+    made = trajectory({"cell": random_mixing(6)}).model_copy(update={"diagnostics": {"eigenvalue": [0.5, None, 2.0]}})
+    np.testing.assert_array_equal(diagnostic_curves(made)["eigenvalue"], [0.5, np.nan, 2.0])
+
+
+def test_a_ragged_diagnostic_is_an_error(tmp_path: Path) -> None:
+    planned = synthetic.plan(synthetic.load(tmp_path))
+    record = synthetic.record(planned.trials[0])
+    assert record.trajectory is not None
+    broken = record.trajectory.model_copy(update={"diagnostics": {"eigenvalue": [0.5]}})
+    with pytest.raises(HarnessError, match="1 values of diagnostic 'eigenvalue', not 5"):
+        digest(record.model_copy(update={"trajectory": broken}))
