@@ -41,7 +41,7 @@ def _record(row: str, trial: Trial) -> Record:
         measured = {
             "eigenvalue": [0.5 + shift, None, 1.5 + shift, None, 2.5 + shift],
             "supernet-accuracy": [60.0] * 5,
-            "discretised-accuracy": [10.0 + shift] * 5,
+            "discretised-accuracy": [10.0 + shift, None, None, None, 40.0],
         }
         return drawn.search(trial, [value + shift for value in RISE], UNIFORM, measured)
     if row.startswith("snapshots"):  # two or four epochs of search, five of tuning
@@ -113,7 +113,7 @@ def test_entropy_of_uniform_weights_is_six_times_log_five(full: SuiteVerdict) ->
 
 def test_diagnostics_show_the_epochs_at_which_they_were_measured(full: SuiteVerdict) -> None:
     discretised, selection = data(full, "entropy-f5").panels[1:]
-    assert points(discretised) == [(epoch, 11) for epoch in range(5)]
+    assert points(discretised) == [(0, 11), (4, 40)]
     assert selection.x_label == "epoch of the selection"
     assert points(selection) == [(epoch, epoch + 2) for epoch in range(6)]  # the search proper had two epochs
     [panel] = data(full, "eigenvalue-f7").panels
