@@ -42,7 +42,18 @@ def build_optimiser(
             return Exponentiated(parameters, lr, floor)
 
 
+def fixed_rates(optimiser: torch.optim.Optimizer) -> None:
+    """Keep learning rates in tensors that stay in place, for steps that are recorded once and replayed."""
+    for group in optimiser.param_groups:
+        group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
+        if "capturable" in group:
+            group["capturable"] = True
+
+
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate of all groups."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.data.images import Dataset
 from harness.engine import checkpoint as checkpoints
+from harness.engine.capture import recorder
 from harness.engine.optimisers import set_rate
 from harness.engine.steps import Steps
 from harness.engine.trajectory import Trajectory
@@ -82,22 +84,27 @@ class Search(Steps):
             diagnostics={d.name: [] for d in spec.diagnostics},
         )  # fmt: skip
         self.opinions = self.trajectory.mixing
+        self.recorder = recorder(self)
 
     def run_epoch(self) -> None:
         """Do one pass over the weights' images, then observe."""
         spec = self.spec
         if self.epoch == spec.search_epochs:
             self.weight_optimiser = self.new_weight_optimiser()  # tuning begins without momentum
+            self.recorder = recorder(self)
         spec.select.before_epoch(self)
         self.net.train()
         steps = self.feed.steps()
         for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches()):
             rate = self._set_rates(self.epoch + step / steps)
             self.moment = self.next_moment()
-            spec.update.step(self, weight_batch, architecture_batch)
+            (self.recorder.step if self.recorder else self._step)(weight_batch, architecture_batch)
         spec.update.end_epoch(self)
         self.epoch += 1
         self.observe(rate)
+
+    def _step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        self.spec.update.step(self, weight_batch, architecture_batch)
 
     def _set_rates(self, epoch: float) -> float:
         """Set the learning rates of a moment, ``epoch`` with its fraction; return the weights'."""

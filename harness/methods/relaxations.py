@@ -7,6 +7,7 @@ and validating stay quick. ``mixing`` is what a step uses and may draw at random
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -48,6 +49,10 @@ class _Relaxation(Part):
     def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
         """Return the shape of alpha."""
         return edges, ops
+
+    def branch(self, moment: Moment) -> Hashable | None:
+        """Name what of the moment `mixing` depends on; None where it draws."""
+        return ()
 
     def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
         """Return the [edges, ops] weights of a step."""
@@ -119,11 +124,21 @@ class MixedTemperature(_Relaxation):
 
     def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
         """Return the weights at this step's temperature, which its weights and architecture share (Eq. 16-19)."""
-        sparse = moment.coin < self.probability(moment.epoch, moment.epochs)
-        return (alpha / (self.sparse if sparse else self.smooth)).softmax(-1)
+        return (alpha / (self.sparse if self.branch(moment) else self.smooth)).softmax(-1)
+
+    def branch(self, moment: Moment) -> bool:
+        """Tell whether the step is a sparse one."""
+        return moment.coin < self.probability(moment.epoch, moment.epochs)
 
 
-class GumbelHard(_Relaxation):
+class _Drawn(_Relaxation):
+    """Mixing weights that are drawn anew for every pass."""
+
+    def branch(self, moment: Moment) -> None:
+        """Say that nothing of a step is known before."""
+
+
+class GumbelHard(_Drawn):
     """GDAS: one operation per edge by Gumbel-softmax, one-hot forward, the soft weights' gradient (GDAS, Eq. 3-4).
 
     The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch.
@@ -157,7 +172,7 @@ class GumbelHard(_Relaxation):
         return hard + soft - soft.detach()
 
 
-class UniformPath(_Relaxation):
+class UniformPath(_Drawn):
     """One operation per edge, drawn uniformly: the weights' steps of RSPS and SETN."""
 
     version: ClassVar[int] = 2  # 1 left the weights of operations that were not drawn out of decay and momentum
@@ -178,7 +193,7 @@ class UniformPath(_Relaxation):
         return F.one_hot(drawn, alpha.shape[-1]).to(alpha)
 
 
-class Dirichlet(_Relaxation):
+class Dirichlet(_Drawn):
     """DrNAS: weights drawn from Dirichlet(ELU(alpha) + 1), reparametrised (DrNAS, Eq. 4; official code)."""
 
     name: Literal["dirichlet"]
@@ -226,7 +241,7 @@ class EdgeNormalised(_Relaxation):
         return alpha[:, :-1].softmax(-1) * edges[:, None]
 
 
-class Controller(_Relaxation):
+class Controller(_Drawn):
     """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Bench-201).
 
     alpha [p] holds the weights of `harness.methods.controller.Walk`. What is recorded, strengths, are the

@@ -48,7 +48,7 @@ def test_one_epoch_equals_the_naive_loop(monkeypatch, make_spec, images, kind, c
     }  # fmt: skip
     naive = NaiveSearch(weights, alpha, normalised, images.train.labels, 1, settings)
     drawn = list(search.feed.batches())
-    monkeypatch.setattr(search, "batches", lambda: iter(drawn))
+    monkeypatch.setattr(search.feed, "batches", lambda: iter(drawn))
     search.observe(None)
     search.run_epoch()
     total, seen = {"w": 0.0, "a": 0.0}, {"w": 0, "a": 0}

@@ -1,0 +1,97 @@
+"""Whole steps as one launch: on CUDA a step is recorded once as a graph and then replayed.
+
+At batch 64 a step is thousands of small kernels, and launching them one by one costs more than running them. A
+recorded step reads its images' indices and the learning rates from tensors that stay in place. What the host decides
+within a step, `Recorder.branch` names: every branch is a recording of its own, and a step that draws on the host or
+that a selection changes is not recorded at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from harness.engine.optimisers import fixed_rates
+from harness.engine.steps import Steps
+
+WARM_UP = 3  # steps before a recording: optimisers make their buffers, cuDNN chooses its kernels
+
+
+class Tape(Protocol):
+    """A recording of one function without arguments."""
+
+    def replay(self) -> None:
+        """Do again what was recorded, on what the tensors hold now."""
+
+
+Record = Callable[[Callable[[], None], list[torch.Generator]], Tape]
+
+
+def cuda_graph(step: Callable[[], None], generators: list[torch.Generator]) -> Tape:
+    """Record a step as a CUDA graph, without running it; ``generators``: the device's streams that it draws from."""
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    torch.cuda.synchronize()
+    with torch.cuda.graph(graph):
+        step()
+    return graph
+
+
+class Recorder:
+    """Runs the steps of a search: the first of a branch as they are, then recorded."""
+
+    def __init__(self, search: Steps, record: Record = cuda_graph) -> None:
+        self.search, self.record = search, record
+        self.tapes: dict[Hashable, Tape] = {}
+        self.warm: dict[Hashable, int] = {}
+        size = search.spec.batch_size
+        self.weight_batch, self.architecture_batch = (
+            torch.zeros(size, dtype=torch.int64, device=search.device) for _ in range(2)
+        )
+
+    def step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one step of the search's update on image indices [B]; a rest of an epoch is not recorded."""
+        branch = self.branch()
+        full = len(weight_batch) == len(architecture_batch) == len(self.weight_batch)
+        if branch is None or not full or self.warm.get(branch, 0) < WARM_UP:
+            if full and branch is not None:
+                self.warm[branch] = self.warm.get(branch, 0) + 1
+            self.search.spec.update.step(self.search, weight_batch, architecture_batch)
+            return
+        if branch not in self.tapes:
+            self.tapes[branch] = self.record(self._step, [self.search.generators["augmentation"]])
+        self.weight_batch.copy_(weight_batch)
+        self.architecture_batch.copy_(architecture_batch)
+        self.tapes[branch].replay()
+
+    def _step(self) -> None:
+        self.search.seen.clear()
+        self.search.spec.update.step(self.search, self.weight_batch, self.architecture_batch)
+
+    def forget(self) -> None:
+        """Drop all recordings: what they hold on to has been replaced."""
+        self.tapes.clear()
+        self.warm.clear()
+
+    def branch(self) -> Hashable | None:
+        """Name what the host decides about the present step; None where it cannot be recorded."""
+        search, spec = self.search, self.search.spec
+        update = getattr(spec.update, "unrolled", None) is False or spec.update.name in ("joint", "weights-only")
+        draws = spec.weight_noise or spec.drop_path or spec.weight_relaxation
+        seen = spec.relaxation.branch(search.moment)
+        if seen is None or not update or draws or search.deciding:
+            return None
+        return search.warming_up(), seen, search.moment.epoch if spec.auxiliary_skip else None
+
+
+def recorder(search: Steps) -> Recorder | None:
+    """Return what records the steps of a search, where its device can replay them."""
+    if search.device.type != "cuda":
+        return None
+    fixed_rates(search.weight_optimiser)
+    fixed_rates(search.architecture_optimiser)
+    return Recorder(search)

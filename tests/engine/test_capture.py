@@ -1,0 +1,118 @@
+"""Recorded steps: a stand-in replays by calling again, so that all but the device is tested on a CPU."""
+
+import pytest
+import torch
+
+from harness.engine.capture import WARM_UP, Recorder, cuda_graph
+from harness.engine.optimisers import fixed_rates
+from harness.engine.search import Search
+from tests.engine.catalogued import SEARCHING, enough_epochs, tiny
+from tests.engine.conftest import toy
+
+
+class Tapes(list):
+    """Makes recordings that do the step again on every replay, and counts the replays of each."""
+
+    def __call__(self, step, generators):
+        counts = self
+
+        class Again:
+            replays = 0
+
+            def replay(self):
+                self.replays += 1
+                step()
+
+        tape = Again()
+        counts.append(tape)
+        return tape
+
+
+def searched(method, record, *, data=(), **settings):
+    """Search with recorded steps where ``record`` is given."""
+    spec = tiny(method, epochs=enough_epochs(method, 3), batch_size=8, data={"flip": True, **dict(data)}, **settings)
+    search = Search(spec, toy(), 3, torch.device("cpu"))
+    if record is not None:
+        for optimiser in (search.weight_optimiser, search.architecture_optimiser):
+            fixed_rates(optimiser)
+            for group in optimiser.param_groups:
+                group.pop("capturable", None) is None or group.update(capturable=False)  # a CPU has no such Adam
+        search.recorder = Recorder(search, record)
+    search.observe(None)
+    while search.epoch < spec.search_epochs:
+        search.run_epoch()
+    return search
+
+
+def recordable(method):
+    """Tell by its parts whether a method's steps can be recorded."""
+    spec = tiny(method, epochs=enough_epochs(method, 3))
+    drawn = spec.relaxation.name in ("gumbel-hard", "uniform-path", "dirichlet", "controller")
+    return not (drawn or spec.weight_noise or spec.drop_path or spec.weight_relaxation) and (
+        spec.update.name in ("joint", "weights-only") or getattr(spec.update, "unrolled", None) is False
+    )
+
+
+@pytest.mark.parametrize("method", filter(recordable, SEARCHING))
+def test_recorded_steps_are_the_same_steps(method):
+    tapes = Tapes()
+    plain, recorded = searched(method, None), searched(method, tapes)
+    assert tapes
+    assert recorded.trajectory.architectures == plain.trajectory.architectures
+    ours, theirs = torch.tensor(recorded.trajectory.mixing["cell"]), torch.tensor(plain.trajectory.mixing["cell"])
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    assert recorded.trajectory.weight_loss[1:] == pytest.approx(plain.trajectory.weight_loss[1:], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "tapes"),
+    [
+        ("darts-v1", 1), ("single-darts", 1), ("gaea-erm", 1), ("darts-pt-fixed", 1),
+        ("pc-darts", 2),  # before and after alpha's warm-up
+        ("darts-minus", 1),  # the auxiliary skip changes with the epoch: see below
+        ("darts-v2", 0), ("gdas", 0), ("drnas", 0), ("sdarts-rs", 0), ("setn", 0), ("enas", 0), ("r-darts-dp", 0),
+    ],
+)  # fmt: skip
+def test_what_is_recorded(method, tapes):
+    made = Tapes()
+    search = searched(method, made)
+    steps = search.feed.steps() * search.spec.search_epochs
+    if method == "darts-minus":
+        tapes = search.spec.search_epochs
+    assert len(made) == tapes
+    assert sum(tape.replays for tape in made) == (steps - WARM_UP * tapes if tapes else 0)
+
+
+def test_both_temperatures_have_a_recording():
+    made = Tapes()
+    searched("sp-darts", made, relaxation={"low": 0.5, "high": 0.5, "warmup": 0})
+    assert len(made) == 2 and all(tape.replays for tape in made)
+
+
+def test_the_rest_of_an_epoch_is_not_recorded():
+    made = Tapes()
+    search = searched("darts-v1", made, data={"weight_images": 33, "architecture_images": 24})
+    epochs = search.spec.search_epochs
+    assert search.feed.steps() == 5 and made[0].replays == 4 * epochs - WARM_UP
+
+
+def test_a_recording_reads_the_present_rate():
+    search = searched("single-darts", Tapes())
+    rate = search.weight_optimiser.param_groups[0]["lr"]
+    assert isinstance(rate, torch.Tensor) and rate.item() == pytest.approx(search.trajectory.weight_lr[-1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")
+@pytest.mark.parametrize("method", ["darts-v1", "single-darts", "ex-darts", "sp-darts", "gaea-bilevel"])
+def test_cuda_graphs_follow_plain_steps(method):
+    def run(record):
+        spec = tiny(method, epochs=3, batch_size=8, data={"flip": True})
+        search = Search(spec, toy(), 3, torch.device("cuda"))
+        search.recorder = Recorder(search, cuda_graph) if record else None
+        search.observe(None)
+        while search.epoch < spec.epochs:
+            search.run_epoch()
+        return search.trajectory
+
+    plain, recorded = run(False), run(True)
+    assert recorded.weight_loss[1:] == pytest.approx(plain.weight_loss[1:], rel=1e-3)
