@@ -28,11 +28,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def methods_table(catalogue: Catalogue) -> str:
     """List every method with its parts and whose settings it follows."""
     rows = [
-        [f"`{name}`", method.title, "; ".join(catalogue.parts(name)), method.follows]
+        [f"`{name}`", method.title, "; ".join(catalogue.own_parts(name)), method.paper, method.follows]
         for name, method in catalogue.methods.items()
     ]
-    rows += [[f"`{name}`", title, "*no implementation yet*", ""] for name, title in catalogue.planned.items()]
-    return table(["method", "what", "parts", "settings follow"], rows)
+    rows += [[f"`{name}`", title, "*no implementation yet*", "", ""] for name, title in catalogue.planned.items()]
+    return table(["method", "what", "parts beyond its protocol's", "paper", "settings follow"], rows)
 
 
 def splice(text: str, name: str, content: str) -> str:

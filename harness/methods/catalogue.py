@@ -87,8 +87,20 @@ class Catalogue:
         """Name the parts that a method is composed of, as ``relaxation: softmax``."""
         merged = deep_merge(*(layer.data for layer in self.layers(name)))
         return [
-            f"{kind}: {block['name']}" for kind, block in merged.items() if isinstance(block, dict) and "name" in block
+            f"{kind}: {block['name']}"
+            for kind, value in merged.items()
+            for block in (value if isinstance(value, list) else [value])
+            if isinstance(block, dict) and "name" in block
         ]
+
+    def own_parts(self, name: str) -> list[str]:
+        """Name the parts that set a method apart: its relaxation, its update, and what its protocol does not have."""
+        common = [
+            f"{kind}: {block['name']}"
+            for kind, block in self.layers(name)[0].data.items()
+            if kind not in ("relaxation", "update") and isinstance(block, dict) and "name" in block
+        ]
+        return [part for part in self.parts(name) if part not in common]
 
     def lineage(self, name: str) -> list[str]:
         """Return a method's name and those of what it extends, the nearest first; raise `ConfigError` for a circle."""

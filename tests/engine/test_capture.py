@@ -53,7 +53,7 @@ def recordable(method):
     )
 
 
-@pytest.mark.parametrize("method", filter(recordable, SEARCHING))
+@pytest.mark.parametrize("method", list(filter(recordable, SEARCHING)))
 def test_recorded_steps_are_the_same_steps(method):
     tapes = Tapes()
     plain, recorded = searched(method, None), searched(method, tapes)
