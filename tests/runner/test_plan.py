@@ -136,7 +136,8 @@ def test_what_changes_no_other_trial(change: Change, tmp_path: Path) -> None:
     before = ids(plan(tmp_path))
     changes = [change]
     if change[0] == "      exchanged:\n":
-        changes.append(("row: t1/exchanged", "row: t1/renamed"))
+        named = ("row: t1/exchanged", "again, t1/exchanged]", "rate, rows: [t1/exchanged]")
+        changes += [(text, text.replace("exchanged", "renamed")) for text in named]
     after = ids(plan(tmp_path, *changes))
     assert before.items() <= after.items()
 
@@ -271,7 +272,8 @@ def test_seeds_as_text() -> None:
 
 def test_filters_look_at_all_suites_together(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
-    first, second = load(tmp_path), load(tmp_path / "second", ("  t2:\n", "  t3:\n"), ("suite: sample", "suite: other"))
+    renamed = [(text, text.replace("t2", "t3")) for text in ("  t2:\n", "[t2/again, t1", "(b), rows: [t2/again]")]
+    first, second = load(tmp_path), load(tmp_path / "second", *renamed, ("suite: sample", "suite: other"))
 
     def plans(selection: Selection) -> list[list[str]]:
         return [list(p.rows) for p in make_plans([first, second], "paper", selection, (), data=DATA)]
