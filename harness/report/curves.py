@@ -29,9 +29,15 @@ def magnitude_figure(verdict: SuiteVerdict) -> FigureData | None:
 
 
 def edge_figures(verdict: SuiteVerdict) -> list[FigureData]:
-    """Show the mixing weights of every edge by epoch, a figure per series."""
+    """Show the mixing weights of every edge by epoch, a figure per method and data set: of its first series.
+
+    Of other series a suite may declare them: there can be hundreds.
+    """
+    firsts: dict[tuple[str, str], Series] = {}
+    for series in _drawn(verdict):
+        firsts.setdefault((series.method, series.dataset), series)
     figures = []
-    for index, series in enumerate(_drawn(verdict)):
+    for index, series in enumerate(firsts.values()):
         title = f"{series_label(verdict, series)} on {series.dataset}: mixing weights per edge"
         figures.append(_figure(verdict, f"edges-{index}", title, edge_panels(series.done), columns=3))
     return figures

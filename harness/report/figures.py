@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -163,8 +164,8 @@ def _label_panel(ax: Axes, data: FigureData, layout: Layout, index: int) -> None
 
 def _plot(ax: Axes, lines: Sequence[Line]) -> None:
     for line in lines:
-        for seed in line.seeds:
-            ax.plot(line.x, seed, color=line.colour, linewidth=0.6, alpha=0.5, zorder=2)
+        seeds = [np.column_stack((line.x, seed)) for seed in line.seeds]
+        ax.add_collection(LineCollection(seeds, colors=line.colour, linewidths=0.6, alpha=0.5, zorder=2))
         few = np.count_nonzero(~np.isnan(line.mean)) <= POINTS
         marks = {"marker": "o", "clip_on": False} if few else {}
         ax.plot(line.x, line.mean, zorder=3, **(_look(line) | marks))

@@ -126,23 +126,21 @@ def what_lines_are(panels: Sequence[Panel]) -> str:
 
 
 def to_csv(figure: FigureData) -> str:
-    """Write the data of a figure, one row per point; ``seed`` counts the seeds drawn, or says ``mean``."""
+    """Write the data of a figure, a row per line and x: the mean, and the curves that are drawn thin."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["panel", "line", "n", "seed", "x_label", "x", "y_label", "value"])
+    by_epoch = all(panel.x_label.startswith("epoch") for panel in figure.panels)
+    drawn = max((len(line.seeds) for panel in figure.panels for line in panel.every_line), default=0)
+    curves = [f"curve {number}" for number in range(1, drawn + 1)]
+    writer.writerow(["panel", "line", "n", "epoch" if by_epoch else "x", "mean", *curves])
     for panel in figure.panels:
-        for y_label, lines in ((panel.y_label, panel.lines), (panel.right_label, panel.right)):
-            writer.writerows(
-                [panel.title, line.label, line.n, seed, panel.x_label, x, y_label, value]
-                for line in lines
-                for seed, x, value in _points(line)
-            )
+        for line in panel.every_line:
+            writer.writerows([panel.title, line.label, line.n, *values] for values in _points(line))
     return text.getvalue()
 
 
-def _points(line: Line) -> Iterator[tuple[str, str, str]]:
-    """Yield seed, x and value as texts."""
-    curves = [("mean", line.mean), *((str(i), seed) for i, seed in enumerate(line.seeds))]
-    for name, curve in curves:
-        known = zip(line.x, curve, strict=True)
-        yield from ((name, f"{x:.6g}", f"{value:.6g}") for x, value in known if not np.isnan(value))
+def _points(line: Line) -> Iterator[list[str]]:
+    """Yield x, mean and single curves as texts, where there is any; no value is an empty text."""
+    for x, *values in zip(line.x, line.mean, *line.seeds, strict=True):
+        if not np.isnan(values).all():
+            yield [f"{x:.6g}", *("" if np.isnan(value) else f"{value:.6g}" for value in values)]

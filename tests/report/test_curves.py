@@ -115,9 +115,16 @@ def test_figure_data_survives_csv(reduced: SuiteVerdict) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(figure))))
     panel = figure.panels[1]
     skip = next(line for line in panel.lines if line.label == "skip")
-    found = [row for row in rows if (row["panel"], row["line"], row["seed"]) == (panel.title, "skip", "mean")]
-    assert [float(row["value"]) for row in found] == pytest.approx(skip.mean.tolist(), rel=1e-5)
-    assert {row["n"] for row in found} == {"3"}
+    found = [row for row in rows if (row["panel"], row["line"]) == (panel.title, "skip")]
+    assert [(row["epoch"], row["n"]) for row in found] == [(str(epoch), "3") for epoch in range(5)]
+    assert [float(row["mean"]) for row in found] == pytest.approx(skip.mean.tolist(), rel=1e-5)
+    assert [float(row["curve 3"]) for row in found] == pytest.approx(skip.seeds[2].tolist(), rel=1e-5)
+
+
+def test_edges_are_shown_once_a_method(reduced: SuiteVerdict) -> None:
+    titles = [figure.title for figure in edge_figures(reduced)]
+    assert len(titles) == 3  # the fourth series is a variant of the first one's method
+    assert not any("t2/faster" in title for title in titles)
 
 
 def test_svg_is_xml_and_follows_the_page(reduced: SuiteVerdict) -> None:

@@ -214,8 +214,9 @@ def test_report_draws_and_exports_every_figure(full: SuiteVerdict, tmp_path: Pat
 
 def test_data_of_both_axes_are_exported(full: SuiteVerdict) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(data(full, "eigenvalue-f7")))))
-    found = [(row["x"], row["value"]) for row in rows if (row["y_label"], row["seed"]) == ("eigenvalue", "mean")]
-    assert found == [("0", "1.5"), ("2", "2.5"), ("4", "3.5")]
+    found = [(row["epoch"], row["mean"], row["curve 1"]) for row in rows if "eigenvalue" in row["line"]]
+    assert found == [("0", "1.5", "0.5"), ("2", "2.5", "1.5"), ("4", "3.5", "2.5")]
+    assert len(rows) == 3 + 5
 
 
 @pytest.mark.parametrize("profile", ["paper", "reduced"])
