@@ -50,6 +50,10 @@ class Series:
         """Summarise the final magnitude of an operation (0 to 1)."""
         return self._summary([magnitude_at(outcome, operation) for outcome in self.done])
 
+    def seconds(self) -> Summary:
+        """Summarise the wall time of the search (seconds)."""
+        return self._summary([outcome.search_seconds for outcome in self.done])
+
     def _summary(self, values: Sequence[float | None]) -> Summary:
         return summarise([value for value in values if value is not None], len(self.trials))
 

@@ -15,6 +15,7 @@ from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
+    SEARCH_COLUMNS,
     RowView,
     baseline_texts,
     collapsed_lines,
@@ -28,6 +29,7 @@ from harness.report.views import (
     margin_texts,
     profile_mark,
     row_view,
+    search_texts,
     table_heading,
     why,
 )
@@ -67,6 +69,13 @@ def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
         yield from ("", _claims(verdict))
     if verdict.baselines:
         yield from ("", _baselines(verdict))
+    if searches := search_texts(verdict):
+        grid = _grid(
+            "searches: how they ended, by the last epoch, and how long they took (± sample std)", SEARCH_COLUMNS
+        )
+        for texts in searches:
+            grid.add_row(*map(Text, texts))
+        yield from ("", grid)
     for outcome in verdict.failed:
         yield Text(f"failed: {failure_line(outcome)}")
     yield ""

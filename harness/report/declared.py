@@ -149,8 +149,11 @@ def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
     for row in panel.rows:
         if rows.done(row):
             by_method.setdefault(rows.method(row), []).append(row)
-    lines = tuple(_swept(rows, panel, method, of_method) for method, of_method in by_method.items())
-    return [Panel(panel.title, panel.x_label, rows.axis(panel.column), lines, note=rows.note(panel.rows, lines))]
+    points = tuple(_swept(rows, panel, method, of_method) for method, of_method in by_method.items())
+    looks = {row: method_style(rows.loaded.catalogue, rows.method(row), 0) for row in panel.by_epoch}
+    curves = rows.lines(panel.by_epoch, rows.accuracy(panel.column), looks=looks)
+    note = rows.note([*panel.rows, *panel.by_epoch], (*points, *curves))
+    return [Panel(panel.title, panel.x_label, rows.axis(panel.column), (*points, *curves), note=note)]
 
 
 def _swept(rows: FigureRows, panel: declared.SweepPanel, method: str, of_method: Sequence[str]) -> Line:

@@ -13,6 +13,7 @@ from harness.report.declared import declared_figures
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
+    SEARCH_COLUMNS,
     baseline_texts,
     collapsed_lines,
     common_reason,
@@ -24,6 +25,7 @@ from harness.report.views import (
     margin_texts,
     profile_mark,
     row_view,
+    search_texts,
     table_heading,
     why,
 )
@@ -52,6 +54,7 @@ def _suite(verdict: SuiteVerdict) -> Iterator[str]:
         yield from _table(verdict, table)
     yield from _claims(verdict)
     yield from _baselines(verdict)
+    yield from _searches(verdict)
     yield from _figures(verdict)
     if verdict.failed:
         yield from ("### Failed trials", "", *(f"- {_safe(failure_line(outcome))}" for outcome in verdict.failed), "")
@@ -108,6 +111,13 @@ def _baselines(verdict: SuiteVerdict) -> Iterator[str]:
             ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"),
             ((*baseline_texts(item), item.verdict, item.reason) for item in verdict.baselines),
         )
+
+
+def _searches(verdict: SuiteVerdict) -> Iterator[str]:
+    if searches := search_texts(verdict):
+        mark = profile_mark(verdict)
+        yield from ("### Searches", "", f"By the last epoch, ± sample std.{f' **{_safe(mark)}**' if mark else ''}", "")
+        yield from _grid(SEARCH_COLUMNS, searches)
 
 
 def _figures(verdict: SuiteVerdict) -> Iterator[str]:

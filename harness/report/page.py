@@ -30,6 +30,7 @@ from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
+    SEARCH_COLUMNS,
     baseline_texts,
     coverage,
     failure_line,
@@ -40,6 +41,7 @@ from harness.report.views import (
     profile_mark,
     remarks,
     row_view,
+    search_texts,
     table_heading,
     unit_heading,
 )
@@ -110,6 +112,8 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
         "tables": [_table(verdict, table, links) for table in verdict.tables],
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
+        "searches": search_texts(verdict),
+        "search_columns": SEARCH_COLUMNS,
         "failed": [failure_line(outcome) for outcome in verdict.failed],
         "paper_figures": [_declared(figure) for figure in declared],
         "figures": [_figure(data) for data in shown if data is not None],

@@ -242,6 +242,24 @@ def baseline_texts(item: BaselineVerdict) -> tuple[str, str, str, str, str]:
     return item.series, statistic, baseline, sample_measured(item.ours, decimals), delta
 
 
+SEARCH_COLUMNS = ("search", "test accuracy, %", "skip magnitude", "conv 3x3 magnitude", "seconds")
+
+
+def search_texts(verdict: SuiteVerdict) -> list[tuple[str, ...]]:
+    """Return, of every search that was run, how it ended and how long it took (`SEARCH_COLUMNS`), ± sample std."""
+    return [
+        (
+            series_label(verdict, series),
+            sample_measured(series.accuracy(), 2),
+            sample_measured(series.magnitude("skip_connect"), 3),
+            sample_measured(series.magnitude("nor_conv_3x3"), 3),
+            sample_measured(series.seconds(), 1),
+        )
+        for series in verdict.series
+        if series.done
+    ]
+
+
 def sample_measured(summary: Summary, decimals: int) -> str:
     """Write a summary with the sample std, as baselines record it."""
     if summary.mean is None:
