@@ -117,8 +117,9 @@ class BestAccuracy(Part):
 class DominantEigenvalue(Part):
     """DARTS-ES: stop before the largest eigenvalue of the alpha-Hessian of the validation loss grows too fast.
 
-    With its local average over the last ``window`` measurements, stop once average(t) > ratio * average(t - back)
-    and t - back >= earliest (epochs); the architecture of epoch t - back counts (RobustDARTS, its code).
+    With its local average over ``window`` measurements, t in the middle (fewer at the start, none at the end), stop
+    once average(t) > ratio * average(t - back) and t - back >= earliest (epochs); the architecture of epoch t - back
+    counts (RobustDARTS, its code, where the average counts for the epoch window // 2 measurements before its last).
     """
 
     name: Literal["dominant-eigenvalue"]
@@ -130,9 +131,10 @@ class DominantEigenvalue(Part):
     def epoch(self, history: History) -> int:
         """Return the epoch t - back, else the last."""
         measured = np.flatnonzero(~np.isnan(history.eigenvalues))
+        half = self.window // 2
         averages = {
-            int(epoch): history.eigenvalues[measured[max(0, i + 1 - self.window) : i + 1]].mean()
-            for i, epoch in enumerate(measured)
+            int(epoch): history.eigenvalues[measured[max(0, i + half + 1 - self.window) : i + half + 1]].mean()
+            for i, epoch in enumerate(measured[: len(measured) - half])
         }
         for epoch, average in averages.items():
             before = epoch - self.back

@@ -93,7 +93,7 @@ def test_settings_are_strict() -> None:
         stop(name="magnitude-peak", equation=12, operation="conv")
 
 
-ES = {"name": "dominant-eigenvalue", "window": 2, "back": 4, "ratio": 1.3, "earliest": 2}
+ES = {"name": "dominant-eigenvalue", "window": 5, "back": 8, "ratio": 1.3, "earliest": 10}
 
 
 def curvature(eigenvalues: list[float]) -> History:
@@ -101,16 +101,50 @@ def curvature(eigenvalues: list[float]) -> History:
     return seen(OPS, np.full((len(eigenvalues), 6, 5), 0.2), np.full(len(eigenvalues), np.nan), eigenvalues)
 
 
+def measured_every(step: int, values: list[float]) -> list[float]:
+    """Eigenvalues by epoch, nothing in between."""
+    return [v for value in values for v in (value, *[np.nan] * (step - 1))][: step * (len(values) - 1) + 1]
+
+
+def watched(values: list[float], step: int, window: int, steps_back: int, ratio: float, earliest: int) -> int | None:
+    """The rule as a search that is watched would apply it: the epoch that it goes back to, None if it never stops.
+
+    With every measurement from the third on (of a window of 5) a local average is known. It describes the epoch in the
+    middle of its window, and is compared with the one ``steps_back`` averages before.
+    """
+    averages: list[float] = []
+    for count in range(1, len(values) + 1):
+        if count < -(-window // 2):
+            continue
+        averages.append(float(np.mean(values[max(0, count - window) : count])))
+        described = (count - 1 - window // 2) * step
+        goal = described - steps_back * step
+        if goal >= earliest and averages[-1] / averages[-1 - steps_back] > ratio:
+            return goal
+    return None
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(("window", "earliest"), [(5, 10), (5, 0), (3, 4), (1, 10)])
+def test_the_eigenvalue_rule_equals_a_watched_search(seed: int, window: int, earliest: int) -> None:
+    generator = np.random.default_rng(seed)
+    values = np.exp(np.cumsum(generator.normal(0.02, 0.15, 26))).tolist()
+    wanted = watched(values, 2, window, 4, 1.3, earliest)
+    found = stop(**{**ES, "window": window, "earliest": earliest}).epoch(curvature(measured_every(2, values)))
+    assert found == (50 if wanted is None else wanted)
+
+
 def test_the_eigenvalue_rule_goes_back_to_before_the_growth() -> None:
-    nan = np.nan
-    flat = [1.0, nan, 1.0, nan, 1.0, nan, 1.0, nan, 1.0, nan]
-    assert stop(**ES).epoch(curvature([*flat, 1.5, nan, 1.5])) == 8  # averages 1.25 at 10, 1.5 > 1.3 * 1 at 12
-    assert stop(**ES).epoch(curvature([*flat, 1.7, nan, 9.9])) == 6  # 1.35 at 10
-    assert stop(**ES).epoch(curvature([*flat, 1.6, nan, 1.0])) == 12  # 1.3 itself is not above
+    flat, rule = [1.0] * 12, stop(**ES)  # epochs 0 to 22
+    # the average of 18 to 26 describes epoch 22: (3 + 2 * 1.8) / 5 = 1.32, against that of epoch 14
+    assert rule.epoch(curvature(measured_every(2, [*flat, 1.8, 1.8]))) == 14
+    assert rule.epoch(curvature(measured_every(2, [*flat, 1.74, 1.74]))) == 26  # 1.296
+    assert rule.epoch(curvature(measured_every(2, [*flat, 9.0]))) == 12
 
 
 def test_the_eigenvalue_rule_waits_for_its_earliest_epoch() -> None:
-    grows = [1.0, np.nan, 1.0, np.nan, 5.0, np.nan, 5.0]
-    assert stop(**ES).epoch(curvature(grows)) == 2
-    assert stop(**{**ES, "earliest": 3}).epoch(curvature(grows)) == 6
+    grows = measured_every(2, [1.0] * 8 + [5.0] * 8)
+    assert stop(**ES).epoch(curvature(grows)) == 10
+    assert stop(**{**ES, "earliest": 0}).epoch(curvature(grows)) == 4
+    assert stop(**{**ES, "earliest": 17}).epoch(curvature(grows)) == 30
     assert stop(**ES).epoch(curvature([np.nan] * 7)) == 6
