@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from harness.data.augment import augment, average_pool_images, cut_out, normalise
 from harness.data.batches import draw_with_replacement, epoch_batches
 from harness.data.images import Dataset, ImageSet
+from harness.errors import HarnessError
 from harness.methods.relaxations import Moment
 from harness.methods.spec import SearchData, SearchSpec
 
@@ -21,6 +22,9 @@ class Feed:
         self.spec, self.dataset, self.device, self.streams = spec, dataset, device, streams
         images, self.weight_set, self.architecture_set = select_images(dataset, spec.data)
         self.images = images.to(device)
+        asked, there = spec.evaluated_images, len(self.architecture_set)
+        if asked > there:
+            raise HarnessError(f"{asked} images are to be evaluated, but the architecture has {there}")
 
     def augmented(self, indices: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
@@ -41,6 +45,10 @@ class Feed:
         """Draw indices [count] of the architecture's images, with replacement."""
         drawn = draw_with_replacement(len(self.architecture_set), count, self.streams[stream])
         return self.architecture_set[drawn].to(self.device)
+
+    def first(self, count: int | None) -> Tensor:
+        """Return the indices of the architecture's first images (None: of all)."""
+        return self.architecture_set[:count].to(self.device)
 
     def steps(self) -> int:
         """Return the steps of an epoch."""

@@ -63,7 +63,7 @@ def run_search(
         start = time.perf_counter()
         search.run_epoch()
         search.seconds.append(time.perf_counter() - start)
-        for file in filter(None, (checkpoint, (keep or {}).get(search.epoch))):
+        for file in filter(None, ((keep or {}).get(search.epoch), checkpoint)):  # killed between them: not done
             checkpoints.save(search.state(), file)
         if on_epoch is not None:
             on_epoch(search.epoch, spec.all_epochs)

@@ -149,10 +149,12 @@ class Steps:
         """Return float32 logits [B, classes]; the network runs in the precision of the search."""
         drops = None
         if self.spec.drop_path is not None and net.training:
-            space = self.spec.space
-            shape = (nb201.STAGES * space.cells, len(nb201.EDGES), len(space.ops), len(images))
-            drops = self.spec.drop_path.factors(shape, replace(self.moment, generator=self.generators["drop-path"]))
-            drops = drops.to(images)
+            shape = (nb201.STAGES * self.spec.space.cells, len(nb201.EDGES), len(images))
+            moment = replace(self.moment, generator=self.generators["drop-path"])
+            drops = self.spec.drop_path.factors(shape, moment).to(images)
+        return self._forward(net, images, mixing, sampled=sampled, drops=drops)
+
+    def _forward(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool, drops: Tensor | None) -> Tensor:
         with self._precision():
             logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
         return logits if logits.dtype == images.dtype else logits.float()
@@ -261,7 +263,7 @@ class Steps:
 
         Not augmented, in batches as in training, whose statistics the batch norms use.
         """
-        chosen = self.feed.architecture_set[:images].to(self.device)
+        chosen = self.feed.first(images)
         correct = torch.zeros(len(mixings), dtype=torch.int64, device=self.device)
         with batch_statistics(self.net), self._precision():
             for indices in torch.split(chosen, self.spec.batch_size):
@@ -284,15 +286,12 @@ class Steps:
 
         On the first ``images`` of the architecture's set as one batch; alpha's weight decay is on the diagonal.
         """
-        inputs, labels = self.feed.plain(self.feed.architecture_set[:images].to(self.device))
-        alphas = list(self.alpha.values())
-
-        def loss() -> Tensor:
-            mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
-            return F.cross_entropy(self.logits(self.net, inputs, self.fixed(mixing), sampled=False), labels)
-
+        inputs, labels = self.feed.plain(self.feed.first(images))
+        mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+        decay = getattr(self.spec.architecture_optimiser, "weight_decay", 0.0)
         with batch_statistics(self.net):
-            return largest_eigenvalue(loss, alphas, getattr(self.spec.architecture_optimiser, "weight_decay", 0.0))
+            logits = self._forward(self.net, inputs, self.fixed(mixing), sampled=False, drops=None)
+            return largest_eigenvalue(F.cross_entropy(logits, labels), list(self.alpha.values()), decay)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

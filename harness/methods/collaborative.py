@@ -9,25 +9,29 @@ from pydantic import Field
 from harness.methods.bench import Bench
 from harness.methods.optimisers import Sgd
 from harness.methods.part import Part
+from harness.spaces import nb201
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 NET, OPTIMISER = "evaluation-net", "evaluation-optimiser"
+WEIGHTLESS = (nb201.OPS[nb201.SKIP], nb201.OPS[nb201.POOL])
 
 
 class Collaborative(Part):
-    """Weights on their batch; then alpha and the evaluation network on the architecture's (CDARTS, Eq. 5 to 8).
+    """Alpha and the evaluation network on the architecture's batch, then weights on theirs (CDARTS, Eq. 5 to 8).
 
-    That second loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T, plus an L1
-    penalty of alpha whose coefficient falls linearly from ``l1`` to 0. While alpha warms up only the two
-    cross-entropies train. An approximation: the evaluation network has one set of weights for all architectures
-    and evaluates the present one's path, where the official code builds a deeper network of its own.
+    The first loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T, plus an L1
+    penalty of the alphas of operations without weights, skip and pool, whose coefficient falls linearly from ``l1``
+    at the end of the warm-up to 0 after the fraction ``l1_until`` of what follows (its code). While alpha warms up
+    only the two cross-entropies train. An approximation: the evaluation network has one set of weights for all
+    architectures and evaluates the present one's path, where the official code builds a deeper network of its own.
     """
 
     name: Literal["collaborative"]
     temperature: float = Field(gt=0)
     l1: float = Field(ge=0)
+    l1_until: float = Field(gt=0, le=1)
     evaluation_optimiser: Sgd
 
     def begin(self, search: Bench) -> None:
@@ -44,8 +48,8 @@ class Collaborative(Part):
 
     def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of each kind."""
-        search.weight_step(weight_batch)
         self.teach(search, *search.batch(architecture_batch))
+        search.weight_step(weight_batch)
 
     def end_epoch(self, search: Bench) -> None:
         """Do nothing: both steps are done batch by batch."""
@@ -63,15 +67,14 @@ class Collaborative(Part):
         theirs = search.logits(evaluation, images, path, sampled=True)
         loss = F.cross_entropy(theirs, labels)
         optimiser.zero_grad(set_to_none=True)
-        alphas = list(search.alpha.values())
         if search.warming_up():
             torch.autograd.backward(loss)
         else:
             ours = search.logits(search.net, images, search.mixing(), sampled=False)
             own = F.cross_entropy(ours, labels)
             search.architecture_meter.add(own, ours, labels)
-            loss = loss + own + self.distillation(ours, theirs)
-            loss = loss + self.sparsity(search) * sum(alpha.abs().sum() for alpha in alphas)
+            loss = loss + own + self.distillation(ours, theirs) + self.penalty(search)
+            alphas = list(search.alpha.values())
             learners = [p for p in evaluation.parameters() if p.requires_grad]
             slopes = torch.autograd.grad(loss, [*alphas, *learners], allow_unused=True)
             for learner, slope in zip(learners, slopes[len(alphas) :], strict=True):
@@ -79,9 +82,13 @@ class Collaborative(Part):
             search.move_architecture(slopes[: len(alphas)])
         optimiser.step()
 
-    def sparsity(self, search: Bench) -> float:
-        """Return the coefficient of the L1 penalty."""
-        return self.l1 * (1 - search.moment.epoch / search.moment.epochs)
+    def penalty(self, search: Bench) -> Tensor | float:
+        """Return the L1 penalty."""
+        frozen = search.spec.architecture_warmup
+        ends = (search.moment.epochs - frozen) * self.l1_until
+        coefficient = self.l1 * max(0.0, 1 - (search.moment.epoch - frozen) / ends)
+        columns = [index for index, op in enumerate(search.spec.space.ops) if op in WEIGHTLESS]
+        return coefficient * sum(alpha[:, columns].abs().sum() for alpha in search.alpha.values())
 
     def distillation(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """Return T^2 KL(theirs || ours) of logits [B, classes] at temperature T, mean over the batch."""

@@ -1,4 +1,4 @@
-"""Drop-path: operations are left out at random, image by image, while the supernet trains."""
+"""Drop-path: edges are left out at random, image by image, while the supernet trains."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class DropPath(Part):
     """R-DARTS: drop-path and cutout that both grow over the search (RobustDARTS, section 5.1; its code).
 
-    An operation's output is dropped with a probability that rises linearly from 0 to ``probability``, else scaled by
-    1 / (1 - probability); skip connections stay. A square of ``cutout`` pixels is cut out of an image with a
-    probability that rises from 0 to 1.
+    The output of an edge, all its operations together, is dropped with a probability that rises linearly from 0 in
+    the first epoch to ``probability`` in the last, else scaled by 1 / (1 - p). A square of ``cutout`` pixels is cut
+    out of an image with a probability that rises from 0 to 1.
     """
 
     name: Literal["drop-path"]
@@ -26,12 +26,17 @@ class DropPath(Part):
     cutout: NonNegativeInt
 
     def factors(self, shape: tuple[int, ...], moment: Moment) -> Tensor:
-        """Draw what the outputs are multiplied by, 0 or 1 / (1 - p)."""
+        """Draw what the outputs of edges are multiplied by, 0 or 1 / (1 - p)."""
         import torch
 
-        keep = 1 - self.probability * moment.epoch / moment.epochs
+        keep = 1 - self.probability * _progress(moment)
         return (torch.rand(shape, generator=moment.generator) < keep) / keep
 
     def cutout_probability(self, moment: Moment) -> float:
         """Return the probability that an image loses a square."""
-        return moment.epoch / moment.epochs
+        return _progress(moment)
+
+
+def _progress(moment: Moment) -> float:
+    """Return 0 in the first epoch, 1 in the last."""
+    return moment.epoch / max(moment.epochs - 1, 1)

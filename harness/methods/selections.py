@@ -69,15 +69,29 @@ class Progressive(_Selection):
     interval: PositiveInt
     tuning_lr: Annotated[float, Field(gt=0)] | None
     history: NonNegativeInt = Field(description="epochs that stability looks back")
-    images: PositiveInt | Literal["all"] = Field(description="of the architecture's set, for each accuracy")
+    images: PositiveInt | Literal["all"] | None = Field(
+        description="of the architecture's set, for each accuracy; null where nothing is perturbed"
+    )
 
     @model_validator(mode="after")
-    def _falls_somewhere(self) -> Self:
+    def _says_what_it_needs_and_no_more(self) -> Self:
         if self.tuning_lr is None and self.start == "end":
             raise ValueError("decisions after the search need 'tuning_lr'")
-        if self.edges == "certainty-stability" and not self.history:
-            raise ValueError("stability needs a 'history' above 0")
+        if (self.edges == "certainty-stability") != (self.history > 0):
+            raise ValueError("stability, and nothing else, needs a 'history' above 0")
+        if (self.operation == "perturbation") != (self.images is not None):
+            raise ValueError("perturbation, and nothing else, needs 'images'")
         return self
+
+    def check(self, epochs: int, edges: int, ops: tuple[str, ...]) -> None:
+        """Raise ValueError where a search has too few epochs or operations."""
+        first, last = self._start(epochs), self.events(epochs, edges)[-1]
+        if first > epochs:
+            raise ValueError(f"tuning starts after epoch {first}, but there are {epochs}")
+        if self.tuning_lr is None and last >= epochs:
+            raise ValueError(f"the last edge is decided before epoch {last}, but there are {epochs}")
+        if len({*ops} - {NONE}) < 2:
+            raise ValueError(f"needs two operations besides {NONE!r}")
 
     @property
     def after_search(self) -> bool:
@@ -86,7 +100,10 @@ class Progressive(_Selection):
 
     def search_epochs(self, epochs: int) -> int:
         """Return ``start`` where tuning follows."""
-        return epochs if self.tuning_lr is None or self.start == "end" else min(self.start, epochs)
+        return epochs if self.tuning_lr is None else self._start(epochs)
+
+    def _start(self, epochs: int) -> int:
+        return epochs if self.start == "end" else self.start
 
     def tuning_epochs(self, edges: int) -> int:
         """Return the epochs of tuning: none where the decisions fall into the search."""
@@ -94,8 +111,7 @@ class Progressive(_Selection):
 
     def events(self, epochs: int, edges: int) -> list[int]:
         """Return before which epochs an edge is decided, [edges]."""
-        first = self.search_epochs(epochs) if self.tuning_lr is not None or self.start == "end" else self.start
-        due = [first + self.interval * index for index in range(edges)]
+        due = [self._start(epochs) + self.interval * index for index in range(edges)]
         return due if self.tuning_lr is None else [min(epoch, due[-1] - 1) for epoch in due]
 
     def before_epoch(self, search: Bench) -> None:
@@ -129,7 +145,7 @@ class Progressive(_Selection):
             masked = {name: weights.clone() for name, weights in present.items()}
             masked[group][edge, op] = 0
             without.append(masked)
-        accuracies = search.accuracies(without, None if self.images == "all" else self.images)
+        accuracies = search.accuracies(without, self.images if isinstance(self.images, int) else None)
         return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
 
 
@@ -172,6 +188,7 @@ class BestPath(_Selection):
     draw: Literal["uniform", "most-probable", "policy"]
     candidates: PositiveInt
     images: PositiveInt
+    augmented: bool
 
     def conclude(self, search: Bench) -> bool:
         """Decide all edges."""
@@ -183,7 +200,7 @@ class BestPath(_Selection):
         for path in paths:
             mixing = {group: F.one_hot(path, len(search.spec.space.ops)).to(search.alpha[group])}
             indices = search.draw_images(self.images, "selection")
-            accuracies.append(search.path_accuracy(mixing, indices, augmented=False))
+            accuracies.append(search.path_accuracy(mixing, indices, augmented=self.augmented))
         decided.copy_(paths[max(range(len(paths)), key=accuracies.__getitem__)])
         return True
 

@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_v
 
 from harness.config import Strict
 from harness.errors import HarnessError, nearest
-from harness.methods.diagnostics import Diagnostic
+from harness.methods.diagnostics import Diagnostic, Eigenvalue
 from harness.methods.drop_path import DropPath
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
@@ -130,18 +130,29 @@ FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
     ("update", ("joint", "weights-only", "policy-gradient", "collaborative"), "weight_relaxation", (None,)),
     ("drop_path", ("drop-path",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform", "edge-normalised")),
     ("drop_path", ("drop-path",), "weight_relaxation", (None,)),
+    ("drop_path", ("drop-path",), "update", ("alternating", "joint", "weights-only")),
     ("select", ("progressive",), "relaxation",
      (*SOFT, "simplex", "sigmoid", "uniform", "gumbel-hard", "uniform-path")),
+    ("select", ("best-path",), "relaxation",
+     (*SOFT, "simplex", "uniform", "gumbel-hard", "uniform-path", "controller")),
     ("weight_noise", ("random", "adversarial"), "relaxation", (*SOFT, "simplex", "uniform")),
     ("weight_noise", ("random", "adversarial"), "update", ("alternating", "weights-only")),
+    ("weight_noise", ("random", "adversarial"), "weight_relaxation", (None,)),
     ("architecture_optimiser", ("exponentiated-gradient",), "relaxation", ("simplex",)),
     ("architecture_optimiser", ("sgd", "adam"), "relaxation",
      (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path", "edge-normalised", "controller")),
     ("regulariser", ("entropy",), "relaxation", ("simplex",)),
     ("regulariser", ("dirichlet-kl",), "relaxation", ("dirichlet",)),
+    ("regulariser", ("entropy", "dirichlet-kl"), "update", ("alternating", "joint")),
     ("auxiliary_skip", ("auxiliary-skip",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform")),
     ("auxiliary_skip", ("auxiliary-skip",), "weight_noise", (None,)),
+    ("auxiliary_skip", ("auxiliary-skip",), "weight_relaxation", (None,)),
+    ("auxiliary_skip", ("auxiliary-skip",), "update", ("alternating", "joint", "weights-only")),
 )  # fmt: skip
+
+# Partial channels: the others bypass an edge with its weight, so that its weights must sum to it, and all be there.
+WHOLE_CHANNELS = ("sigmoid", "gumbel-hard", "uniform-path", "controller", "collaborative", "best-path")
+CURVED = (*SOFT, "simplex", "sigmoid", "gumbel-hard", "edge-normalised")  # whose alpha has a Hessian to measure
 
 
 class SearchSpec(Strict):
@@ -180,6 +191,14 @@ class SearchSpec(Strict):
         return self.search_epochs + self.select.tuning_epochs(len(nb201.EDGES))
 
     @property
+    def evaluated_images(self) -> int:
+        """Return how many of the architecture's first images are asked for by number."""
+        asked = [diagnostic.images for diagnostic in self.diagnostics]
+        if isinstance(self.select, Progressive) and isinstance(self.select.images, int):
+            asked.append(self.select.images)
+        return max(asked, default=0)
+
+    @property
     def supernet(self) -> SearchSpec:
         """Return the search whose supernet this one starts from: itself, unless its selection comes afterwards."""
         if not self.select.after_search:
@@ -194,6 +213,14 @@ class SearchSpec(Strict):
             found = getattr(info.data.get(other), "name", None)
             if field == info.field_name and name in names and other in info.data and found not in allowed:
                 raise ValueError(f"{name!r} does not work with {other} {found!r}")
+        return part
+
+    @field_validator("relaxation", "weight_relaxation", "update", "select")
+    @classmethod
+    def _of_whole_channels(cls, part: Part | None, info: ValidationInfo) -> Part | None:
+        name = getattr(part, "name", None)
+        if name in WHOLE_CHANNELS and "space" in info.data and info.data["space"].partial_channels > 1:
+            raise ValueError(f"{name!r} does not work with space.partial_channels above 1")
         return part
 
     @field_validator("alpha_init")
@@ -226,18 +253,22 @@ class SearchSpec(Strict):
     @field_validator("select")
     @classmethod
     def _can_select(cls, select: Selection, info: ValidationInfo) -> Selection:
-        relaxation = getattr(info.data.get("relaxation"), "name", None)
-        if isinstance(select, BestPath) and (select.draw == "policy") != (relaxation == "controller"):
-            raise ValueError(f"draw {select.draw!r} does not work with relaxation {relaxation!r}")
-        if isinstance(select, Progressive) and select.tuning_lr is None and "epochs" in info.data:
-            last = select.events(info.data["epochs"], len(nb201.EDGES))[-1]
-            if last >= info.data["epochs"]:
-                raise ValueError(f"the last edge is decided before epoch {last}, but there are {info.data['epochs']}")
+        relaxation, update = (getattr(info.data.get(field), "name", None) for field in ("relaxation", "update"))
+        if isinstance(select, BestPath):
+            if (select.draw == "policy") != (relaxation == "controller"):
+                raise ValueError(f"draw {select.draw!r} does not work with relaxation {relaxation!r}")
+            if select.draw == "most-probable" and update == "weights-only":
+                raise ValueError(f"draw {select.draw!r} does not work with update {update!r}")
+        if isinstance(select, Progressive) and {"epochs", "space"} <= info.data.keys():
+            select.check(info.data["epochs"], len(nb201.EDGES), info.data["space"].ops)
         return select
 
     @field_validator("diagnostics")
     @classmethod
-    def _measured_once(cls, diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    def _measurable(cls, diagnostics: tuple[Diagnostic, ...], info: ValidationInfo) -> tuple[Diagnostic, ...]:
         if len({d.name for d in diagnostics}) != len(diagnostics):
             raise ValueError("each diagnostic only once")
+        relaxation = getattr(info.data.get("relaxation"), "name", None)
+        if relaxation not in (None, *CURVED) and any(isinstance(d, Eigenvalue) for d in diagnostics):
+            raise ValueError(f"'eigenvalue' does not work with relaxation {relaxation!r}")
         return diagnostics

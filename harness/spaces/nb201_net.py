@@ -141,7 +141,7 @@ class MixedCell(nn.Module):
         )
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
-        """Map [B, C, H, W] to the last node; ``drops`` [E, O, B] multiply operations' outputs."""
+        """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
         sources: list[Source] = []
         for target in range(1, NODES):
             sources.append(self._source(x, target - 1, mix.active))
@@ -164,14 +164,14 @@ class MixedCell(nn.Module):
         rest: Tensor | None = None
         idle: list[Tensor] = []
         for edge, source in incoming(target):
-            for column, op in enumerate(self.ops):
+            drop = None if drops is None else drops[edge, :, None, None, None]
+            for op in self.ops:
                 weight = mix.weights[edge, op]
                 if mix.active is not None and mix.active[edge] != op:
                     idle.append(weight)
                     continue
                 if op == NONE:
                     continue
-                drop = None if drops is None or op == SKIP else drops[edge, column, :, None, None, None]
                 if op in KERNELS:
                     term = self.convs[f"{edge}_{op}"](sources[source].relu, mix.scales[edge, op])
                     term = term if drop is None else term * drop
@@ -181,7 +181,8 @@ class MixedCell(nn.Module):
                 total = weighted(total, value, weight if drop is None else weight * drop)
             bypass = sources[source].rest
             if bypass is not None:
-                rest = weighted(rest, bypass, mix.rows[edge])
+                row = mix.rows[edge]
+                rest = weighted(rest, bypass, row if drop is None else row * drop)
         node = torch.zeros_like(sources[0].mixed) if total is None else total
         if idle and idle[0].requires_grad:
             node = node + torch.stack(idle).sum()
@@ -270,8 +271,8 @@ class Supernet(nn.Module):
 
         ``sampled``: the weights are one-hot, and only the chosen operation of each edge is evaluated and paid for.
         The others count as the constant 1, so that their weights, which are 0, have a gradient.
-        ``drops`` [cells, E, O, B]: factors on the operations' outputs, image by image; skip and none have no use for
-        theirs (drop-path; cells count through all stages).
+        ``drops`` [cells, E, B]: factors on the edges' outputs, image by image (drop-path; cells count through all
+        stages).
         """
         return self._from_cell(0, self.stem(x), mixing[GROUP], sampled, drops)
 

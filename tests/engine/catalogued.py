@@ -10,8 +10,8 @@ CATALOGUE = load_catalogue()
 SEARCHING = [name for name in CATALOGUE.methods if not CATALOGUE.computes(name)]
 # What a part needs less of to be tiny.
 SMALL = {
-    ("select", "progressive"): {"interval": 1, "images": 16},
-    ("select", "best-path"): {"candidates": 3, "images": 16},
+    ("select", "progressive"): {"interval": 1},
+    ("select", "best-path"): {"candidates": 3},
     ("update", "policy-gradient"): {"steps": 2, "samples": 2},
 }
 
@@ -34,6 +34,10 @@ def small(method):
         less["architecture_warmup"] = 1
     if isinstance(full["select"].get("start"), int):
         less["select"] = {**less["select"], "start": 1}
+    if full["select"].get("images"):
+        less["select"] = {**less["select"], "images": 16}
+    if full["diagnostics"]:
+        less["diagnostics"] = [diagnostic | {"images": 16} for diagnostic in full["diagnostics"]]
     return less
 
 

@@ -87,11 +87,13 @@ def test_settings_of_the_first_methods(catalogue: Catalogue) -> None:
     assert isinstance(single.relaxation, Sigmoid) and isinstance(softmax.relaxation, Softmax)
 
 
-def test_unknown_and_planned_methods(catalogue: Catalogue) -> None:
+def test_unknown_and_planned_methods(catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"^unknown method 'darts-v3'; did you mean 'darts-v2' or 'darts-v1'\?$"):
         resolve(catalogue, "darts-v3", [layer(SPACE)])
-    with pytest.raises(HarnessError, match=r"^method 'cdarts' has no implementation yet$"):
-        resolve(catalogue, "cdarts", [layer(SPACE)])
+    file = tmp_path / "catalogue.yaml"
+    file.write_text("protocols: {}\nmethods: {}\nplanned: {robust: Robust}\n", encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"^method 'robust' has no implementation yet$"):
+        resolve(load_catalogue(file), "robust", [layer(SPACE)])
 
 
 @pytest.mark.parametrize(

@@ -52,24 +52,28 @@ def relu_conv_bn(x, weights, prefix, stride):
 
 
 def edge_output(x, mixing, weights, prefix, ops, drops):
-    """The mixed operation of one edge; ``drops`` [ops, batch] or None are factors on operations' outputs."""
+    """The mixed operation of one edge; ``drops`` [batch] or None are factors on its output."""
     value = 0
     for k, name in enumerate(ops):
         term = operation(name, x, weights, f"{prefix}_{OPS.index(name)}")
-        if drops is not None and name not in ("none", "skip_connect"):
-            term = torch.stack([image * factor for image, factor in zip(term, drops[k], strict=True)])
         value = value + mixing[k] * term
-    return value
+    return value if drops is None else dropped(value, drops)
+
+
+def dropped(images, factors):
+    """Images, each times its factor."""
+    return torch.stack([image * factor for image, factor in zip(images, factors, strict=True)])
 
 
 def partial_edge_output(x, mixing, weights, prefix, ops, drops, groups):
     """PC-DARTS: the first channels are mixed, the others bypass; concatenate, shuffle, weigh the whole edge."""
     split = x.shape[1] // groups
     edge_weight = mixing.sum()
-    first = edge_output(x[:, :split], mixing / edge_weight, weights, prefix, ops, drops)
+    first = edge_output(x[:, :split], mixing / edge_weight, weights, prefix, ops, None)
     both = torch.cat([first, x[:, split:]], dim=1)
     order = [group * split + place for place in range(split) for group in range(groups)]
-    return edge_weight * torch.stack([both[:, channel] for channel in order], dim=1)
+    value = edge_weight * torch.stack([both[:, channel] for channel in order], dim=1)
+    return value if drops is None else dropped(value, drops)
 
 
 def forward(weights, images, alpha_weights, cells, ops=OPS, partial=1, drops=None):

@@ -65,9 +65,9 @@ def test_partial_channels_equal_concatenation_and_shuffle_on_every_edge(partial,
 
 
 @pytest.mark.parametrize("partial", [1, 2])
-def test_dropped_operations_are_dropped_image_by_image(partial):
+def test_dropped_edges_are_dropped_image_by_image(partial):
     net, images, labels, alpha = make(False, "batch", partial=partial)
-    drops = (torch.rand(6, 6, 5, 8, generator=torch.Generator().manual_seed(1)) < 0.7).double() / 0.7
+    drops = (torch.rand(6, 6, 8, generator=torch.Generator().manual_seed(1)) < 0.7).double() / 0.7
     ours = net(images, {"cell": alpha.softmax(-1)}, drops=drops)
     weights = dict(net.named_parameters())
     theirs = naive.forward(weights, images, alpha.softmax(-1), cells=2, partial=partial, drops=drops)
