@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -145,21 +145,33 @@ def _eigenvalue(rows: FigureRows, panel: declared.EigenvaluePanel) -> list[Panel
 
 
 def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
+    return [_swept_column(rows, panel, column) for column in panel.columns]
+
+
+def _swept_column(rows: FigureRows, panel: declared.SweepPanel, column: str) -> Panel:
     by_method: dict[str, list[str]] = {}
     for row in panel.rows:
         if rows.done(row):
             by_method.setdefault(rows.method(row), []).append(row)
-    points = tuple(_swept(rows, panel, method, of_method) for method, of_method in by_method.items())
-    looks = {row: method_style(rows.loaded.catalogue, rows.method(row), 0) for row in panel.by_epoch}
-    curves = rows.lines(panel.by_epoch, rows.accuracy(panel.column), looks=looks)
-    note = rows.note([*panel.rows, *panel.by_epoch], (*points, *curves))
-    return [Panel(panel.title, panel.x_label, rows.axis(panel.column), (*points, *curves), note=note)]
+    points = tuple(_swept(rows, panel.over, column, *item) for item in by_method.items())
+    lines = (*points, *(line for row in panel.by_epoch for line in _by_epoch(rows, row, column)))
+    several = [rows.suite.columns[column].label] if len(panel.columns) > 1 else []
+    title = ": ".join(part for part in (panel.title, *several) if part)
+    note = rows.note([*panel.rows, *panel.by_epoch], lines)
+    return Panel(title, panel.x_label, rows.axis(column), lines, note=note)
 
 
-def _swept(rows: FigureRows, panel: declared.SweepPanel, method: str, of_method: Sequence[str]) -> Line:
+def _by_epoch(rows: FigureRows, row: str, column: str) -> list[Line]:
+    """Return the curve of a row as its method looks: beside it, too, every line is a method."""
+    colour, dashes = method_style(rows.loaded.catalogue, rows.method(row), 0)
+    found = rows.lines([row], rows.accuracy(column))
+    return [replace(line, colour=colour, dashes=dashes) for line in found]
+
+
+def _swept(rows: FigureRows, over: str, column: str, method: str, of_method: Sequence[str]) -> Line:
     """Return the line of a method; at every point the mean is over the seeds that are there."""
-    places = sorted((search_number(rows.spec(row), panel.over), row) for row in of_method)
-    found = [_finals(rows, row, panel.column) for _, row in places]
+    places = sorted((search_number(rows.spec(row), over), row) for row in of_method)
+    found = [_finals(rows, row, column) for _, row in places]
     seeds = sorted({seed for values in found for seed in values})
     table = np.array([[values.get(seed, np.nan) for values in found] for seed in seeds]).reshape(-1, len(places))
     mean = np.array([np.mean(list(values.values())) if values else np.nan for values in found])

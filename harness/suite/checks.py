@@ -11,7 +11,7 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.spaces import nb201
-from harness.suite.figures import DiagnosticPanel, EigenvaluePanel, Panel, search_number
+from harness.suite.figures import AccuracyPanel, DiagnosticPanel, EigenvaluePanel, Panel, SweepPanel, search_number
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
 
@@ -196,19 +196,24 @@ class _Checks:
                 self.panel((*at, "panels", index), panel)
 
     def panel(self, at: KeyPath, panel: Panel) -> None:
-        for index, row in enumerate(panel.rows):
-            self.curve((*at, "rows", index), row)
-        column = getattr(panel, "column", None)
-        if column is not None:
-            self.known((*at, "column"), "column", column, self.suite.columns)
-            if self.suite.columns[column].metric not in ("accuracy", "error"):
-                self.fail((*at, "column"), f"{column!r} is no accuracy and no error")
+        for key in ("rows", "by_epoch"):
+            for index, row in enumerate(getattr(panel, key, ())):
+                self.curve((*at, key, index), row)
+        if isinstance(panel, AccuracyPanel | EigenvaluePanel):
+            self.accuracy((*at, "column"), panel.column)
+        for index, column in enumerate(panel.columns if isinstance(panel, SweepPanel) else ()):
+            self.accuracy((*at, "columns", index), column)
         for key in ("since", "over"):
             number = getattr(panel, key, None)
             if number is not None:
                 self.number((*at, key), panel.rows, number)
         if isinstance(panel, DiagnosticPanel | EigenvaluePanel):
             self.measured(at, panel)
+
+    def accuracy(self, at: KeyPath, column: str) -> None:
+        self.known(at, "column", column, self.suite.columns)
+        if self.suite.columns[column].metric not in ("accuracy", "error"):
+            self.fail(at, f"{column!r} is no accuracy and no error")
 
     def curve(self, at: KeyPath, name: str) -> None:
         """Only a search that can be run leaves a trajectory."""

@@ -68,13 +68,18 @@ class EigenvaluePanel(_Panel):
 
 
 class SweepPanel(_Panel):
-    """What a column measures of the found architectures over a number of their searches; one line per method."""
+    """What columns measure of the found architectures over a number of their searches; one line per method.
+
+    Every column has its own set of axes. ``by_epoch``: rows that are drawn by epoch beside them, where that is what
+    ``over`` counts.
+    """
 
     kind: Literal["sweep"]
     over: str = Field(description="key path of `search_number`")
     x_label: str
     rows: Rows
-    column: str
+    by_epoch: list[str] = Field(default_factory=list)
+    columns: Annotated[list[str], Field(min_length=1)]
 
 
 class TheoryPanel(_Panel):
@@ -117,4 +122,5 @@ class Figure(Strict):
     @property
     def rows(self) -> list[str]:
         """Return the rows of all panels, each once."""
-        return list(dict.fromkeys(row for panel in self.panels for row in panel.rows))
+        beside = (row for panel in self.panels if isinstance(panel, SweepPanel) for row in panel.by_epoch)
+        return list(dict.fromkeys([*(row for panel in self.panels for row in panel.rows), *beside]))

@@ -134,10 +134,14 @@ def test_magnitudes_and_edges_have_a_line_per_operation(full: SuiteVerdict) -> N
 
 
 def test_a_sweep_is_sorted_and_a_line_per_method(full: SuiteVerdict) -> None:
-    [panel] = data(full, "snapshots-f8").panels
+    panel, error = data(full, "snapshots-f8").panels
+    assert (panel.title, error.title) == ("Snapshots: C10 test", "Snapshots: C10 error")
+    assert points(error) == [(2, 19.5), (4, 10)]
     assert points(panel) == [(2, 80.5), (4, 90)]
     assert (panel.x_label, panel.lines[0].label) == ("epoch of the snapshot", "DARTS, first order")
     np.testing.assert_array_equal(panel.lines[0].seeds, [[80, 90], [81, 90]])
+    assert panel.lines[1].label == "EX-DARTS"
+    assert points(panel, 1)[2] == (2, 7.5)
 
 
 def test_a_figure_of_the_theory_needs_no_records() -> None:
@@ -176,6 +180,12 @@ def test_without_records_a_figure_waits_for_its_rows() -> None:
 def test_figures_of_rows_that_were_not_selected_are_left_out() -> None:
     verdict = verdict_of({}, selection=Selection(tables=("snapshots",)))
     assert list(shown(verdict)) == ["entropy-f5", "snapshots-f8", "formula"]
+    waiting = shown(verdict)["snapshots-f8"].waiting
+    assert waiting == (
+        "snapshots/pt-4: 0 of 2 seeds done",
+        "snapshots/pt-2: 0 of 2 seeds done",
+        "arms/exchanged: not selected",
+    )
 
 
 def test_every_figure_names_its_profile() -> None:
