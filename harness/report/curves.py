@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.operations import edge_panels, magnitude_panel
-from harness.report.panels import EPOCH, FigureData, Line, Panel, Style, seeds_line, what_lines_are
+from harness.report.panels import EPOCH, FigureData, Line, Panel, Style, on_one_scale, seeds_line, what_lines_are
 from harness.report.style import method_style
 from harness.report.views import heading, series_label
+from harness.suite.schema import Measure
+
+LEGIBLE = 8  # lines that one set of axes can hold
 
 
 def accuracy_figure(verdict: SuiteVerdict) -> FigureData | None:
-    """Show the test accuracy of the discretised architecture by epoch, a panel per searched data set."""
-    panels = _accuracy_panels(verdict)
-    if not panels:
-        return None
-    return _figure(verdict, "accuracy", "Accuracy of the discretised architecture", panels, columns=2)
+    """Show the test accuracy of the discretised architecture by epoch, a panel per searched data set.
+
+    Where that would be too many lines for one panel, every series has its own.
+    """
+    panels = _accuracy_panels(verdict, _drawn(verdict))
+    title = "Accuracy of the discretised architecture"
+    if any(len(panel.lines) > LEGIBLE for panel in panels):
+        each = on_one_scale([_alone(panel, line) for panel in panels for line in panel.lines])
+        return replace(_figure(verdict, "accuracy", title, each, columns=4), legend="none")
+    return _figure(verdict, "accuracy", title, panels, columns=2) if panels else None
 
 
 def magnitude_figure(verdict: SuiteVerdict) -> FigureData | None:
@@ -44,10 +55,13 @@ def edge_figures(verdict: SuiteVerdict) -> list[FigureData]:
 
 
 def collapse_figure(verdict: SuiteVerdict) -> FigureData | None:
-    """Summarise: accuracy and skip magnitude by epoch on the first searched data set, side by side."""
-    accuracy = _accuracy_panels(verdict)
-    drawn = _drawn(verdict)
-    if not accuracy or not drawn:
+    """Summarise: accuracy and skip magnitude by epoch on the first searched data set, side by side.
+
+    Of many series only those that claims are about are shown, and not more than can be told apart.
+    """
+    drawn = _claimed_first(verdict)[:LEGIBLE]
+    accuracy = _accuracy_panels(verdict, drawn)
+    if not accuracy:
         return None
     styles = _styles(verdict)
     lines = tuple(
@@ -59,10 +73,10 @@ def collapse_figure(verdict: SuiteVerdict) -> FigureData | None:
     return _figure(verdict, "collapse", "What the searches find, epoch by epoch", (accuracy[0], skip), columns=2)
 
 
-def _figure(verdict: SuiteVerdict, name: str, title: str, panels: tuple[Panel, ...], *, columns: int) -> FigureData:
+def _figure(verdict: SuiteVerdict, name: str, title: str, panels: Sequence[Panel], *, columns: int) -> FigureData:
     caption = f"{heading(verdict)}. {what_lines_are(panels)}. Epoch 0 is before training."
     full_name = f"{name}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
-    return FigureData(full_name, title, caption, panels, min(columns, len(panels)))
+    return FigureData(full_name, title, caption, tuple(panels), min(columns, len(panels)))
 
 
 def _drawn(verdict: SuiteVerdict) -> list[Series]:
@@ -82,17 +96,29 @@ def _styles(verdict: SuiteVerdict) -> dict[str, Style]:
     return styles
 
 
-def _accuracy_panels(verdict: SuiteVerdict) -> tuple[Panel, ...]:
+def _claimed_first(verdict: SuiteVerdict) -> list[Series]:
+    """Return the drawn series, those that a claim is about before the others."""
+    claims = verdict.loaded.suite.claims.values()
+    claimed = {side.row for claim in claims for side in (claim.left, claim.right) if isinstance(side, Measure)}
+    return sorted(_drawn(verdict), key=lambda series: claimed.isdisjoint(series.trials[0].rows))
+
+
+def _accuracy_panels(verdict: SuiteVerdict, drawn: Sequence[Series]) -> list[Panel]:
     styles = _styles(verdict)
     panels: dict[str, list[Line]] = {}
-    for series in _drawn(verdict):
+    for series in drawn:
         key = series.accuracy_key
         if key is not None:
             curves = [o.accuracy[key] for o in series.done if key in o.accuracy]
             panels.setdefault(key, []).append(seeds_line(styles[series.name], curves))
-    return tuple(Panel(_accuracy_title(key), EPOCH, "test accuracy, %", tuple(lines)) for key, lines in panels.items())
+    return [_accuracy_panel(key, tuple(lines)) for key, lines in panels.items()]
 
 
-def _accuracy_title(key: str) -> str:
+def _alone(panel: Panel, line: Line) -> Panel:
+    return replace(panel, title=line.label, lines=(replace(line, dashes=()),))
+
+
+def _accuracy_panel(key: str, lines: tuple[Line, ...]) -> Panel:
     dataset, _, epochs = key.split("/")
-    return f"Searched and tested on {dataset} ({epochs} training epochs)"
+    title = f"Searched and tested on {dataset} ({epochs} training epochs)"
+    return Panel(title, EPOCH, f"{dataset} test accuracy, %", lines)

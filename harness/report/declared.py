@@ -79,7 +79,7 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
         caption=" ".join(f"{sentence}." for sentence in (place, heading(verdict), *_about(rows, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
-        own_legends=len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1,
+        legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
     )
     return DeclaredFigure(key, title, data, waiting)
 
@@ -163,9 +163,9 @@ def _swept_column(rows: FigureRows, panel: declared.SweepPanel, column: str) -> 
 
 def _by_epoch(rows: FigureRows, row: str, column: str) -> list[Line]:
     """Return the curve of a row as its method looks: beside it, too, every line is a method."""
-    colour, dashes = method_style(rows.loaded.catalogue, rows.method(row), 0)
+    colour, _ = method_style(rows.loaded.catalogue, rows.method(row), 0)
     found = rows.lines([row], rows.accuracy(column))
-    return [replace(line, colour=colour, dashes=dashes) for line in found]
+    return [replace(line, colour=colour, dashes=()) for line in found]
 
 
 def _swept(rows: FigureRows, over: str, column: str, method: str, of_method: Sequence[str]) -> Line:

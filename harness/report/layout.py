@@ -87,8 +87,8 @@ def lay_out(data: FigureData) -> Layout:
     """Measure the texts and place everything."""
     panel_width = PANEL[data.columns][0]
     width = data.columns * panel_width
-    of_panels = [panel.every_line if data.own_legends else () for panel in data.panels]
-    every_line = () if data.own_legends else tuple(line for panel in data.panels for line in panel.every_line)
+    of_panels = [panel.every_line if data.legend == "own" else () for panel in data.panels]
+    every_line = tuple(line for panel in data.panels for line in panel.every_line) if data.legend == "shared" else ()
     return Layout(
         columns=data.columns,
         rows=math.ceil(len(data.panels) / data.columns),

@@ -64,14 +64,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class FigureData:
-    """A figure: its panels in ``columns``. ``own_legends``: the same look means other things in other panels."""
+    """A figure: its panels in ``columns``, and one ``legend``, or one per panel where looks mean other things there."""
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
     columns: int
-    own_legends: bool = False
+    legend: Literal["shared", "own", "none"] = "shared"
 
 
 def seeds_line(style: Style, curves: Sequence[Curve], first: int = 0) -> Line:

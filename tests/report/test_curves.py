@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.report import figures
+from harness.report import curves, figures
 from harness.report.curves import accuracy_figure, collapse_figure, edge_figures, magnitude_figure
 from harness.report.panels import SEEDS_DRAWN, FigureData, to_csv
 from harness.report.style import OPERATIONS
@@ -119,6 +119,24 @@ def test_figure_data_survives_csv(reduced: SuiteVerdict) -> None:
     assert [(row["epoch"], row["n"]) for row in found] == [(str(epoch), "3") for epoch in range(5)]
     assert [float(row["mean"]) for row in found] == pytest.approx(skip.mean.tolist(), rel=1e-5)
     assert [float(row["curve 3"]) for row in found] == pytest.approx(skip.seeds[2].tolist(), rel=1e-5)
+
+
+def test_too_many_lines_have_a_panel_each(reduced: SuiteVerdict, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = present(accuracy_figure(reduced)).panels[0].lines
+    monkeypatch.setattr(curves, "LEGIBLE", 3)
+    apart = present(accuracy_figure(reduced))
+    assert [panel.title for panel in apart.panels] == [line.label for line in together]
+    assert len({panel.y_range for panel in apart.panels}) == 1
+    assert apart.legend == "none"
+
+
+def test_of_many_series_the_claimed_ones_tell_of_collapse(
+    reduced: SuiteVerdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves, "LEGIBLE", 2)
+    accuracy, skip = present(collapse_figure(reduced)).panels
+    labels = [line.label for line in accuracy.lines]
+    assert labels == [line.label for line in skip.lines] == ["DARTS, first order (as in the catalogue)", "EX-DARTS"]
 
 
 def test_edges_are_shown_once_a_method(reduced: SuiteVerdict) -> None:

@@ -125,11 +125,11 @@ def test_diagnostics_show_the_epochs_at_which_they_were_measured(full: SuiteVerd
 
 def test_magnitudes_and_edges_have_a_line_per_operation(full: SuiteVerdict) -> None:
     mixed = data(full, "mixed-f3")
-    assert mixed.own_legends  # colours stand for rows in one panel and for operations in the other
+    assert mixed.legend == "own"  # colours stand for rows in one panel and for operations in the other
     assert [line.label for line in mixed.panels[1].lines] == ["none", "skip", "conv 1x1", "conv 3x3", "avg pool"]
     edges = data(full, "edges-f4")
     assert [panel.title for panel in edges.panels][:2] == ["DARTS: node 0 → node 1", "DARTS: node 0 → node 2"]
-    assert len(edges.panels) == 6 and not edges.own_legends
+    assert (len(edges.panels), edges.legend) == (6, "shared")
     assert [value for _, value in points(edges.panels[5], 4)] == pytest.approx([0.2] * 5)
 
 
