@@ -130,13 +130,15 @@ def test_too_many_lines_have_a_panel_each(reduced: SuiteVerdict, monkeypatch: py
     assert apart.legend == "none"
 
 
-def test_of_many_series_the_claimed_ones_tell_of_collapse(
-    reduced: SuiteVerdict, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(curves, "LEGIBLE", 2)
-    accuracy, skip = present(collapse_figure(reduced)).panels
-    labels = [line.label for line in accuracy.lines]
-    assert labels == [line.label for line in skip.lines] == ["DARTS, first order (as in the catalogue)", "EX-DARTS"]
+def test_of_many_series_the_claimed_ones_tell_of_collapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed = ("left: {row: t1/darts, of: magnitude", "left: {row: own/uniform, of: magnitude")
+    loaded = synthetic.load(tmp_path, claimed)
+    planned = synthetic.plan(loaded, "reduced")
+    verdict = judge(loaded, "reduced", planned, [synthetic.record(trial) for trial in planned.trials])
+    monkeypatch.setattr(curves, "LEGIBLE", 3)
+    accuracy, skip = present(collapse_figure(verdict)).panels
+    labels = ["DARTS, first order (as in the catalogue)", "EX-DARTS", "DARTS with fixed uniform mixing"]
+    assert [line.label for line in accuracy.lines] == [line.label for line in skip.lines] == labels
 
 
 def test_edges_are_shown_once_a_method(reduced: SuiteVerdict) -> None:
