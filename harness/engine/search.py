@@ -98,13 +98,17 @@ class Search(Steps):
         for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches()):
             rate = self._set_rates(self.epoch + step / steps)
             self.moment = self.next_moment()
-            (self.recorder.step if self.recorder else self._step)(weight_batch, architecture_batch)
+            self.step(weight_batch, architecture_batch)
         spec.update.end_epoch(self)
         self.epoch += 1
         self.observe(rate)
 
-    def _step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
-        self.spec.update.step(self, weight_batch, architecture_batch)
+    def step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+        """Do one step of the update on image indices [B], from a recording where there is one."""
+        if self.recorder is None:
+            self.spec.update.step(self, weight_batch, architecture_batch)
+        else:
+            self.recorder.step(weight_batch, architecture_batch)
 
     def _set_rates(self, epoch: float) -> float:
         """Set the learning rates of a moment, ``epoch`` with its fraction; return the weights'."""
