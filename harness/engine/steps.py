@@ -152,9 +152,6 @@ class Steps:
             shape = (nb201.STAGES * self.spec.space.cells, len(nb201.EDGES), len(images))
             moment = replace(self.moment, generator=self.generators["drop-path"])
             drops = self.spec.drop_path.factors(shape, moment).to(images)
-        return self._forward(net, images, mixing, sampled=sampled, drops=drops)
-
-    def _forward(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool, drops: Tensor | None) -> Tensor:
         with self._precision():
             logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
         return logits if logits.dtype == images.dtype else logits.float()
@@ -284,13 +281,14 @@ class Steps:
     def dominant_eigenvalue(self, images: int) -> float:
         """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha.
 
-        On the first ``images`` of the architecture's set as one batch; alpha's weight decay is on the diagonal.
+        On the first ``images`` of the architecture's set as one batch, in single precision and without drop-path;
+        alpha's weight decay is on the diagonal.
         """
         inputs, labels = self.feed.plain(self.feed.first(images))
         mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
         decay = getattr(self.spec.architecture_optimiser, "weight_decay", 0.0)
         with batch_statistics(self.net):
-            logits = self._forward(self.net, inputs, self.fixed(mixing), sampled=False, drops=None)
+            logits = self.net(inputs, self.fixed(mixing))
             return largest_eigenvalue(F.cross_entropy(logits, labels), list(self.alpha.values()), decay)
 
     def _precision(self) -> torch.autocast:

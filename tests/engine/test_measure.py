@@ -1,0 +1,160 @@
+"""Measurements: against full Hessians, the naive network and counts by hand; and that they leave no trace."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from harness.engine.measure import batch_statistics, largest_eigenvalue
+from harness.engine.search import Search, run_search
+from harness.errors import HarnessError
+from tests.engine.catalogued import tiny
+from tests.engine.test_contract import differences
+from tests.engine.test_search import in_float64
+from tests.spaces import naive
+
+# the largest eigenvalue -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spectrum", [[3.0, 1.0, 0.5, -7.0, 0.0, 2.5], [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0], [2.0] * 6])
+@pytest.mark.parametrize("shift", [0.0, 0.25])
+def test_the_largest_eigenvalue_of_a_quadratic_is_that_of_its_matrix(spectrum, shift):
+    basis, _ = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64))
+    matrix = basis @ torch.tensor(spectrum, dtype=torch.float64).diag() @ basis.T
+    first, second = (nn.Parameter(torch.randn(shape, dtype=torch.float64)) for shape in ((2, 2), (2,)))
+    whole = torch.cat([first.flatten(), second])
+    loss = whole @ matrix @ whole / 2 + 5 * whole.sum()
+    assert largest_eigenvalue(loss, [first, second], shift) == pytest.approx(max(spectrum) + shift, abs=1e-12)
+
+
+def plain(pixels):
+    """The toy's images normalised, in the single precision of the feed."""
+    return ((pixels.float() - 110) / 60).double()
+
+
+def full_hessian(search, images, relaxed):
+    """The Hessian by alpha of the naive network's loss, row by row; ``relaxed``: alpha to mixing weights."""
+    weights = {name: value.detach() for name, value in search.net.named_parameters()}
+    chosen = search.feed.architecture_set[:images]
+    inputs = plain(search.feed.images.images[chosen])
+    labels = search.feed.images.labels[chosen]
+
+    def loss(alpha):
+        return F.cross_entropy(naive.forward(weights, inputs, relaxed(alpha), 1), labels)
+
+    return torch.autograd.functional.hessian(loss, search.alpha["cell"].detach()).reshape(30, 30).numpy()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.125])
+def test_the_eigenvalue_of_a_search_is_that_of_the_full_hessian(monkeypatch, images, decay):
+    search = in_float64(monkeypatch, tiny("darts-es", architecture_optimiser={"weight_decay": decay}), images)
+    search.alpha["cell"].data.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(1)))
+    matrix = full_hessian(search, 20, lambda alpha: alpha.softmax(-1))
+    assert np.abs(matrix - matrix.T).max() < 1e-12
+    wanted = np.linalg.eigvalsh(matrix + decay * np.eye(30))[-1]
+    assert wanted - decay > 1e-3
+    assert search.dominant_eigenvalue(20) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_decided_edges_have_no_curvature(monkeypatch, images):
+    search = in_float64(monkeypatch, tiny("darts-es"), images)
+    search.decided["cell"][:] = torch.tensor([3, -1, 1, -1, 0, -1])
+    one_hot = torch.eye(5, dtype=torch.float64)
+
+    def relaxed(alpha):
+        rows = alpha.softmax(-1)
+        return torch.stack([one_hot[3], rows[1], one_hot[1], rows[3], one_hot[0], rows[5]])
+
+    wanted = np.linalg.eigvalsh(full_hessian(search, 16, relaxed))[-1] + 1e-3
+    assert search.dominant_eigenvalue(16) == pytest.approx(wanted, rel=1e-9)
+    search.decided["cell"][:] = 1
+    assert search.dominant_eigenvalue(16) == 1e-3  # the decay alone
+
+
+# accuracies -------------------------------------------------------------------------------------------------
+
+
+def test_accuracies_count_the_naive_networks_answers(monkeypatch, images):
+    search = in_float64(monkeypatch, tiny("darts-v1", batch_size=10), images)
+    generator = torch.Generator().manual_seed(2)
+    mixings = [torch.randn(6, 5, generator=generator).double().softmax(-1) for _ in range(6)]
+    weights = {name: value.detach() for name, value in search.net.named_parameters()}
+    wanted = []
+    for mixing in mixings:
+        right = 0
+        for batch in (range(40, 50), range(50, 60), range(60, 62)):  # the architecture's set begins at 40
+            logits = naive.forward(weights, plain(images.train.images[list(batch)]), mixing, 1)
+            right += (logits.argmax(1) == images.train.labels[list(batch)]).sum().item()
+        wanted.append(100 * right / 22)
+    assert search.accuracies([{"cell": mixing} for mixing in mixings], 22) == pytest.approx(wanted)
+    assert len(set(wanted)) > 2
+
+
+def test_a_path_is_judged_in_evaluation_mode_on_the_images_that_are_named(images):
+    search = Search(tiny("rsps", space={"bn_statistics": "running"}), images, 0, torch.device("cpu"))
+    search.run_epoch()
+    path, indices = F.one_hot(torch.tensor([3, 1, 2, 4, 0, 3]), 5).float(), torch.tensor([3, 3, 50, 60, 7, 11, 12])
+    found = search.path_accuracy({"cell": path}, indices, augmented=False)
+    assert search.net.training
+    search.net.eval()
+    inputs = (images.train.images[indices].float() - 110) / 60
+    answers = search.net(inputs, {"cell": path}).argmax(1)
+    assert found == pytest.approx(100 * (answers == images.train.labels[indices]).float().mean().item())
+
+
+def test_batch_statistics_leave_running_ones_alone_even_after_an_error():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.BatchNorm2d(4, track_running_stats=False)).eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    images = 5 + torch.randn(6, 3, 2, 2)
+    with pytest.raises(ZeroDivisionError), batch_statistics(net):
+        out = net(images).detach()
+        assert out.mean().abs() < 1e-5 and abs(out.std() - 1) < 0.1
+        raise ZeroDivisionError
+    assert not net.training and [module.momentum for module in net[1:]] == [0.1, 0.1]
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+# no trace ---------------------------------------------------------------------------------------------------
+
+ALL = [
+    {"name": "eigenvalue", "every": 2, "images": 16},
+    {"name": "supernet-accuracy", "every": 1, "images": 24},
+    {"name": "discretised-accuracy", "every": 1, "images": 8},
+]
+
+
+@pytest.mark.parametrize("method", ["r-darts-dp", "gdas", "pc-darts", "darts-pt-mag"])
+def test_a_search_with_diagnostics_is_the_search_without(method, images, tmp_path):
+    settings = {"epochs": 2, "batch_size": 16, "space": {"bn_statistics": "running"}, "data": {"flip": True}}
+    plain = run_search(tiny(method, **settings), images, 5, "cpu", tmp_path / "plain.pt").trajectory
+    measured = run_search(tiny(method, diagnostics=ALL, **settings), images, 5, "cpu", tmp_path / "all.pt").trajectory
+    assert measured.model_copy(update={"diagnostics": {}}) == plain
+    states = [torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("plain", "all")]
+    for state in states:
+        state["trajectory"].pop("diagnostics")
+    assert differences(*states) == ["seconds"]
+    for part in ALL:
+        due = [epoch % part["every"] == 0 for epoch in range(len(plain.architectures))]
+        assert [value is not None for value in measured.diagnostics[part["name"]]] == due
+
+
+def test_what_the_accuracies_of_a_search_are_of(images):
+    search = Search(tiny("darts-v1", diagnostics=ALL), images, 0, torch.device("cpu"))
+    search.alpha["cell"].data.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(4)))
+    search.decided["cell"][2] = 3
+    seen = []
+    search.accuracies = lambda mixings, count: seen.append((mixings[0]["cell"], count)) or [50.0]
+    search.observe(None)
+    rows = search.alpha["cell"].detach().softmax(-1)
+    rows[2] = torch.tensor([0.0, 0, 0, 1, 0])
+    (supernet, first), (discrete, second) = seen
+    assert torch.equal(supernet, rows) and first == 24
+    assert torch.equal(discrete, F.one_hot(rows.argmax(-1), 5).float()) and second == 8
+
+
+def test_more_images_than_there_are_is_one_clear_error(images):
+    with pytest.raises(HarnessError, match=r"^25 images are to be evaluated, but the architecture has 24$"):
+        Search(tiny("darts-v1", diagnostics=[ALL[1] | {"images": 25}]), images, 0, torch.device("cpu"))
+    with pytest.raises(HarnessError, match=r"^64 images are to be evaluated, but the architecture has 24$"):
+        Search(tiny("darts-pt", select={"images": 64}), images, 0, torch.device("cpu"))
