@@ -92,6 +92,8 @@ class Progressive(_Selection):
             raise ValueError(f"the last edge is decided before epoch {last}, but there are {epochs}")
         if len({*ops} - {NONE}) < 2:
             raise ValueError(f"needs two operations besides {NONE!r}")
+        if self.edges != "random" and NONE not in ops:
+            raise ValueError(f"edges {self.edges!r} are all equally important without the operation {NONE!r}")
 
     @property
     def after_search(self) -> bool:
