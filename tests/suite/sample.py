@@ -35,6 +35,11 @@ def load(folder: Path, *changes: tuple[str, str]) -> LoadedSuite:
     return load_suite(path, with_planned())
 
 
+def without_figures() -> tuple[str, str]:
+    """Return the change that leaves the declared figures out, which name rows."""
+    return SUITE[SUITE.index("figures:\n") :], ""
+
+
 def without_searches() -> list[tuple[str, str]]:
     """Return the changes that leave published numbers alone: nothing to run, no profiles, no claims."""
     start, end, claims = (SUITE.index(f"{key}:\n") for key in ("profiles", "tables", "claims"))
