@@ -41,7 +41,7 @@ def weight_count(ops: int) -> int:
 
 
 def walk(weights: Tensor, edges: int, temperature: float, tanh_constant: float, generator: Generator | None) -> Walk:
-    """Name one operation per edge with flat weights [p]: drawn with ``generator``, else the most probable ones.
+    """Name one operation per edge with flat weights [p]: drawn with ``generator``, else each the most probable.
 
     Logits are tanh_constant tanh(output / temperature); the operation named last is the next input.
     """

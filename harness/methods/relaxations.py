@@ -245,7 +245,7 @@ class Controller(_Drawn):
     """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Bench-201).
 
     alpha [p] holds the weights of `harness.methods.controller.Walk`. What is recorded, strengths, are the
-    probabilities along its most probable path: what it says of an edge depends on the edges before.
+    probabilities where each operation before is the most probable: what it says of an edge depends on those.
     """
 
     name: Literal["controller"]
@@ -271,11 +271,11 @@ class Controller(_Drawn):
         return F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
 
     def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the probabilities [edges, ops] along the most probable path."""
+        """Return the probabilities [edges, ops] where each operation before is the most probable."""
         return self.walk(alpha, None).probabilities
 
     def walk(self, alpha: Tensor, generator: Generator | None) -> Walk:
-        """Let the network name the operations: drawn with ``generator``, else the most probable ones."""
+        """Let the network name the operations: drawn with ``generator``, else each the most probable."""
         from harness.methods.controller import walk
 
         return walk(alpha, len(nb201.EDGES), self.temperature, self.tanh_constant, generator)
