@@ -7,7 +7,7 @@ from scipy import optimize
 from torch import nn
 
 from harness.engine.optimisers import build_optimiser
-from harness.methods.optimisers import Adam, Constant, Cosine, ExponentiatedGradient, Sgd
+from harness.methods.optimisers import Adam, Constant, Cosine, ExponentiatedGradient, Sgd, WarmupCosine
 
 START = torch.rand(6, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64).add(0.1)
 START = START / START.sum(-1, keepdim=True)
@@ -105,3 +105,27 @@ def test_cosine_is_torchs(lr, final, epochs):
         optimiser.step()
         schedule.step()
     assert Constant(name="constant").rate(lr, 3, epochs) == lr
+
+
+def test_a_period_makes_the_cosine_swing():
+    """AutoDL's rate for ENAS: 0.05 to 5e-4 in 10 epochs and back in 10 more, whatever the length of the search."""
+    rates = [Cosine(name="cosine", final_lr=5e-4, period=10).rate(0.05, epoch, 250) for epoch in range(250)]
+    assert [rates[epoch] for epoch in (0, 20, 240)] == pytest.approx([0.05] * 3)
+    assert [rates[epoch] for epoch in (10, 30, 230)] == pytest.approx([5e-4] * 3)
+    assert [rates[epoch] for epoch in (5, 15, 245)] == pytest.approx([0.02525] * 3)
+    assert rates[3] == pytest.approx(5e-4 + 0.0495 * (1 + 0.5877852522924731) / 2)  # cos 54 degrees
+
+
+# epoch and rate by hand: a ramp to 0.025 over W, a cosine of 50 epochs from W on, the floor from epoch 50 on
+BY_HAND = {
+    10: {0: 0, 5: 0.0125, 9.5: 0.02375, 10: 0.025, 35: 0.013, 35.9: 0.013, 49: 0.00375384, 50: 0.001, 59.9: 0.001},
+    20: {0: 0, 10: 0.0125, 19.75: 0.0246875, 20: 0.025, 45: 0.013, 49: 0.0100155, 50: 0.001, 69: 0.001},
+    30: {15: 0.0125, 30: 0.025, 49: 0.0174177, 50: 0.001, 79: 0.001},
+    100: {1: 0.00025, 25.5: 0.006375, 49: 0.01225, 49.999: 0.01249975, 50: 0.001, 99: 0.001, 100: 0.001, 149: 0.001},
+}
+
+
+@pytest.mark.parametrize(("warmup", "epoch", "rate"), [(w, e, r) for w, row in BY_HAND.items() for e, r in row.items()])
+def test_warm_up_then_cosine_then_floor(warmup, epoch, rate):
+    schedule = WarmupCosine(name="warmup-cosine", final_lr=0.001, warmup=warmup, period=50)
+    assert schedule.rate(0.025, epoch, 50 + warmup) == pytest.approx(rate, rel=1e-5)

@@ -7,6 +7,7 @@ from scipy import special, stats
 
 from harness.methods.relaxations import (
     Dirichlet,
+    EdgeNormalised,
     GumbelHard,
     MixedTemperature,
     Moment,
@@ -244,3 +245,18 @@ def test_extreme_dirichlet_parameters_stay_finite(beta):
         drawn = dirichlet_draws(6, alpha=alpha[:1], seed=seed)
         (slope,) = torch.autograd.grad((drawn * torch.arange(5.0)).sum(), [alpha])
         assert drawn.isfinite().all() and slope.isfinite().all()
+
+
+# PC-DARTS ---------------------------------------------------------------------------------------------------
+
+
+def test_edge_weights_compete_among_the_edges_that_enter_a_node():
+    alpha = torch.randn(6, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    part = EdgeNormalised(name="edge-normalised")
+    assert part.alpha_shape(6, 5) == (6, 6) and not part.sampled
+    beta = alpha[:, 5].numpy()
+    shares = np.concatenate([special.softmax(beta[edges]) for edges in ([0], [1, 2], [3, 4, 5])])
+    wanted = special.softmax(alpha[:, :5].numpy(), axis=1) * shares[:, None]
+    np.testing.assert_allclose(part.strengths(alpha).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(part.mixing(alpha, moment()).numpy(), wanted, rtol=1e-12)
+    assert wanted[0].sum() == pytest.approx(1) and wanted[1:3].sum() == pytest.approx(1)
