@@ -12,7 +12,6 @@ import harness
 from harness.engine import checkpoint as checkpoints
 from harness.engine.search import Search, run_search
 from harness.engine.trajectory import Trajectory
-from harness.errors import HarnessError
 from harness.methods.computed import Computation
 from harness.methods.relaxations import Relaxation
 from harness.spaces import nb201
@@ -105,35 +104,6 @@ def differences(one, other, path=""):
         return [d for key in one for d in differences(one[key], other[key], f"{path}.{key}".strip("."))]
     same = torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
     return [] if same else [path]
-
-
-# parts that do not go together ------------------------------------------------------------------------------
-
-NOISE = {"name": "random", "start": 0.03, "end": 0.3}
-ADAM = {"name": "adam", "lr": 0.01, "betas": [0.5, 0.999], "weight_decay": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("method", "change", "said"),
-    [
-        ("single-darts-softmax", {"weight_noise": NOISE}, "weight_noise: 'random' does not work with update 'joint'"),
-        ("darts-v1", {"relaxation": {"name": "sigmoid"}, "weight_noise": NOISE}, "with relaxation 'sigmoid'"),
-        ("gdas", {"weight_noise": NOISE}, "weight_noise: 'random' does not work with relaxation 'gumbel-hard'"),
-        ("darts-v1", {"relaxation": {"name": "uniform"}}, "update: 'alternating' does not work with relaxation"),
-        ("gaea-erm", {"architecture_optimiser": ADAM}, "architecture_optimiser: 'adam' does not work with relaxation"),
-        ("gaea-erm", {"relaxation": {"name": "softmax"}}, "'exponentiated-gradient' does not work with relaxation"),
-        ("gaea-erm", {"alpha_init": {"value": 0.25}}, "alpha_init: relaxation 'simplex' needs a constant start at"),
-        ("darts-v1", {"regulariser": {"name": "entropy", "weight": 1.0}}, "regulariser: 'entropy' does not work with"),
-        ("darts-v1", {"regulariser": {"name": "dirichlet-kl", "weight": 1.0}}, "'dirichlet-kl' does not work with"),
-        ("darts-minus", {"relaxation": {"name": "uniform-path"}, "update": {"name": "weights-only"}}, "auxiliary_skip"),
-        ("darts-minus", {"weight_noise": NOISE}, "auxiliary_skip: 'auxiliary-skip' does not work with weight_noise"),
-        ("darts-minus", {"space": {"ops": ["none", "nor_conv_3x3"]}}, "needs the operation 'skip_connect'"),
-        ("darts-v2", {"weight_optimiser": ADAM}, "weight_optimiser: an unrolled update looks one step of 'sgd' ahead"),
-    ],
-)  # fmt: skip
-def test_parts_that_do_not_go_together_are_one_clear_error(method, change, said):
-    with pytest.raises(HarnessError, match=re.escape(said)):
-        tiny(method, **{"space": {}, **change})
 
 
 # nobody asks for the method ---------------------------------------------------------------------------------
