@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -151,11 +151,10 @@ def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
 def _swept_column(rows: FigureRows, panel: declared.SweepPanel, column: str) -> Panel:
     by_method: dict[str, list[str]] = {}
     for row in panel.rows:
-        if rows.done(row):
-            by_method.setdefault(rows.method(row), []).append(row)
-    points = tuple(_swept(rows, panel.over, column, *item) for item in by_method.items())
+        by_method.setdefault(rows.method(row), []).append(row)
+    points = (line for item in by_method.items() for line in _swept(rows, panel.over, column, *item))
     lines = (*points, *(line for row in panel.by_epoch for line in _by_epoch(rows, row, column)))
-    several = [rows.suite.columns[column].label] if len(panel.columns) > 1 else []
+    several = [rows.axis(column).partition(",")[0]] if len(panel.columns) > 1 else []
     title = ": ".join(part for part in (panel.title, *several) if part)
     note = rows.note([*panel.rows, *panel.by_epoch], lines)
     return Panel(title, panel.x_label, rows.axis(column), lines, note=note)
@@ -168,18 +167,20 @@ def _by_epoch(rows: FigureRows, row: str, column: str) -> list[Line]:
     return [replace(line, colour=colour, dashes=()) for line in found]
 
 
-def _swept(rows: FigureRows, over: str, column: str, method: str, of_method: Sequence[str]) -> Line:
-    """Return the line of a method; at every point the mean is over the seeds that are there."""
-    places = sorted((search_number(rows.spec(row), over), row) for row in of_method)
-    found = [_finals(rows, row, column) for _, row in places]
-    seeds = sorted({seed for values in found for seed in values})
-    table = np.array([[values.get(seed, np.nan) for values in found] for seed in seeds]).reshape(-1, len(places))
-    mean = np.array([np.mean(list(values.values())) if values else np.nan for values in found])
-    planned, done = sum(len(rows.evidence.of_row(row)) for row in of_method), sum(map(len, found))
+def _swept(rows: FigureRows, over: str, column: str, method: str, of_method: Sequence[str]) -> Iterator[Line]:
+    """Yield the line of a method, if it has a point; at every point the mean is over the seeds that are there."""
+    found = {row: _finals(rows, row, column) for row in of_method}
+    places = sorted((search_number(rows.spec(row), over), row) for row, values in found.items() if values)
+    if not places:
+        return
+    points = [found[row] for _, row in places]
+    seeds = sorted({seed for values in points for seed in values})
+    table = np.array([[values.get(seed, np.nan) for values in points] for seed in seeds])
+    planned, done = sum(len(rows.evidence.of_row(row)) for row in of_method), sum(map(len, points))
     label = rows.loaded.catalogue.title(method) + ("" if done == planned else f" ({done} of {planned} searches)")
     look = method_style(rows.loaded.catalogue, method, 0)
     x = np.array([x for x, _ in places], dtype=np.float64)
-    return Line(label, *look, min(map(len, found)), x, mean, table[:SEEDS_DRAWN])
+    yield Line(label, *look, min(map(len, points)), x, np.nanmean(table, axis=0), table[:SEEDS_DRAWN])
 
 
 def _finals(rows: FigureRows, row: str, column: str) -> dict[int, float]:

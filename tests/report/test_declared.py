@@ -144,6 +144,14 @@ def test_a_sweep_is_sorted_and_a_line_per_method(full: SuiteVerdict) -> None:
     assert points(panel, 1)[2] == (2, 7.5)
 
 
+def test_a_point_of_a_sweep_is_the_mean_over_the_seeds_that_are_there() -> None:
+    verdict = verdict_of({"snapshots/pt-2": 2, "snapshots/pt-4": 1})
+    [line] = data(verdict, "snapshots-f8").panels[0].lines
+    assert (line.label, line.n) == ("DARTS, first order (3 of 4 searches)", 1)
+    np.testing.assert_array_equal(line.mean, [80.5, 90])
+    np.testing.assert_array_equal(line.seeds, [[80, 90], [81, np.nan]])
+
+
 def test_a_figure_of_the_theory_needs_no_records() -> None:
     figure = data(verdict_of({}), "formula")
     [panel] = figure.panels
@@ -164,7 +172,7 @@ def test_partial_data_say_how_many_of_how_many() -> None:
     assert figure.panels[1].note == "no records yet: Warm-up"
     assert figure.caption.endswith("No records yet: Warm-up.")
     assert data(verdict, "mixed-f3").panels[1].title == "(b) Magnitudes (2 of 3 seeds)"
-    assert data(verdict, "snapshots-f8").panels[0].lines[0].label == "DARTS, first order (1 of 2 searches)"
+    assert data(verdict, "snapshots-f8").panels[0].lines[0].label == "DARTS, first order (1 of 4 searches)"
     for key in shown(verdict):
         found = shown(verdict)[key].data
         assert found is None or figures.to_svg(found)
