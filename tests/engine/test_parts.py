@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from harness.engine.search import Search
 from harness.methods.noises import AdversarialNoise
-from tests.engine.catalogued import SEARCHING, tiny
+from tests.engine.catalogued import SEARCHING, enough_epochs, tiny
 
 BATCH, OTHER = torch.arange(16), torch.arange(40, 56)
 
@@ -125,7 +125,7 @@ def test_the_auxiliary_skip_acts_in_every_pass_and_is_never_recorded(images):
 
 @pytest.mark.parametrize("method", [m for m in SEARCHING if tiny(m).update.name != "weights-only"])
 def test_warm_up_leaves_alpha_bit_for_bit_alone(method, images):
-    search = build(tiny(method, epochs=3, batch_size=16, architecture_warmup=2), images)
+    search = build(tiny(method, epochs=enough_epochs(method, 3), batch_size=16, architecture_warmup=2), images)
     alpha, weight = search.alpha["cell"].detach().clone(), search.weights[0].detach().clone()
     for _ in range(2):
         search.run_epoch()
