@@ -146,7 +146,7 @@ class Steps:
         return self.feed.draw(count, stream)
 
     def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
-        """Return float32 logits [B, classes]; the network runs in the precision of the search."""
+        """Return logits [B, classes] in the images' type; the network runs in the precision of the search."""
         drops = None
         if self.spec.drop_path is not None and net.training:
             shape = (nb201.STAGES * self.spec.space.cells, len(nb201.EDGES), len(images))

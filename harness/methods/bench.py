@@ -72,7 +72,7 @@ class Bench(Protocol):
         """Replace the rows of decided edges by their one-hot weights."""
 
     def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
-        """Return logits [B, classes] in the precision of the search."""
+        """Return logits [B, classes]; the network runs in the precision of the search."""
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a second network, whose weights start from the seed of a purpose."""

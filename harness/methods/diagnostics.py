@@ -18,7 +18,8 @@ class _Diagnostic(Part):
 class Eigenvalue(_Diagnostic):
     """Largest eigenvalue of the Hessian of the architecture's loss with respect to alpha (RobustDARTS, section 3).
 
-    The weight decay of alpha's optimiser is on its diagonal. All ``images`` are one batch.
+    The loss is that under alpha's opinion. The weight decay of alpha's optimiser is on the diagonal. All ``images`` are
+    one batch; RobustDARTS takes the last batch of the epoch, augmented.
     """
 
     name: Literal["eigenvalue"]
@@ -29,7 +30,11 @@ class Eigenvalue(_Diagnostic):
 
 
 class SupernetAccuracy(_Diagnostic):
-    """Accuracy of the supernet under its mixing weights, percent, with the batches' own statistics."""
+    """Accuracy of the supernet, percent, with the batches' own statistics.
+
+    Edges mix by alpha's opinion, decided ones by their operation: temperatures, draws, noise and auxiliary connections
+    of steps are left out.
+    """
 
     name: Literal["supernet-accuracy"]
 

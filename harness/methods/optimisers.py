@@ -35,7 +35,7 @@ class Adam(Part):
     name: Literal["adam"]
     lr: float = Field(gt=0)
     betas: tuple[Beta, Beta]
-    eps: float = Field(default=1e-8, gt=0)
+    eps: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
 
 
@@ -59,7 +59,7 @@ class Cosine(Part):
 
     name: Literal["cosine"]
     final_lr: float = Field(ge=0)
-    period: PositiveInt | None = None
+    period: PositiveInt | None
 
     def rate(self, lr: float, epoch: float, epochs: int) -> float:
         """Return the rate at a moment of the search, ``epoch`` with its fraction."""

@@ -16,7 +16,7 @@ KL = {"name": "dirichlet-kl", "weight": 1.0}
 BEST = {"name": "best-path", "draw": "uniform", "candidates": 3, "images": 8, "augmented": False}
 LARGEST = {"name": "largest-weight"}
 QUARTER = {"partial_channels": 4}
-ADAM = {"name": "adam", "lr": 0.01, "betas": [0.5, 0.999], "weight_decay": 0.0}
+ADAM = {"name": "adam", "lr": 0.01, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, make_spec, images):
 
 
 def test_schedules_follow_their_formulas():
-    cosine = Cosine(name="cosine", final_lr=0.001)
+    cosine = Cosine(name="cosine", final_lr=0.001, period=None)
     rates = [cosine.rate(0.025, epoch, 50) for epoch in range(50)]
     assert rates[0] == 0.025 and rates[25] == pytest.approx(0.013) and rates[49] == pytest.approx(0.0010237, abs=1e-6)
     assert Constant(name="constant").rate(0.3, 40, 50) == 0.3
