@@ -10,6 +10,7 @@ from harness.data.sources import CIFAR
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
+from harness.methods.stops import DominantEigenvalue
 from harness.spaces import nb201
 from harness.suite.figures import AccuracyPanel, DiagnosticPanel, EigenvaluePanel, Panel, SweepPanel, search_number
 from harness.suite.published import published_cells
@@ -133,12 +134,22 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.searched():
-                self.loaded.resolve(table, row, name)
+                self.stop(table, row, self.loaded.resolve(table, row, name))
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
+
+    def stop(self, table: str, row: str, spec: SearchSpec) -> None:
+        """A stop rule reads a search that nothing follows, and what was measured on its way."""
+        stop, at = self.suite.tables[table].rows[row].stop, ("tables", table, "rows", row, "stop")
+        if stop is None:
+            return
+        if spec.select.name != "largest-weight":
+            self.fail(at, f"{stop.name!r} does not work with select {spec.select.name!r}")
+        if isinstance(stop, DominantEigenvalue) and "eigenvalue" not in {part.name for part in spec.diagnostics}:
+            self.fail(at, f"{stop.name!r} needs the diagnostic 'eigenvalue'")
 
     def answers(self) -> None:
         """A column that rows are measured for must be one that the table benchmark has."""
