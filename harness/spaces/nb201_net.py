@@ -11,15 +11,19 @@ of its (otherwise not affine) batch norm instead of a multiplication of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
-from harness.spaces import nb201
+from harness.spaces import kernels, nb201
+from harness.spaces.fused import MERGED, FusedCell, Shape
 from harness.spaces.nb201 import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
 
 KERNELS = {CONV1: 1, CONV3: 3}
@@ -60,23 +64,16 @@ class MixedConv(nn.Module):
         self.conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=bias)
         self.bn = nn.BatchNorm2d(channels, affine=False, track_running_stats=running)
 
-    def forward(self, activated: Tensor, scale: Tensor) -> Tensor:
-        """Map ReLU'd [B, C, H, W] to scale [C] times the normalised convolution.
+    @property
+    def uses_batch(self) -> bool:
+        """Tell whether the statistics are those of the batch."""
+        return self.training or self.bn.running_mean is None
 
-        ``scale`` must be contiguous: torch's channels-last CPU kernel gives wrong gradients for stride 0.
-        """
+    def forward(self, activated: Tensor, scale: Tensor, *, again: bool = False) -> Tensor:
+        """Map ReLU'd [B, C, H, W] to scale [C] times the normalised convolution; ``again``: see `Mix`."""
         bn = self.bn
-        use_batch = self.training or bn.running_mean is None
-        return F.batch_norm(
-            self.conv(activated),
-            bn.running_mean,
-            bn.running_var,
-            scale,
-            None,
-            use_batch,
-            bn.momentum or 0.0,
-            bn.eps,
-        )
+        kept = (bn.running_mean, bn.running_var) if not (again and self.uses_batch) else (None, None)
+        return F.batch_norm(self.conv(activated), *kept, scale, None, self.uses_batch, bn.momentum or 0.0, bn.eps)
 
 
 def incoming(node: int) -> list[tuple[int, int]]:
@@ -91,19 +88,37 @@ def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
     return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
 
 
-@dataclass(frozen=True)
 class Mix:
-    """What the cells of one stage mix by, for edge e and operation o.
+    """What the cells of one stage mix by: ``matrix`` [E, O] for channels C, edge e and operation o.
 
     ``weights[e, o]`` are scalars, ``scales[e, o]`` the same for every channel, ``rows[e]`` their sums over o.
     ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros, are
-    then added as numbers, which gives them a gradient as in GDAS' official code.
+    then added as numbers, which gives them a gradient as in GDAS' official code. ``again``: a pass is
+    repeated for its second derivatives, in torch's operations, and leaves running statistics alone.
     """
 
-    weights: dict[tuple[int, int], Tensor]
-    scales: dict[tuple[int, int], Tensor]
-    rows: tuple[Tensor, ...]
-    active: Sequence[int] | None
+    def __init__(
+        self, matrix: Tensor, ops: Sequence[int], channels: int, *, sampled: bool = False, again: bool = False
+    ) -> None:
+        self.matrix, self.channels, self.again = matrix, channels, again
+        self.keys = [(edge, op) for edge in range(len(EDGES)) for op in ops]
+        self.active = [ops[i] for i in matrix.argmax(-1).tolist()] if sampled else None
+
+    @cached_property
+    def weights(self) -> dict[tuple[int, int], Tensor]:
+        """Scalars."""
+        return dict(zip(self.keys, self.matrix.flatten().unbind(), strict=True))
+
+    @cached_property
+    def scales(self) -> dict[tuple[int, int], Tensor]:
+        """Vectors [C], contiguous: torch's channels-last CPU kernel gives wrong gradients for stride 0."""
+        repeated = self.matrix.flatten().unsqueeze(1).repeat(1, self.channels)
+        return dict(zip(self.keys, repeated.unbind(), strict=True))
+
+    @cached_property
+    def rows(self) -> tuple[Tensor, ...]:
+        """Sums over the operations, edge by edge."""
+        return self.matrix.sum(-1).unbind()
 
 
 @dataclass(frozen=True)
@@ -142,6 +157,41 @@ class MixedCell(nn.Module):
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
+        common = drops is None and mix.active is None and self.partial == 1 and not mix.again
+        keys = [f"{edge}_{op}" for op in self.ops if op in KERNELS for edge in range(len(EDGES))]
+        convs = {key: cast(MixedConv, self.convs[key]) for key in keys}
+        if common and convs and convs[keys[0]].uses_batch and kernels.usable(x):
+            return self._fused(x, mix, convs)
+        return self._plain(x, mix, drops)
+
+    def _fused(self, x: Tensor, mix: Mix, convs: dict[str, MixedConv]) -> Tensor:
+        """Compute all operations on a batch's own statistics, by compiled kernels."""
+        norm = next(iter(convs.values())).bn
+        shape = Shape(self.ops, x.nbytes <= MERGED, norm.eps)
+        statistics = torch.empty(len(shape.convs), len(EDGES), 2, self.channels, dtype=torch.float64)
+        parameters = {f"convs.{key}.conv.weight": conv.conv.weight for key, conv in convs.items()}
+        biases = {f"convs.{key}.conv.bias": conv.conv.bias for key, conv in convs.items() if conv.conv.bias is not None}
+        parameters |= biases
+
+        def again(x: Tensor, matrix: Tensor, *values: Tensor) -> Tensor:
+            mix = Mix(matrix, self.ops, self.channels, again=True)
+            out: Tensor = functional_call(self, dict(zip(parameters, values, strict=True)), (x, mix, None))
+            return out
+
+        out: Tensor = FusedCell.apply(again, shape, statistics, x, mix.matrix, *parameters.values())  # type: ignore[no-untyped-call]
+        if norm.running_mean is not None:
+            means, variances = statistics.flatten(0, 1).unbind(1)
+            if biases:
+                means = means + torch.stack(list(biases.values())).detach()
+            count = x.numel() // self.channels
+            variances = variances * (count / max(count - 1, 1))
+            for name, new in (("running_mean", means), ("running_var", variances)):
+                running = [getattr(conv.bn, name) for conv in convs.values()]
+                torch._foreach_lerp_(running, list(new.to(running[0].dtype).unbind()), norm.momentum or 0.0)
+        return out
+
+    def _plain(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
+        """Compute in torch's operations."""
         sources: list[Source] = []
         for target in range(1, NODES):
             sources.append(self._source(x, target - 1, mix.active))
@@ -173,7 +223,8 @@ class MixedCell(nn.Module):
                 if op == NONE:
                     continue
                 if op in KERNELS:
-                    term = self.convs[f"{edge}_{op}"](sources[source].relu, mix.scales[edge, op])
+                    conv = self.convs[f"{edge}_{op}"]
+                    term = conv(sources[source].relu, mix.scales[edge, op], again=mix.again)
                     term = term if drop is None else term * drop
                     total = term if total is None else total + term
                     continue
@@ -288,16 +339,23 @@ class Supernet(nn.Module):
         values = first.many(self.stem(x), matrices)
         return [self._from_cell(1, value, matrix, False, None) for value, matrix in zip(values, matrices, strict=True)]
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Compute no gradient of the weights in the backward of what is computed inside, which is cheaper."""
+        weights = [weight for weight in self.parameters() if weight.requires_grad]
+        for weight in weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
+
     def _cells(self) -> list[MixedCell]:
         return [cell for cells in self.stages for cell in cells]  # type: ignore[attr-defined]
 
     def _from_cell(self, start: int, x: Tensor, matrix: Tensor, sampled: bool, drops: Tensor | None) -> Tensor:
         """Map the input of cell ``start`` to logits."""
-        active = [self.ops[i] for i in matrix.argmax(-1).tolist()] if sampled else None
-        keys = [(edge, op) for edge in range(len(EDGES)) for op in self.ops]
-        flat = matrix.flatten()
-        weights = dict(zip(keys, flat.unbind(), strict=True))
-        rows = matrix.sum(-1).unbind() if self.partial > 1 else ()
         cells = self._cells()
         a_stage = len(cells) // STAGES
         mix: Mix | None = None
@@ -305,8 +363,7 @@ class Supernet(nn.Module):
             if number and number % a_stage == 0:
                 x = self.reductions[number // a_stage - 1](x)
             if mix is None or number % a_stage == 0:
-                scales = dict(zip(keys, flat.unsqueeze(1).repeat(1, cell.channels).unbind(), strict=True))
-                mix = Mix(weights, scales, rows, active)
+                mix = Mix(matrix, self.ops, cell.channels, sampled=sampled)
             x = cell(x, mix, None if drops is None else drops[number])
         logits: Tensor = self.head(x)
         return logits

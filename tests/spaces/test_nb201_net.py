@@ -10,6 +10,7 @@ from harness.spaces import nb201
 from harness.spaces.nb201_net import Supernet, build_network
 from tests.spaces import naive
 
+pytestmark = pytest.mark.usefixtures("form")
 FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
 
 

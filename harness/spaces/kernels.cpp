@@ -1,0 +1,349 @@
+// Weighted sums of plain and normalised terms, their gradients, and 3x3 average pooling. Tensors are [rows, channels].
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+struct Term {
+    const void* value;     // [n, c]
+    void* gradient;        // [n, c]
+    int64_t value_stride;  // elements from row to row
+    int64_t gradient_stride;
+    double* mean;  // [c], and
+    double* var;   // [c], of a term that is normalised; null: a plain term
+    double weight;
+    double weight_gradient;
+    int32_t add;  // whether the gradient is added to what is there
+};
+
+namespace {
+
+struct bfloat16 {
+    uint16_t bits;
+};
+inline float load(float v) { return v; }
+inline double load(double v) { return v; }
+inline float load(bfloat16 v) {
+    const uint32_t bits = uint32_t(v.bits) << 16;
+    float wide;
+    std::memcpy(&wide, &bits, 4);
+    return wide;
+}
+inline void store(float& to, float v) { to = v; }
+inline void store(double& to, double v) { to = v; }
+inline void store(bfloat16& to, float v) {  // to nearest, ties to even
+    uint32_t bits;
+    std::memcpy(&bits, &v, 4);
+    to.bits = uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+template <class T>
+struct Wide {
+    using type = float;
+};
+template <>
+struct Wide<double> {
+    using type = double;
+};
+
+// Rows are worked on a span at a time, of about so many elements: its sums stay in the first-level cache.
+constexpr int64_t SPAN = 256;
+constexpr int64_t BLOCK = 64;  // spans that are summed up in the type T or float before the sums go on in double
+
+struct Grid {
+    int64_t c, rows, lanes, spans;
+    Grid(int64_t n, int64_t channels) : c(channels), rows(std::max<int64_t>(1, SPAN / channels)) {
+        while (n % rows) rows--;
+        lanes = rows * c;
+        spans = n / rows;
+    }
+};
+
+template <int64_t C, class F>
+inline void by_rows(int64_t rows, int64_t c, F f) {
+    const int64_t width = C ? C : c;
+    for (int64_t row = 0; row < rows; row++) {
+#pragma omp simd
+        for (int64_t i = 0; i < width; i++) f(row * width + i, row, i);
+    }
+}
+
+// Call f(lane, row, channel) for all elements of a span. Dense: no gaps between rows, which then count as one.
+template <class F>
+inline void each(bool dense, const Grid& grid, F f) {
+    if (dense) {
+#pragma omp simd
+        for (int64_t i = 0; i < grid.lanes; i++) f(i, 0, i);
+    } else if (grid.c == 4) {
+        by_rows<4>(grid.rows, 4, f);
+    } else if (grid.c == 8) {
+        by_rows<8>(grid.rows, 8, f);
+    } else if (grid.c == 16) {
+        by_rows<16>(grid.rows, 16, f);
+    } else {
+        by_rows<0>(grid.rows, grid.c, f);
+    }
+}
+
+// Mean and biased variance of every channel.
+template <class T>
+void measure(const Term& term, const Grid& grid, int64_t n, int threads) {
+    using W = typename Wide<T>::type;
+    const int64_t c = grid.c, lanes = grid.lanes, stride = term.value_stride;
+    const T* value = static_cast<const T*>(term.value);
+    std::vector<W> first(lanes);  // squares are of differences from the first row, so that they do not cancel
+    for (int64_t i = 0; i < lanes; i++) first[i] = load(value[i % c]);
+    std::vector<double> sums(2 * c * threads, 0.0);
+#pragma omp parallel num_threads(threads)
+    {
+        double* mine = sums.data() + 2 * c * omp_get_thread_num();
+        std::vector<W> part(2 * lanes);
+#pragma omp for schedule(static)
+        for (int64_t start = 0; start < grid.spans; start += BLOCK) {
+            std::fill(part.begin(), part.end(), W(0));
+            W *sum = part.data(), *square = sum + lanes;
+            const W* origin = first.data();
+            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK); k++) {
+                const T* v = value + k * grid.rows * stride;
+                each(stride == c, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                    const W difference = W(load(v[row * stride + i])) - origin[lane];
+                    sum[lane] += difference;
+                    square[lane] += difference * difference;
+                });
+            }
+            for (int64_t i = 0; i < lanes; i++) {
+                mine[i % c] += sum[i];
+                mine[c + i % c] += square[i];
+            }
+        }
+    }
+    for (int64_t i = 0; i < c; i++) {
+        double sum = 0, square = 0;
+        for (int thread = 0; thread < threads; thread++) {
+            sum += sums[2 * c * thread + i];
+            square += sums[2 * c * thread + c + i];
+        }
+        term.mean[i] = first[i] + sum / n;
+        term.var[i] = std::max(0.0, square / n - sum / n * (sum / n));
+    }
+}
+
+// out = sum of weight * value, or of weight * (value - mean) / sqrt(var + eps); relu, if not null: its positive part.
+template <class T>
+void mix(Term* terms, int count, int64_t n, int64_t c, T* out, T* relu, double eps, int threads) {
+    using W = typename Wide<T>::type;
+    const Grid grid(n, c);
+    const int64_t lanes = grid.lanes;
+    std::vector<W> gains(count * lanes), level(lanes, W(0));
+    for (int j = 0; j < count; j++) {
+        const Term& term = terms[j];
+        if (term.mean) measure<T>(term, grid, n, threads);
+        for (int64_t i = 0; i < lanes; i++) {
+            const double gain = term.mean ? term.weight / std::sqrt(term.var[i % c] + eps) : term.weight;
+            gains[j * lanes + i] = gain;
+            if (term.mean) level[i] -= gain * term.mean[i % c];
+        }
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<W> sums(lanes);
+        W* sum = sums.data();
+#pragma omp for schedule(static)
+        for (int64_t k = 0; k < grid.spans; k++) {
+            std::copy(level.begin(), level.end(), sum);
+            for (int j = 0; j < count; j++) {
+                const int64_t stride = terms[j].value_stride;
+                const T* v = static_cast<const T*>(terms[j].value) + k * grid.rows * stride;
+                const W* gain = gains.data() + j * lanes;
+                each(stride == c, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                    sum[lane] += gain[lane] * W(load(v[row * stride + i]));
+                });
+            }
+            T *o = out + k * lanes, *r = relu + k * lanes;
+            each(true, grid, [=](int64_t lane, int64_t, int64_t) { store(o[lane], sum[lane]); });
+            if (relu) {
+                each(true, grid, [=](int64_t lane, int64_t, int64_t) {
+                    store(r[lane], sum[lane] < 0 ? W(0) : sum[lane]);
+                });
+            }
+        }
+    }
+}
+
+// Per channel, the sums of gradient * value term by term, and last those of the gradient: [count + 1, c].
+template <class T>
+std::vector<double> products(Term* terms, int count, const Grid& grid, const T* gradient, int threads, bool plain) {
+    using W = typename Wide<T>::type;
+    const int64_t c = grid.c, lanes = grid.lanes, size = (count + 1) * c;
+    std::vector<double> sums(size * threads, 0.0);
+#pragma omp parallel num_threads(threads)
+    {
+        double* mine = sums.data() + size * omp_get_thread_num();
+        std::vector<W> part((count + 1) * lanes), wide(lanes);
+        W *g = wide.data(), *total = part.data() + count * lanes;
+#pragma omp for schedule(static)
+        for (int64_t start = 0; start < grid.spans; start += BLOCK) {
+            std::fill(part.begin(), part.end(), W(0));
+            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK); k++) {
+                const T* from = gradient + k * lanes;
+                each(true, grid, [=](int64_t lane, int64_t, int64_t) {
+                    g[lane] = load(from[lane]);
+                    total[lane] += g[lane];
+                });
+                for (int j = 0; j < count; j++) {
+                    if (!terms[j].mean && !plain) continue;
+                    const int64_t stride = terms[j].value_stride;
+                    const T* v = static_cast<const T*>(terms[j].value) + k * grid.rows * stride;
+                    W* sum = part.data() + j * lanes;
+                    each(stride == c, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                        sum[lane] += g[lane] * W(load(v[row * stride + i]));
+                    });
+                }
+            }
+            for (int j = 0; j <= count; j++) {
+                for (int64_t i = 0; i < lanes; i++) mine[j * c + i % c] += part[j * lanes + i];
+            }
+        }
+    }
+    for (int thread = 1; thread < threads; thread++) {
+        for (int64_t i = 0; i < size; i++) sums[i] += sums[thread * size + i];
+    }
+    return sums;
+}
+
+// Gradients of all terms from that of their sum; of the weights too, those of plain terms only if asked for.
+template <class T>
+void mix_backward(Term* terms, int count, int64_t n, int64_t c, const T* gradient, double eps, int threads, int plain) {
+    using W = typename Wide<T>::type;
+    const Grid grid(n, c);
+    const int64_t lanes = grid.lanes;
+    const std::vector<double> sums = products<T>(terms, count, grid, gradient, threads, plain);
+    std::vector<W> factors(3 * count * lanes);  // a term's gradient is slope * gradient + bend * value + level
+    for (int j = 0; j < count; j++) {
+        Term& term = terms[j];
+        term.weight_gradient = 0;
+        W *slopes = factors.data() + 3 * j * lanes, *bends = slopes + lanes, *levels = bends + lanes;
+        for (int64_t i = 0; i < c; i++) {
+            const double total = sums[count * c + i], product = sums[j * c + i];
+            double slope = term.weight, bend = 0, level = 0;
+            if (term.mean) {
+                const double inverse = 1 / std::sqrt(term.var[i] + eps);
+                const double centred = product - term.mean[i] * total;
+                term.weight_gradient += centred * inverse;
+                slope *= inverse;
+                bend = -slope * centred * inverse * inverse / n;
+                level = -slope * total / n - bend * term.mean[i];
+            } else {
+                term.weight_gradient += product;
+            }
+            for (int64_t lane = i; lane < lanes; lane += c) {
+                slopes[lane] = slope;
+                bends[lane] = bend;
+                levels[lane] = level;
+            }
+        }
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<W> wide(lanes);
+        W* g = wide.data();
+#pragma omp for schedule(static)
+        for (int64_t k = 0; k < grid.spans; k++) {
+            const T* from = gradient + k * lanes;
+            each(true, grid, [=](int64_t lane, int64_t, int64_t) { g[lane] = load(from[lane]); });
+            for (int j = 0; j < count; j++) {
+                const Term& term = terms[j];
+                const int64_t vs = term.value_stride, gs = term.gradient_stride;
+                const bool dense = vs == c && gs == c;
+                const W *slope = factors.data() + 3 * j * lanes, *bend = slope + lanes, *level = bend + lanes;
+                const T* v = static_cast<const T*>(term.value) + k * grid.rows * vs;
+                T* to = static_cast<T*>(term.gradient) + k * grid.rows * gs;
+                if (term.mean) {
+                    each(dense, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                        const W value = load(v[row * vs + i]);
+                        store(to[row * gs + i], slope[lane] * g[lane] + bend[lane] * value + level[lane]);
+                    });
+                } else if (term.add) {
+                    each(dense, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                        T& sum = to[row * gs + i];
+                        store(sum, W(load(sum)) + slope[lane] * g[lane]);
+                    });
+                } else {
+                    each(dense, grid, [=](int64_t lane, int64_t row, int64_t i) {
+                        store(to[row * gs + i], slope[lane] * g[lane]);
+                    });
+                }
+            }
+        }
+    }
+}
+
+// How many of three neighbours lie inside.
+inline int inside(int64_t at, int64_t size) { return (at > 0) + 1 + (at + 1 < size); }
+
+// Pooling: out = the mean over the part of each 3x3 neighbourhood that lies in the image [h, w].
+// Its gradient (BACK): out += what pooling passes back, plus `through` where x is positive.
+template <class T, bool BACK>
+void pool(const T* in, T* out, int64_t images, int64_t h, int64_t w, int64_t c, const T* x, const T* through,
+          int threads) {
+    using W = typename Wide<T>::type;
+    const int64_t line = w * c;
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<W> padded(line + 2 * c, W(0));
+        W* column = padded.data() + c;  // sums of three rows
+#pragma omp for schedule(static)
+        for (int64_t k = 0; k < images * h; k++) {
+            const int64_t y = k % h;
+            std::fill(column, column + line, W(0));
+            for (int64_t dy = std::max<int64_t>(-1, -y); dy <= 1 && y + dy < h; dy++) {
+                const T* from = in + (k + dy) * line;
+                const W share = BACK ? W(1) / inside(y + dy, h) : W(1);
+#pragma omp simd
+                for (int64_t i = 0; i < line; i++) column[i] += share * W(load(from[i]));
+            }
+            for (int64_t i = 0; BACK && i < w; i++) {
+                for (int64_t j = 0; j < c; j++) column[i * c + j] *= W(1) / inside(i, w);
+            }
+            for (int64_t i = 0; i < w; i++) {
+                const W share = W(1) / (inside(y, h) * inside(i, w));
+                const W* s = column + i * c;
+                T* to = out + k * line + i * c;
+                if (BACK) {
+                    const T *sign = x + k * line + i * c, *passed = through + k * line + i * c;
+#pragma omp simd
+                    for (int64_t j = 0; j < c; j++) {
+                        const W other = load(sign[j]) > 0 ? W(load(passed[j])) : W(0);
+                        store(to[j], W(load(to[j])) + other + s[j - c] + s[j] + s[j + c]);
+                    }
+                } else {
+#pragma omp simd
+                    for (int64_t j = 0; j < c; j++) store(to[j], share * (s[j - c] + s[j] + s[j + c]));
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+#define EXPORT(T)                                                                                                  \
+    extern "C" void mix_##T(Term* t, int k, int64_t n, int64_t c, T* out, T* relu, double eps, int threads) {      \
+        mix<T>(t, k, n, c, out, relu, eps, threads);                                                               \
+    }                                                                                                              \
+    extern "C" void mix_backward_##T(Term* t, int k, int64_t n, int64_t c, const T* gradient, double eps,          \
+                                     int threads, int plain) {                                                     \
+        mix_backward<T>(t, k, n, c, gradient, eps, threads, plain);                                                \
+    }                                                                                                              \
+    extern "C" void pool_##T(const T* in, T* out, int64_t b, int64_t h, int64_t w, int64_t c, int threads) {       \
+        pool<T, false>(in, out, b, h, w, c, nullptr, nullptr, threads);                                            \
+    }                                                                                                              \
+    extern "C" void pool_backward_##T(const T* in, T* out, int64_t b, int64_t h, int64_t w, int64_t c, const T* x, \
+                                      const T* through, int threads) {                                             \
+        pool<T, true>(in, out, b, h, w, c, x, through, threads);                                                   \
+    }
+EXPORT(float)
+EXPORT(double)
+EXPORT(bfloat16)
