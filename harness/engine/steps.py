@@ -185,7 +185,8 @@ class Steps:
         """Move alpha; no weight gradient is computed."""
         if self.warming_up():
             return
-        loss = self.loss(*self.batch(batch), self.mixing(), self.architecture_meter)
+        with self.net.frozen():
+            loss = self.loss(*self.batch(batch), self.mixing(), self.architecture_meter)
         self.move_architecture(torch.autograd.grad(self._penalised(loss), list(self.alpha.values())))
 
     def unrolled_step(self, weight_batch: Tensor, batch: Tensor) -> None:
