@@ -175,7 +175,10 @@ class Steps:
             mixing = {group: m.detach() for group, m in mixing.items()}
         if noise is not None:
             self.net.eval()  # SDARTS attacks in evaluation mode, so that running statistics stay as they are
-            mixing = noise.perturb(mixing, self.moment, lambda noisy: self.loss(images, labels, noisy, None))
+            mixing = noise.perturb(
+                mixing, self.moment, lambda noisy: self.loss(images, labels, self.fixed(noisy), None)
+            )
+            mixing = self.fixed(mixing)  # no noise on decided edges
             self.net.train()
         torch.autograd.backward(self.loss(images, labels, mixing, self.weight_meter, "weights"))
         self._move_weights()

@@ -165,6 +165,20 @@ def test_noise_stays_on_while_tuning_at_its_last_radius(images):
     assert radii[::3] == pytest.approx([0.03 + 0.27 * e / 4 for e in (0, 1, 2, 3, 3, 3, 3, 3, 3)])
 
 
+@pytest.mark.parametrize("noise", ["random", "adversarial"])
+def test_no_noise_falls_on_decided_edges(noise, images):
+    part = {"name": noise, "start": 0.3, "end": 0.3} | ({"steps": 2} if noise == "adversarial" else {})
+    search = Search(tiny("sdarts-rs-pt", epochs=2, batch_size=16, weight_noise=part), images, 0, CPU)
+    search.decided["cell"][:] = torch.tensor([3, -1, -1, 0, 4, -1])
+    seen = passes(search)
+    search.weight_step(torch.arange(16))
+    for mixing, _, _ in seen:
+        assert torch.equal(mixing[[0, 3, 4]], torch.eye(5)[[3, 0, 4]])
+    softmax = search.alpha["cell"].detach().softmax(-1)
+    noisy = torch.stack([mixing for mixing, _, _ in seen])[:, [1, 2, 5]] - softmax[[1, 2, 5]]
+    assert (noisy.abs().amax((0, 2)) > 0.02).all()
+
+
 def test_a_snapshot_is_the_search_up_to_there_and_then_tuning(images, tmp_path):
     """From a state that the whole search left, or from scratch: the same; and schedules count the whole search."""
     settings = {"epochs": 4, "batch_size": 16, "data": {"flip": True}}
