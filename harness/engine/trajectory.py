@@ -12,7 +12,8 @@ class Trajectory(BaseModel):
     (largest weight) in the benchmark's notation. Losses and accuracies (percent) are means over the epoch's
     batches, taken in training mode; None before training and where a quantity does not exist for the method
     (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not measured.
-    Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions.
+    Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions; one that
+    trains no more (best path) adds a single entry. The last architecture is the result.
     """
 
     model_config = ConfigDict(extra="forbid")
