@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import cast
 
 import torch
@@ -23,12 +23,11 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.spaces import kernels, nb201
-from harness.spaces.fused import MERGED, FusedCell, Shape
+from harness.spaces.fused import MERGED, FusedCell, Job, many
 from harness.spaces.nb201 import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
 
 KERNELS = {CONV1: 1, CONV3: 3}
 GROUP = "cell"  # the one alpha matrix, shared by all cells
-Rows = tuple[tuple[float, ...], ...]
 
 
 def pool(x: Tensor) -> Tensor:
@@ -157,38 +156,62 @@ class MixedCell(nn.Module):
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
-        common = drops is None and mix.active is None and self.partial == 1 and not mix.again
-        keys = [f"{edge}_{op}" for op in self.ops if op in KERNELS for edge in range(len(EDGES))]
-        convs = {key: cast(MixedConv, self.convs[key]) for key in keys}
-        if common and convs and convs[keys[0]].uses_batch and kernels.usable(x):
-            return self._fused(x, mix, convs)
-        return self._plain(x, mix, drops)
+        common = drops is None and mix.active is None and not mix.again
+        return self._fused(x, mix) if common and self.fusible(x) else self._plain(x, mix, drops)
 
-    def _fused(self, x: Tensor, mix: Mix, convs: dict[str, MixedConv]) -> Tensor:
-        """Compute all operations on a batch's own statistics, by compiled kernels."""
-        norm = next(iter(convs.values())).bn
-        shape = Shape(self.ops, x.nbytes <= MERGED, norm.eps)
-        statistics = torch.empty(len(shape.convs), len(EDGES), 2, self.channels, dtype=torch.float64)
-        parameters = {f"convs.{key}.conv.weight": conv.conv.weight for key, conv in convs.items()}
-        biases = {f"convs.{key}.conv.bias": conv.conv.bias for key, conv in convs.items() if conv.conv.bias is not None}
-        parameters |= biases
+    def fusible(self, x: Tensor) -> bool:
+        """Tell whether there are kernels for all operations on x, on a batch's own statistics."""
+        conv = next(iter(self.convs.values()), None)
+        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1 and kernels.usable(x)
 
-        def again(x: Tensor, matrix: Tensor, *values: Tensor) -> Tensor:
+    def many(self, x: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
+        """Return the last node under each mixing matrix [E, O], without gradients; x must be fusible."""
+        job = self._job(x)
+        values = many(job, x, matrices)
+        self._move_statistics(job, x)
+        return values
+
+    def _fused(self, x: Tensor, mix: Mix) -> Tensor:
+        job = self._job(x)
+
+        def again(x: Tensor, matrix: Tensor, *weights: Tensor) -> Tensor:
             mix = Mix(matrix, self.ops, self.channels, again=True)
-            out: Tensor = functional_call(self, dict(zip(parameters, values, strict=True)), (x, mix, None))
+            out: Tensor = functional_call(self, dict(zip(job.weights, weights, strict=True)), (x, mix, None))
             return out
 
-        out: Tensor = FusedCell.apply(again, shape, statistics, x, mix.matrix, *parameters.values())  # type: ignore[no-untyped-call]
-        if norm.running_mean is not None:
-            means, variances = statistics.flatten(0, 1).unbind(1)
-            if biases:
-                means = means + torch.stack(list(biases.values())).detach()
-            count = x.numel() // self.channels
-            variances = variances * (count / max(count - 1, 1))
-            for name, new in (("running_mean", means), ("running_var", variances)):
-                running = [getattr(conv.bn, name) for conv in convs.values()]
-                torch._foreach_lerp_(running, list(new.to(running[0].dtype).unbind()), norm.momentum or 0.0)
+        out: Tensor = FusedCell.apply(again, job, x, mix.matrix, *job.weights.values())  # type: ignore[no-untyped-call]
+        self._move_statistics(job, x)
         return out
+
+    def _job(self, x: Tensor) -> Job:
+        """Collect weights in the order of operations, then edges; biases last."""
+        convs = self._convs()
+        weights = {f"convs.{key}.conv.weight": conv.conv.weight for key, conv in convs.items()}
+        weights |= {
+            f"convs.{key}.conv.bias": conv.conv.bias for key, conv in convs.items() if conv.conv.bias is not None
+        }
+        count = len(convs) // len(EDGES)
+        statistics = torch.empty(count, len(EDGES), 2, self.channels, dtype=torch.float64)
+        return Job(self.ops, x.nbytes <= MERGED, next(iter(convs.values())).bn.eps, weights, statistics)
+
+    def _convs(self) -> dict[str, MixedConv]:
+        keys = [f"{edge}_{op}" for op in self.ops if op in KERNELS for edge in range(len(EDGES))]
+        return {key: cast(MixedConv, self.convs[key]) for key in keys}
+
+    def _move_statistics(self, job: Job, x: Tensor) -> None:
+        """Move running statistics, where there are any, towards those of a job."""
+        convs = list(self._convs().values())
+        if convs[0].bn.running_mean is None:
+            return
+        means, variances = job.statistics.flatten(0, 1).unbind(1)
+        biases = [conv.conv.bias for conv in convs if conv.conv.bias is not None]
+        if biases:
+            means = means + torch.stack(biases).detach()
+        count = x.numel() // x.shape[1]
+        variances = variances * (count / max(count - 1, 1))  # unbiased
+        for name, new in (("running_mean", means), ("running_var", variances)):
+            running = [getattr(conv.bn, name) for conv in convs]
+            torch._foreach_lerp_(running, list(new.to(running[0].dtype).unbind()), convs[0].bn.momentum or 0.0)
 
     def _plain(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Compute in torch's operations."""
@@ -238,48 +261,6 @@ class MixedCell(nn.Module):
         if idle and idle[0].requires_grad:
             node = node + torch.stack(idle).sum()
         return node if rest is None else shuffled(node, rest, self.partial)
-
-    def many(self, x: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
-        """Return the last node under each mixing matrix [E, O]; what they agree on is computed once.
-
-        ``past``: the rows of the edges before a node, which with x decide it.
-        """
-        plain = matrices[0].new_ones(self.channels)
-        weights = {tuple(row.tolist()): row for matrix in matrices for row in matrix}
-
-        @cache
-        def origin(number: int, past: Rows) -> Source:
-            return self._source(node(number, past) if number else x, number, None)
-
-        @cache
-        def output(edge: int, op: int, source: int, past: Rows) -> Tensor:
-            if op in KERNELS:
-                value: Tensor = self.convs[f"{edge}_{op}"](origin(source, past).relu, plain)
-                return value
-            return origin(source, past).mixed if op == SKIP else origin(source, past).pooled
-
-        @cache
-        def carried(edge: int, row: tuple[float, ...], source: int, past: Rows) -> Tensor:
-            total = torch.zeros_like(origin(source, past).mixed)
-            for op, weight in zip(self.ops, weights[row], strict=True):
-                if op != NONE:
-                    total.addcmul_(output(edge, op, source, past), weight)
-            return total
-
-        @cache
-        def node(number: int, past: Rows) -> Tensor:
-            total: Tensor | None = None
-            rest: Tensor | None = None
-            for edge, source in incoming(number):
-                row, before = past[edge], past[: source * (source + 1) // 2]
-                term = carried(edge, row, source, before)
-                total = term if total is None else total + term
-                bypass = origin(source, before).rest
-                rest = rest if bypass is None else weighted(rest, bypass, weights[row].sum())
-            assert total is not None
-            return total if rest is None else shuffled(total, rest, self.partial)
-
-        return [node(NODES - 1, tuple(tuple(row) for row in matrix.tolist())) for matrix in matrices]
 
 
 class Supernet(nn.Module):
@@ -331,13 +312,13 @@ class Supernet(nn.Module):
     def many(self, x: Tensor, mixings: Sequence[dict[str, Tensor]]) -> list[Tensor]:
         """Return the logits under each of several mixings, computing once what they agree on, without gradients.
 
-        That is the stem and parts of the first cell: from the first differing edge on, all else differs. In training
-        mode the running statistics of shared parts move once.
+        That is the stem and, with kernels, parts of the first cell: from the first differing edge on, all differs. In
+        training mode the running statistics of shared parts move once.
         """
-        matrices = [mixing[GROUP] for mixing in mixings]
-        first = self._cells()[0]
-        values = first.many(self.stem(x), matrices)
-        return [self._from_cell(1, value, matrix, False, None) for value, matrix in zip(values, matrices, strict=True)]
+        x, matrices, first = self.stem(x), [mixing[GROUP] for mixing in mixings], self._cells()[0]
+        shared = first.fusible(x)
+        values = first.many(x, matrices) if shared else [x] * len(matrices)
+        return [self._from_cell(int(shared), v, m, False, None) for v, m in zip(values, matrices, strict=True)]
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -166,3 +166,33 @@ def test_numbers_that_are_none_spread():
     broken = x.detach().clone()
     broken[0, 0, 0, 0] = float("nan")
     assert dense(cell, broken, matrix).isnan().any()
+
+
+def masked(matrix, edge):
+    """The mixings of a selection: one operation after the other is taken out of one edge."""
+    matrices = [matrix.detach().clone() for _ in range(matrix.shape[1])]
+    for column, changed in enumerate(matrices):
+        changed[edge, column] = 0
+    return matrices
+
+
+@pytest.mark.usefixtures("merging")
+@pytest.mark.parametrize(("edge", "convolutions"), [(0, 6 + 5 * 6), (1, 10 + 5 * 2), (3, 12), (5, 12)])
+def test_what_mixings_agree_on_is_computed_once(monkeypatch, edge, convolutions):
+    cell, x, matrix = make()
+    counts, convolve = [], fused.convolve
+    monkeypatch.setattr(fused, "convolve", lambda x, w: (counts.append(w.shape[0] // w.shape[1]), convolve(x, w))[1])
+    cell.many(x.detach(), masked(matrix, edge))
+    assert sum(counts) == convolutions
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_running_statistics_move_once_for_all_mixings(bias):
+    cells = [make(bias=bias, running=True)[0] for _ in range(2)]
+    _, x, matrix = make()
+    matrices = masked(matrix, 5)  # no statistics depend on what enters the last node
+    cells[0].many(x.detach(), matrices)
+    dense(cells[1], x, matrices[0])
+    ours, theirs = (dict(cell.named_buffers()) for cell in cells)
+    moved = [name for name in ours if "running" in name]
+    assert_close([ours[name] for name in moved], [theirs[name] for name in moved])

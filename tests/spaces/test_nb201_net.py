@@ -100,17 +100,6 @@ def test_many_mixings_at_once_equal_one_after_the_other(edge, training, partial)
     assert all((a - b).norm() > 1e-6 for a, b in itertools.pairwise(got))
 
 
-@pytest.mark.parametrize(("edge", "convolutions"), [(0, 6 + 5 * 6), (1, 10 + 5 * 2), (3, 12), (5, 12)])
-def test_what_mixings_agree_on_is_computed_once(edge, convolutions):
-    net, images, _, alpha = make(False, "batch", cells=1)
-    calls = []
-    for module in net.stages[0].modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.register_forward_hook(lambda *_: calls.append(1))
-    net.many(images, [{"cell": matrix} for matrix in masked(alpha, edge)])
-    assert len(calls) == convolutions
-
-
 def test_many_in_single_precision():
     net, images, _, alpha = make(False, "batch", cells=1)
     net, images = net.float(), images.float()
