@@ -1,52 +1,65 @@
-"""Black-box searchers: many runs at once against naive one-at-a-time searchers, timed in the same sitting.
-
-The limits are ratios, so that they hold on any machine; the naive searchers are those of the tests.
-"""
+"""Black-box searchers: many runs at once against plain searchers, one run at a time."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import searchers
+from benchmarks.conftest import Against
+from benchmarks.searches import SUITE
 from harness.methods.blackbox.problem import Problem
 from harness.methods.blackbox.search import search
-from tests.methods.blackbox import naive
-from tests.methods.blackbox.conftest import MakeSpec, make_spec, problem
+from harness.methods.catalogue import load_catalogue
+from harness.spaces import nb201
+from harness.suite.load import load_suite
 
-__all__ = ["make_spec", "problem"]  # fixtures
-
-# By method: the naive search, how often it is timed, how many runs at once, how many times as fast at least.
-CASES = {
-    "random-search": (lambda table, rng, spec: naive.random_search(table, rng), 50, 500, 4.0),
-    "rea": (lambda table, rng, spec: naive.evolution(table, rng, 10, 3), 50, 500, 5.0),
-    "reinforce": (naive.reinforce, 3, 500, 50.0),
-    "bohb": (naive.bohb, 3, 20, 0.3),  # nearly all of it is statsmodels: slower than plain loops over few points
+TABLE = "delve-t1"
+# By method: the plain search, how often it is timed, how many runs at once, and the limit of their seconds.
+CASES: dict[str, tuple[Callable[..., Any], int, int, float | None]] = {
+    "random-search": (lambda table, rng, spec: searchers.random_search(table, rng), 50, 500, 0.1),
+    "rea": (lambda table, rng, spec: searchers.evolution(table, rng, 10, 3), 50, 500, 1.0),
+    "reinforce": (searchers.reinforce, 3, 500, None),
+    "bohb": (searchers.bohb, 3, 20, None),  # nearly all of it is statsmodels
 }
 
 
-def seconds_of_a_naive_run(run: Callable[..., Any], spec: Any, problem: Problem, runs: int) -> float:
-    """Return the mean seconds of one naive search."""
-
-    def timed() -> Iterator[float]:
-        for seed in range(runs):
-            table = naive.Table(problem.signal, problem.cost, spec.budget_seconds)
-            start = time.perf_counter()
-            run(table, np.random.default_rng(seed), spec)
-            yield time.perf_counter() - start
-
-    return sum(timed()) / runs
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    """Random signals and costs."""
+    rng = np.random.default_rng(0)
+    return Problem(70 + rng.normal(size=nb201.SIZE), 40 + 60 * rng.random(nb201.SIZE))
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("method", CASES)
-def test_many_runs_at_once(method: str, benchmark: Any, make_spec: MakeSpec, problem: Problem) -> None:
-    run, naive_runs, runs, least = CASES[method]
-    spec = make_spec(method)
-    one = seconds_of_a_naive_run(run, spec, problem, naive_runs)
-    benchmark.pedantic(search, (spec, problem, range(runs)), rounds=3, warmup_rounds=1)
-    ratio = one * runs / benchmark.stats.stats.median
-    benchmark.extra_info["times as fast as the naive search"] = round(ratio, 1)
-    assert ratio > least
+def test_many_runs_at_once(method: str, against: Against, problem: Problem) -> None:
+    run, plain_runs, runs, limit = CASES[method]
+    loaded = load_suite(SUITE, load_catalogue())
+    row = next(name for name, row in loaded.suite.tables[TABLE].rows.items() if row.method == method)
+    spec: Any = loaded.resolve_computation(TABLE, row, runs=runs).computation
+    seeds = iter(range(1000))
+
+    def plainly() -> Iterator[float]:
+        for _ in range(plain_runs):
+            table = searchers.Table(problem.signal, problem.cost, spec.budget_seconds)
+            start = perf_counter()
+            run(table, np.random.default_rng(next(seeds)), spec)
+            yield perf_counter() - start
+
+    plain: list[float] = []
+    found: list[float] = []
+
+    def together() -> None:
+        start = perf_counter()
+        search(spec, problem, range(runs))
+        found.append(perf_counter() - start)
+
+    against.benchmark.pedantic(together, setup=lambda: plain.append(sum(plainly()) / plain_runs), rounds=3)
+    against.keep(f"{runs} runs of {method} at once against one by one", found, [runs * one for one in plain])
+    if limit is not None:
+        against.keep(f"{runs} runs of {method}, against {limit} s", found, [limit] * len(found), goal=1.0)

@@ -21,14 +21,9 @@ from pathlib import Path
 import torch
 
 from benchmarks.reference import Network, Steps
-from harness.data.images import Dataset, ImageSet
+from benchmarks.searches import dataset, spec_of
 from harness.engine.search import Search
-from harness.methods.catalogue import load_catalogue, override_layers
-from harness.methods.spec import SearchSpec
-from harness.suite.load import load_suite
 
-SUITE = Path(__file__).parents[1] / "suites" / "nb201.yaml"
-ROWS = {"darts-v1": ("single-darts-t1", "darts"), "single-darts": ("single-darts-t1", "single-darts")}
 STEPS_A_SEARCH = 391 * 50
 
 
@@ -59,24 +54,11 @@ VARIANTS = {  # method, precision, recorded
 CONCURRENT = "bi-level, bfloat16, recorded"
 
 
-def dataset(size: Size) -> Dataset:
-    """Make random images."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (size.images, 3, size.side, size.side), generator=generator, dtype=torch.uint8)
-    part = ImageSet(pixels, torch.randint(10, (size.images,), generator=generator))
-    return Dataset("random", 10, part, part, (125.0,) * 3, (60.0,) * 3, 4, "random")
-
-
-def spec_of(method: str, precision: str, size: Size) -> SearchSpec:
-    """Return the paper profile's search of a method."""
-    layers = override_layers([*size.overrides, f"precision={precision}"])
-    return load_suite(SUITE, load_catalogue()).resolve(*ROWS[method], "paper", overrides=layers)
-
-
 def ours(name: str, size: Size, device: str) -> Callable[[int], None]:
     """Return what runs a number of steps of one of our variants."""
     method, precision, recorded = VARIANTS[name]
-    search = Search(spec_of(method, precision, size), dataset(size), 0, torch.device(device))
+    spec = spec_of(method, *size.overrides, f"precision={precision}")
+    search = Search(spec, dataset(size.images, size.side), 0, torch.device(device))
     if not recorded:
         search.recorder = None
     search.net.train()

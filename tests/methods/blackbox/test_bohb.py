@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks import searchers as naive
 from harness.methods.blackbox import bohb, density
 from harness.methods.blackbox.problem import Problem, operations
 from harness.seeds import derive_seed
-from tests.methods.blackbox import naive
 from tests.methods.blackbox.conftest import MakeSpec
 
 

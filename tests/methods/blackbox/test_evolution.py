@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import searchers as naive
 from harness.methods.blackbox import evolution
 from harness.methods.blackbox.problem import Problem, operations
 from harness.seeds import derive_seed
 from harness.spaces import nb201
-from tests.methods.blackbox import naive
 from tests.methods.blackbox.conftest import MakeSpec
 
 
