@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+
+TOLERANCE = 1e-3  # of an eigenvalue, relative: stop rules compare them by tens of percents
 
 
 @contextmanager
@@ -35,13 +38,33 @@ def correct_answers(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def largest_eigenvalue(loss: Tensor, parameters: Sequence[nn.Parameter], shift: float) -> float:
-    """Return the largest eigenvalue of the Hessian of ``loss`` by ``parameters``, plus ``shift``.
+    """Return the largest eigenvalue of the Hessian of ``loss`` by ``parameters``, plus ``shift``, to `TOLERANCE`.
 
-    The whole matrix is built, a second backward pass per row: Lanczos iterations need as many for alpha's few entries,
-    and fail where the loss does not depend on them.
+    Lanczos iterations with full orthogonalisation on Hessian-vector products, a second backward pass each: the matrix
+    is never built. They end where the largest Ritz value settles, at the latest after as many as there are entries.
     """
     slopes = torch.autograd.grad(loss, parameters, create_graph=True)
     slope = torch.cat([part.flatten() for part in slopes])
-    rows = [torch.autograd.grad(entry, parameters, retain_graph=True) for entry in slope]
-    hessian = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows]).double().cpu()
-    return float(torch.linalg.eigvalsh((hessian + hessian.T) / 2)[-1]) + shift
+
+    def product(vector: Tensor) -> Tensor:
+        parts = torch.autograd.grad(slope, parameters, vector.to(slope), retain_graph=True)
+        return torch.cat([part.flatten() for part in parts]).cpu().double()
+
+    vector = torch.randn(len(slope), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    basis = (vector / vector.norm())[None]
+    image = product(basis[0])[None]
+    largest, settled = math.nan, 0
+    while True:
+        before, largest = largest, float(torch.linalg.eigvalsh(_symmetric(basis @ image.T))[-1])
+        settled = settled + 1 if abs(largest - before) <= TOLERANCE * abs(largest) else 0
+        rest = image[-1]
+        for _ in range(2):  # twice is enough for rounding
+            rest = rest - basis.T @ (basis @ rest)
+        if settled == 2 or len(basis) == len(slope) or rest.norm() <= 1e-6 * image.norm():
+            return largest + shift
+        basis = torch.cat([basis, (rest / rest.norm())[None]])
+        image = torch.cat([image, product(basis[-1])[None]])
+
+
+def _symmetric(matrix: Tensor) -> Tensor:
+    return (matrix + matrix.T) / 2

@@ -25,7 +25,7 @@ def test_the_largest_eigenvalue_of_a_quadratic_is_that_of_its_matrix(spectrum, s
     first, second = (nn.Parameter(torch.randn(shape, dtype=torch.float64)) for shape in ((2, 2), (2,)))
     whole = torch.cat([first.flatten(), second])
     loss = whole @ matrix @ whole / 2 + 5 * whole.sum()
-    assert largest_eigenvalue(loss, [first, second], shift) == pytest.approx(max(spectrum) + shift, abs=1e-12)
+    assert largest_eigenvalue(loss, [first, second], shift) == pytest.approx(max(spectrum) + shift, rel=1e-9)
 
 
 def plain(pixels):
@@ -54,7 +54,20 @@ def test_the_eigenvalue_of_a_search_is_that_of_the_full_hessian(monkeypatch, ima
     assert np.abs(matrix - matrix.T).max() < 1e-12
     wanted = np.linalg.eigvalsh(matrix + decay * np.eye(30))[-1]
     assert wanted - decay > 1e-3
-    assert search.dominant_eigenvalue(20) == pytest.approx(wanted, rel=1e-9)
+    assert search.dominant_eigenvalue(20) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_fewer_products_than_entries_are_enough(images, monkeypatch):
+    search = Search(tiny("darts-es"), images, 0, torch.device("cpu"))
+    search.alpha["cell"].data.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(1)))
+    calls, plain_grad = [], torch.autograd.grad
+
+    def grad(*arguments, **settings):
+        calls.append(arguments)
+        return plain_grad(*arguments, **settings)
+
+    monkeypatch.setattr(torch.autograd, "grad", grad)
+    assert np.isfinite(search.dominant_eigenvalue(24)) and len(calls) - 1 <= 20
 
 
 def test_decided_edges_have_no_curvature(monkeypatch, images):
@@ -67,7 +80,7 @@ def test_decided_edges_have_no_curvature(monkeypatch, images):
         return torch.stack([one_hot[3], rows[1], one_hot[1], rows[3], one_hot[0], rows[5]])
 
     wanted = np.linalg.eigvalsh(full_hessian(search, 16, relaxed))[-1] + 1e-3
-    assert search.dominant_eigenvalue(16) == pytest.approx(wanted, rel=1e-9)
+    assert search.dominant_eigenvalue(16) == pytest.approx(wanted, rel=1e-3)
     search.decided["cell"][:] = 1
     assert search.dominant_eigenvalue(16) == 1e-3  # the decay alone
 
