@@ -339,9 +339,9 @@ def test_ten_thousand_trials_in_two_seconds(tmp_path: Path) -> None:
     loaded = load(tmp_path, ("      cdarts:\n", rows + "      cdarts:\n"))
     seconds = []
     for _ in range(3):  # the machine may be busy: the best of three counts
-        start = time.perf_counter()
+        start = time.process_time()
         made = make_plan(loaded, "paper", Selection(), (), data=DATA)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         if seconds[-1] < 2:
             break
     assert min(seconds) < 2
