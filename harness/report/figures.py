@@ -180,4 +180,4 @@ def _look(line: Line) -> dict[str, Any]:
 
 def _entries(legend: Legend) -> dict[str, Any]:
     handles = [Line2D([], [], label=printable(line.label), **_look(line)) for line in legend.lines]
-    return {"handles": handles, "ncols": legend.columns}
+    return {"handles": handles, "ncols": legend.columns, "handlelength": 4.0}  # long enough to show all dashes

@@ -13,7 +13,7 @@ PANEL = {1: (8.0, 2.2), 2: (5.2, 2.1), 3: (3.5, 1.5), 4: (2.62, 1.35)}
 LEFT, RIGHT, ABOVE, BELOW = 0.55, 0.12, 0.28, 0.42
 SECOND_AXIS, POWERS = 0.45, 0.25  # more at the right, and at the left of a logarithmic axis
 TITLE, LINE_HEIGHT, LEGEND_ROW = 0.32, 0.14, 0.19
-HANDLE, LABEL_LETTER = 0.55, 0.065
+HANDLE, LABEL_LETTER = 0.79, 0.065
 CAPTION_LETTERS, TITLE_LETTERS = 16.5, 14.0  # per inch
 
 
