@@ -42,7 +42,7 @@ def test_imports_and_load(root: Path, against: Against) -> None:
         times.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
     against.benchmark.pedantic(load, rounds=5, warmup_rounds=1)
-    against.keep("table: imports and load, against 0.6 s", times[1:], [0.6] * 5, goal=1.0)
+    against.keep("table: imports and load, against 0.6 s", times[1:], [0.6] * 5, goal=1.0, held=False)
 
 
 def test_a_million_look_ups_at_once(root: Path, against: Against) -> None:

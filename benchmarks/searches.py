@@ -50,8 +50,8 @@ def spec_of(method: str, *overrides: str) -> SearchSpec:
     return load_suite(SUITE, load_catalogue()).resolve(*ROWS[method], "paper", overrides=override_layers(overrides))
 
 
-def search_of(method: str, size: Size, precision: str = "float32") -> Search:
-    """Begin a search of a size."""
+def search_of(method: str, size: Size, precision: str = "float32", *overrides: str) -> Search:
+    """Begin a search of a size, some other settings replaced."""
     spec = spec_of(
         method,
         f"space.channels={size.channels}",
@@ -59,6 +59,7 @@ def search_of(method: str, size: Size, precision: str = "float32") -> Search:
         f"data.image_size={size.side}",
         f"data.crop_padding={size.side // 8}",
         f"precision={precision}",
+        *overrides,
     )
     search = Search(spec, dataset(size.images, size.side), 0, torch.device("cpu"))
     search.net.train()

@@ -1,9 +1,8 @@
 """How long a search will take, roughly: for ``--dry-run`` and for the order of work, never for a result.
 
 One pass (forward and backward of one batch) costs a fixed time per cell (calls and launches), a time per element
-of the cells' node tensors (memory traffic, which dominates) and the time of its multiplications. With the
-constants of one core the model meets all measured passes from C = 4, N = 1, 8x8 to C = 16, N = 5, 32x32 within
-30%; they were fitted on an AMD EPYC (Zen 5), float32, one thread. Those of CUDA are estimates for an H200.
+of the cells' node tensors (memory traffic) and the time of its multiplications. `benchmarks.cost` fits the constants
+of one core to measured steps (docs/performance.md shows both); those of CUDA are estimates for an H200.
 """
 
 from __future__ import annotations
@@ -11,15 +10,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.methods.collaborative import Collaborative
+from harness.methods.controller import PolicyGradient
+from harness.methods.diagnostics import Eigenvalue
+from harness.methods.noises import AdversarialNoise
+from harness.methods.selections import BestPath, Progressive
 from harness.methods.spec import SearchSpec
-from harness.methods.updates import Alternating
+from harness.methods.updates import Alternating, Joint
 from harness.spaces import nb201
 
 KERNEL_AREA = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}
+FORWARD = 1 / 3  # of a pass
+CURVATURE = 60  # passes to one eigenvalue, by Lanczos iterations
 
 
 @dataclass(frozen=True)
-class _Speed:
+class Speed:
     """Seconds per cell and pass, seconds per element of a node tensor and pass, FLOPs per second."""
 
     cell: float
@@ -27,8 +33,8 @@ class _Speed:
     flops: float
 
 
-SPEEDS = {"cpu": _Speed(3.3e-3, 2.7e-7, 2.3e11), "cuda": _Speed(8e-4, 5e-10, 3e13)}
-
+SPEEDS = {"cpu": Speed(4.4e-3, 1.05e-7, 3.3e11), "cuda": Speed(8e-4, 5e-10, 3e13)}
+BFLOAT16 = 0.55  # of the seconds of float32
 
 # Computations, on one core; what is not here takes no time that a plan should show.
 SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2}
@@ -40,23 +46,51 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     Raises `HarnessError` where the search needs more images.
     """
     space, side, speed = spec.space, spec.data.image_size, SPEEDS[device]
-    weights, _ = spec.data.counts(images)
-    passes_a_step = _passes(spec)
-    share = 1 / len(space.ops) if spec.relaxation.sampled else 1.0  # of the operations that a pass evaluates
-    passes = spec.epochs * math.ceil(weights / spec.batch_size) * passes_a_step
-    seen = spec.epochs * weights * passes_a_step  # images, counted once per pass
+    weights, architecture = spec.data.counts(images)
+    a_step, beside = _passes_a_step(spec), _image_passes_beside(spec, architecture)
+    passes = spec.all_epochs * math.ceil(weights / spec.batch_size) * a_step + beside / spec.batch_size
+    seen = spec.all_epochs * weights * a_step + beside  # images, counted once per pass
     cells = nb201.STAGES * space.cells
     area = sum(KERNEL_AREA.get(op, 0) for op in space.ops) * len(nb201.EDGES)
     # Every stage halves the side and doubles the channels: equal work, half the elements.
-    elements = space.cells * space.channels * side**2 * sum(0.5**stage for stage in range(nb201.STAGES))
-    multiplications = cells * area * space.channels**2 * side**2
+    mixed = space.channels / space.partial_channels
+    elements = space.cells * mixed * side**2 * sum(0.5**stage for stage in range(nb201.STAGES))
+    multiplications = cells * area * mixed**2 * side**2
     multiplications += nb201.flops((0,) * 6, classes=10, image_size=side, channels=space.channels, cells=0)
     flops = 2 * 3 * multiplications  # two per multiplication; the backward pass costs two forward ones
-    return share * (passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops))
+    factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
+    return factor * (passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops))
 
 
-def _passes(spec: SearchSpec) -> int:
-    """Return the forward and backward passes of a step: the unrolled gradient needs four of its own."""
-    if not isinstance(spec.update, Alternating):
-        return 1
-    return 5 if spec.update.unrolled else 2
+def _passes_a_step(spec: SearchSpec) -> float:
+    """Return how many passes through all operations a step is worth; a sampled path is a part of one."""
+    path = 1 / len(spec.space.ops)
+    of_alpha = path if spec.relaxation.sampled else 1.0
+    of_weights = path if (spec.weight_relaxation or spec.relaxation).sampled else 1.0
+    match spec.update:
+        case Alternating(unrolled=unrolled):
+            passes = of_weights + of_alpha + 3 * unrolled
+        case Collaborative():
+            passes = of_weights + of_alpha + path
+        case Joint():
+            passes = of_alpha
+        case _:
+            passes = of_weights
+    return passes + (spec.weight_noise.steps if isinstance(spec.weight_noise, AdversarialNoise) else 0)
+
+
+def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
+    """Return what is evaluated beside the steps, in images times passes through all operations."""
+    ops, edges, select = len(spec.space.ops), len(nb201.EDGES), spec.select
+    total = 0.0
+    for part in spec.diagnostics:
+        cost = CURVATURE if isinstance(part, Eigenvalue) else FORWARD
+        total += spec.all_epochs // part.every * part.images * cost
+    if isinstance(spec.update, PolicyGradient):
+        total += spec.epochs * spec.update.steps * spec.update.samples * spec.batch_size * FORWARD / ops
+    if isinstance(select, BestPath):
+        total += select.candidates * select.images * FORWARD / ops
+    if isinstance(select, Progressive) and select.images is not None:
+        images = architecture if select.images == "all" else select.images
+        total += edges * ops * images * FORWARD
+    return total

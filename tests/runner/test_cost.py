@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from harness.errors import HarnessError
@@ -11,6 +14,8 @@ from harness.runner.cost import estimate_seconds
 from harness.suite.load import load_suite
 from tests.suite.test_load import NB201
 
+MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks" / "cost.json").read_text(encoding="utf-8"))["steps"]
+
 
 def spec(*overrides: str, row: str = "darts") -> SearchSpec:
     """Return a search of the shipped suite with some settings changed."""
@@ -18,25 +23,41 @@ def spec(*overrides: str, row: str = "darts") -> SearchSpec:
     return loaded.resolve("single-darts-t1", row, "paper", overrides=override_layers(overrides))
 
 
-# Measured seconds of one bi-level step on one core; the estimate only has to be of that order.
-@pytest.mark.parametrize(
-    ("channels", "cells", "side", "seconds"),
-    [(4, 1, 8, 0.044), (8, 1, 16, 0.16), (16, 1, 16, 0.27), (8, 1, 32, 0.52), (16, 5, 32, 5.5)],
-)
-def test_measured_steps(channels: int, cells: int, side: int, seconds: float) -> None:
-    one_step = spec(f"space.channels={channels}", f"space.cells={cells}", f"data.image_size={side}", "epochs=1",
-                    "data.weight_images=64")  # fmt: skip
-    assert estimate_seconds(one_step, 50_000, "cpu") == pytest.approx(seconds, rel=0.35)
+def estimate(*overrides: str, row: str = "darts") -> float:
+    """Return the estimate for one core."""
+    return estimate_seconds(spec(*overrides, row=row), 50_000, "cpu")
+
+
+@pytest.mark.parametrize("point", MEASURED, ids=lambda p: "C{channels} N{cells} {side}x{side} B{batch}".format(**p))
+def test_measured_steps(point: dict[str, float]) -> None:
+    """Bi-level steps on one core, as `benchmarks.cost` measured them; the estimate only has to be of that order."""
+    settings = {"space.channels": "channels", "space.cells": "cells", "data.image_size": "side"}
+    settings |= dict.fromkeys(("batch_size", "data.weight_images", "data.architecture_images"), "batch")
+    one_step = estimate("epochs=1", *(f"{key}={point[name]}" for key, name in settings.items()))
+    assert one_step == pytest.approx(point["seconds"], rel=0.35)
 
 
 def test_work_counts() -> None:
-    whole = estimate_seconds(spec(), 50_000, "cpu")
-    assert estimate_seconds(spec("epochs=100"), 50_000, "cpu") == pytest.approx(2 * whole)
-    assert estimate_seconds(spec("update={name: joint}"), 50_000, "cpu") == pytest.approx(whole / 2)
+    whole = estimate()
+    assert estimate("epochs=100") == pytest.approx(2 * whole)
+    assert estimate("update={name: joint}") == pytest.approx(whole / 2)
     # One level on all images: one pass over twice the images.
-    assert estimate_seconds(spec(row="single-darts"), 50_000, "cpu") == pytest.approx(whole, rel=0.01)
-    assert estimate_seconds(spec("space.ops=[skip_connect]"), 50_000, "cpu") < whole
+    assert estimate(row="single-darts") == pytest.approx(whole, rel=0.01)
+    assert estimate("space.ops=[skip_connect]") < whole
+    assert estimate("precision=bfloat16") < 0.7 * whole
+    assert estimate("space.partial_channels=4") < 0.5 * whole
     assert estimate_seconds(spec(), 50_000, "cuda") < whole / 20
+
+
+def test_what_is_not_a_dense_step_counts() -> None:
+    whole, images = estimate(), "data.architecture_images=1000"
+    assert estimate("update.unrolled=true") == pytest.approx(2.5 * whole)
+    assert estimate("relaxation={name: gumbel-hard, start: 10, end: 0.1}") == pytest.approx(whole / 5)
+    noise = "weight_noise={name: adversarial, start: 0.03, end: 0.3, steps: 7}"
+    assert estimate(noise) == pytest.approx(4.5 * whole)
+    measured = "diagnostics=[{name: supernet-accuracy, every: 1, images: 1000}]"
+    passes = 50 * 1000 / 3 / (2 * 50 * 25_000)
+    assert estimate(measured, images) / estimate(images) == pytest.approx(1 + passes, rel=1e-3)
 
 
 def test_too_few_images() -> None:
