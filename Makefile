@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 
-.PHONY: run test lint report readme bench clean
+.PHONY: run test lint report readme bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -31,6 +31,9 @@ report: $(READY) ## verdicts, tables and figures of all records
 
 readme: $(READY) ## README's generated tables, and its figure from the last reduced run
 	$(BIN)/python scripts/readme.py
+
+bench-short: $(READY) ## a few of them, in a minute; fails below 60% of a recorded ratio
+	$(BIN)/python -m pytest -q benchmarks --benchmark-only --short --benchmark-columns=median
 
 bench: $(READY) ## speed, as ratios within one run
 	$(BIN)/python -m pytest -q benchmarks --benchmark-only
