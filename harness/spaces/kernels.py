@@ -49,7 +49,7 @@ def library() -> ctypes.CDLL | None:
         return None
     try:
         loaded = ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, RuntimeError, subprocess.CalledProcessError):  # no file, no home, no success
         return None
     pointer, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     arguments = {
