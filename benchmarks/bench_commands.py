@@ -47,9 +47,13 @@ def test_report_of_ten_thousand_records(tmp_path: Path, against: Against) -> Non
         path.write_text(render(record_of(trial).model_dump(mode="json")), encoding="utf-8")  # without waiting for disks
     found: list[tuple[float, float, float]] = []
     arguments = ["report", str(loaded.path), "--profile", "paper", "--results", str(store.root), "--out", str(tmp_path)]
-    against.benchmark.pedantic(lambda: found.append(run(*arguments)), rounds=1)
+    against.benchmark.pedantic(lambda: found.append(run(*arguments)), rounds=5)
     assert (tmp_path / "report.html").stat().st_size > 10_000
     against.keep(
-        "a report of 10,000 records, against 30 s", [seconds for _, seconds, _ in found], [30.0], goal=1.0, held=False
+        "a report of 10,000 records, against 30 s",
+        [seconds for _, seconds, _ in found],
+        [30.0] * 5,
+        goal=1.0,
+        held=False,
     )
-    against.keep("its peak memory, against 1 GB", [peak for *_, peak in found], [1024.0], "MB", goal=1.0)
+    against.keep("its peak memory, against 1 GB", [peak for *_, peak in found], [1024.0] * 5, "MB", goal=1.0)

@@ -73,7 +73,7 @@ def test_peak_memory_at_full_size(precision: str, goal: float, against: Against)
         found.append(report(in_a_process(what, 1, 2))["peak_mb"])
 
     against.benchmark.pedantic(
-        run, args=(ours, f"full,{precision}"), setup=lambda: run(other, "full,ordinary"), rounds=2
+        run, args=(ours, f"full,{precision}"), setup=lambda: run(other, "full,ordinary"), rounds=5
     )
     against.keep(f"full size, peak memory, {precision}", ours, other, "MB", goal)
 
@@ -89,7 +89,7 @@ def test_two_processes_with_a_thread_each_against_one_with_two(against: Against)
     ours: list[float] = []
     other: list[float] = []
     against.benchmark.pedantic(run, args=(ours, 2), setup=lambda: run(other, 1), rounds=5)
-    against.keep("two searches at once against one after the other on two threads", ours, other)
+    against.keep("two searches at once against one after the other on two threads", ours, other, goal=1.4)
 
 
 @pytest.mark.short

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, overload
 
@@ -83,6 +84,22 @@ class Nb201Table:
         if name in self._with_gaps and np.isnan(values).any():
             raise HarnessError(f"{self._where}: no {name} for some of the architectures asked for")
         return values
+
+    def accuracies(self, archs: list[str] | tuple[str, ...]) -> dict[str, list[float]]:
+        """Return ``{"cifar10/test/200": [percent per architecture], ...}``: every `accuracy` that all of them have.
+
+        Version 1.0 of the benchmark lacks most 12-epoch results, which are then left out.
+        """
+        found = {}
+        for dataset, split, epochs in product(DATASETS, SPLITS, EPOCHS):
+            try:
+                column = self.accuracy(archs, dataset=dataset, split=split, epochs=epochs)
+            except HarnessError:
+                if epochs == max(EPOCHS):
+                    raise
+                continue
+            found[f"{dataset}/{split}/{epochs}"] = column.tolist()
+        return found
 
     @overload
     def std(self, arch: One, *, dataset: str, split: str, epochs: int) -> float: ...

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.errors import HarnessError, nearest
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce, Searcher
 from harness.methods.computed import ComputedSpec, FixedArchitecture, Optimum, TheoryCheck
@@ -36,29 +35,13 @@ def compute(spec: ComputedSpec, table: Nb201Table | None) -> Computed:
     assert table is not None
     match computation:
         case FixedArchitecture(architecture=architecture):
-            values, found = accuracies(table, [architecture]), [architecture]
+            values, found = table.accuracies([architecture]), [architecture]
         case Optimum():
-            every = accuracies(table, list(table.strings))
+            every = table.accuracies(table.strings)
             values, found = {key: [max(numbers)] for key, numbers in every.items()}, []
         case RandomSearch() | RegularisedEvolution() | Reinforce() | Bohb():
             values, found = _searched(computation, spec.runs, table)
     return Computed(values, found, table.checksum)
-
-
-def accuracies(table: Nb201Table, architectures: list[str]) -> Values:
-    """Return ``{"cifar10/test/200": [percent per architecture], ...}`` of what the table has."""
-    values: Values = {}
-    for dataset in DATASETS:
-        for split in SPLITS:
-            for epochs in EPOCHS:
-                try:
-                    column = table.accuracy(architectures, dataset=dataset, split=split, epochs=epochs)
-                except HarnessError:
-                    if epochs == max(EPOCHS):
-                        raise
-                    continue  # version 1.0 of the benchmark lacks most 12-epoch results
-                values[f"{dataset}/{split}/{epochs}"] = [float(value) for value in column]
-    return values
 
 
 def _searched(computation: Searcher, runs: int, table: Nb201Table) -> tuple[Values, list[str]]:
@@ -71,7 +54,7 @@ def _searched(computation: Searcher, runs: int, table: Nb201Table) -> tuple[Valu
     seconds = table.train_seconds(strings, query.dataset)
     found = search(computation, Problem(np.asarray(signal), query.seconds(np.asarray(seconds))), range(runs))
     architectures = [strings[code] for code in found.codes]
-    values = accuracies(table, architectures)
+    values = table.accuracies(architectures)
     values["evaluations"] = found.evaluations.astype(float).tolist()
     values["simulated_seconds"] = found.simulated_seconds.tolist()
     return values, architectures

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS, Benchmark, ScratchBenchmark, TableBenchmark
+from harness.benchmarks.spec import Benchmark, ScratchBenchmark, TableBenchmark
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Record
@@ -78,7 +78,9 @@ def evaluate(
     if isinstance(benchmark, ScratchBenchmark):
         return Evaluated({a: _trained(a, benchmark, images(), seed, device, cache) for a in architectures}, None)
     table = load_table(data_root)
-    return Evaluated({a: _looked_up(a, table) for a in architectures}, table.checksum)
+    columns = table.accuracies(architectures)
+    looked_up = {a: {key: column[row] for key, column in columns.items()} for row, a in enumerate(architectures)}
+    return Evaluated(looked_up, table.checksum)
 
 
 def table_problem(data_root: Path | None) -> str | None:
@@ -105,22 +107,6 @@ def _table(path: Path, changed: int) -> Nb201Table:
     from harness.benchmarks.nb201 import Nb201Table
 
     return Nb201Table.load(path)
-
-
-def _looked_up(architecture: str, table: Nb201Table) -> Accuracies:
-    """Return all accuracies of the benchmark; version 1.0 has no 12-epoch results, which are then left out."""
-    found: Accuracies = {}
-    for epochs in sorted(EPOCHS, reverse=True):
-        for dataset in DATASETS:
-            for split in SPLITS:
-                try:
-                    value = table.accuracy(architecture, dataset=dataset, split=split, epochs=epochs)
-                except HarnessError:
-                    if epochs == max(EPOCHS):
-                        raise
-                    continue
-                found[f"{dataset}/{split}/{epochs}"] = value
-    return found
 
 
 def _trained(

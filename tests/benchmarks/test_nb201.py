@@ -13,7 +13,7 @@ import pytest
 
 from harness.benchmarks import nb201_file
 from harness.benchmarks.nb201 import Nb201Table, locate_table
-from harness.benchmarks.spec import DATASETS
+from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import DataMissing
 from harness.errors import HarnessError
 from harness.spaces import nb201
@@ -183,6 +183,18 @@ def test_gaps_are_errors_where_asked_for(tmp_path: Path) -> None:
         with pytest.raises(HarnessError, match="no cifar100_test_12 for some"):
             table.accuracy(arch, **gap)
     assert np.isnan(table.std(7, **C10))
+
+
+def test_all_accuracies_are_those_that_all_of_the_architectures_have(tmp_path: Path) -> None:
+    columns = make_columns(SOME)
+    columns["cifar100_test_12"][2] = float("nan")
+    table = Nb201Table.load(write(tmp_path / "gaps.parquet", columns), partial=True)
+    keys = {f"{d}/{s}/{e}" for d in DATASETS for s in SPLITS for e in EPOCHS}
+    without, having = table.accuracies(list(table.strings)), table.accuracies(table.strings[:2])
+    assert (set(having), set(without)) == (keys, keys - {"cifar100/test/12"})
+    assert having["cifar100/test/12"] == columns["cifar100_test_12"][:2]
+    with pytest.raises(HarnessError, match="unknown"):
+        table.accuracies(["|unknown|"])
 
 
 def put(name: str, row: int, value: Any) -> Any:
