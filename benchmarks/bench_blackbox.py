@@ -58,7 +58,7 @@ def test_many_runs_at_once(method: str, against: Against, problem: Problem) -> N
         search(spec, problem, range(runs))
         found.append(perf_counter() - start)
 
-    against.benchmark.pedantic(together, setup=lambda: plain.append(sum(plainly()) / plain_runs), rounds=3)
+    against.benchmark.pedantic(together, setup=lambda: plain.append(sum(plainly()) / plain_runs), rounds=5)
     against.keep(f"{runs} runs of {method} at once against one by one", found, [runs * one for one in plain])
     if limit is not None:
         against.keep(f"{runs} runs of {method}, against {limit} s", found, [limit] * len(found), goal=1.0, held=False)
