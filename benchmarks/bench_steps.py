@@ -1,7 +1,8 @@
 """Steps of a search against the bi-level step of the ordinary implementation.
 
 On one thread each, as a worker runs them: two trials with a thread each beat one trial with two, and where cores are
-shared with others a thread that waits for another makes any time meaningless.
+shared with others a thread that waits for another makes any time meaningless. At full size on two as well, where
+cores share the way to memory.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ Threads = Callable[[int], None]
         ("single-level", "bfloat16", 5.5),
     ],
 )
-def test_full_size(level: str, precision: str, goal: float, against: Against, threads: Threads, form: str) -> None:
-    threads(1)
+@pytest.mark.parametrize("used", [1, pytest.param(2, marks=pytest.mark.skipif(cores() < 2, reason="one core"))])
+def test_full_size(
+    level: str, precision: str, goal: float, used: int, against: Against, threads: Threads, form: str
+) -> None:
+    threads(used)
     step = step_of(search_of(LEVELS[level], SIZES["full"], precision))
-    name = f"full size, {level}, {precision}{form}"
+    name = f"full size, {level}, {precision}{form}{', two threads' if used > 1 else ''}"
     against.interleaved(name, step, ordinary_step(SIZES["full"]), rounds=5, goal=goal)
 
 
@@ -79,17 +83,20 @@ def test_peak_memory_at_full_size(precision: str, goal: float, against: Against)
 
 
 @pytest.mark.skipif(cores() < 2, reason="one core")
-def test_two_processes_with_a_thread_each_against_one_with_two(against: Against) -> None:
+@pytest.mark.parametrize(("size", "steps"), [("reduced", 80), ("tiny", 240)])
+def test_two_processes_with_a_thread_each_against_one_with_two(size: str, steps: int, against: Against) -> None:
     """Seconds for as many steps in all; how long it takes to start is not counted."""
 
     def run(found: list[float], processes: int) -> None:
-        running = [in_a_process("reduced,float32", 2 // processes, 80 // processes) for _ in range(processes)]
+        kind = f"{size},float32"
+        running = [in_a_process(kind, 2 // processes, steps // processes) for _ in range(processes)]
         found.append(max(report(process)["seconds"] for process in running))
 
     ours: list[float] = []
     other: list[float] = []
     against.benchmark.pedantic(run, args=(ours, 2), setup=lambda: run(other, 1), rounds=5)
-    against.keep("two searches at once against one after the other on two threads", ours, other, goal=1.4)
+    name = f"{size} size, two searches at once against one after the other on two threads"
+    against.keep(name, ours, other, goal=1.4)
 
 
 @pytest.mark.short

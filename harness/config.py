@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -26,12 +26,15 @@ class Strict(BaseModel):
 
 
 def deep_merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge mappings, later ones winning; a block that names another part (`TAGS`) replaces the earlier one."""
+    """Merge mappings, later ones winning; a block that names another part (`TAGS`) replaces the earlier one.
+
+    What needs no merging is shared with the layers.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
             old = merged.get(key)
-            merged[key] = deep_merge(old or {}, value) if mixes(old, value) else copy.deepcopy(value)
+            merged[key] = deep_merge(old or {}, value) if mixes(old, value) else value
     return merged
 
 
@@ -56,16 +59,18 @@ def validate(model: type[Model], data: object, describe: ErrorAt) -> Model:
 
 def _truths_as_numbers(data: Any, made: Any, path: KeyPath) -> Iterator[KeyPath]:
     """Yield where pydantic took a truth value for 1 or 0 (it has no setting against that alone)."""
-    if isinstance(data, bool):
-        if isinstance(made, int | float) and not isinstance(made, bool):
-            yield path
-    elif isinstance(data, Mapping):
-        for key, value in data.items():
-            child = made.get(key) if isinstance(made, Mapping) else getattr(made, str(key), None)
-            yield from _truths_as_numbers(value, child, (*path, key))
+    children: Iterable[tuple[Any, Any, Any]] = ()
+    if isinstance(data, dict):
+        below = made.get if isinstance(made, dict) else partial(getattr, made)
+        children = ((key, value, below(key, None)) for key, value in data.items())
     elif isinstance(data, list) and isinstance(made, list | tuple):
-        for index, (value, child) in enumerate(zip(data, made, strict=False)):
-            yield from _truths_as_numbers(value, child, (*path, index))
+        children = ((i, value, child) for i, (value, child) in enumerate(zip(data, made, strict=False)))
+    for key, value, child in children:
+        if isinstance(value, bool):
+            if isinstance(child, int | float) and not isinstance(child, bool):
+                yield (*path, key)
+        elif isinstance(value, dict | list):
+            yield from _truths_as_numbers(value, child, (*path, key))
 
 
 def _path_in(data: object, error: Any) -> KeyPath:

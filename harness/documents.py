@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -164,9 +165,7 @@ def _merge_documents(base: Document, top: Document) -> None:
 def _read(file: Path) -> Document:
     start = Place(file, 1)
     try:
-        text = file.read_text(encoding="utf-8")
-        _check_depth(text, file)
-        node = yaml.compose(text, Loader=_Loader)
+        node = _composed(file, file.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1) if mark else start
@@ -181,6 +180,13 @@ def _read(file: Path) -> Document:
     reader = _Reader(file)
     reader.places[()] = start
     return Document(reader.mapping(node, ()), reader.places)
+
+
+@lru_cache(maxsize=32)  # suites share their bases
+def _composed(file: Path, text: str) -> yaml.Node | None:
+    _check_depth(text, file)
+    node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    return node
 
 
 def _check_depth(text: str, file: Path) -> None:

@@ -141,11 +141,11 @@ def test_merging_layers() -> None:
     assert deep_merge(low, {"list": [3]})["list"] == [3]
 
 
-def test_merging_copies() -> None:
-    low: dict[str, Any] = {"deep": {"x": [1]}}
-    merged = deep_merge(low, {"other": 1})
-    merged["deep"]["x"].append(2)
-    assert low == {"deep": {"x": [1]}}
+def test_merging_leaves_the_layers_alone() -> None:
+    low: dict[str, Any] = {"deep": {"x": {"y": 1}}}
+    top: dict[str, Any] = {"deep": {"x": {"z": 2}}, "new": {"a": 1}}
+    assert deep_merge(low, top, {"new": {"b": 2}, "deep": {"x": {"y": 3}}})["new"] == {"a": 1, "b": 2}
+    assert (low, top) == ({"deep": {"x": {"y": 1}}}, {"deep": {"x": {"z": 2}}, "new": {"a": 1}})
 
 
 def test_included_blocks_of_another_kind_are_replaced(tmp_path: Path) -> None:

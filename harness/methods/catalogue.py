@@ -7,8 +7,9 @@ the place of writing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -74,6 +75,7 @@ class Catalogue:
     methods: Mapping[str, Method]
     planned: Mapping[str, str]
     document: Document
+    resolved: dict[str, SearchSpec | ComputedSpec] = field(default_factory=dict)  # by all that was written
 
     def title(self, name: str) -> str:
         """Return the title of a method, planned or not."""
@@ -176,8 +178,12 @@ def resolve(
     def error(path: KeyPath, message: str) -> HarnessError:
         return _writer(every, path, [*below, *layers]).error(path, f"{message} (method {method!r})")
 
-    model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
-    return validate(model, deep_merge(*(layer.data for layer in every)), error)
+    merged = deep_merge(*(layer.data for layer in every))
+    written = json.dumps(merged, default=repr)
+    if written not in catalogue.resolved:  # many rows are the same search, and all are asked for more than once
+        model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
+        catalogue.resolved[written] = validate(model, merged, error)
+    return catalogue.resolved[written]
 
 
 def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:

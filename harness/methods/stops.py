@@ -7,16 +7,19 @@ SS-DARTS "in the same runs"). A rule that is never met leaves the last epoch, as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from harness.methods.part import Part
 from harness.spaces import nb201
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:  # imported inside functions, so that listing and validating stay quick
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
 SKIP, LEARNABLE = nb201.OPS[nb201.SKIP], (nb201.OPS[nb201.CONV1], nb201.OPS[nb201.CONV3])
 
 
@@ -110,6 +113,8 @@ class BestAccuracy(Part):
 
     def epoch(self, history: History) -> int:
         """Return the epoch of the best known accuracy, else the last."""
+        import numpy as np
+
         known = history.accuracy[1:]
         return history.last if np.isnan(known).all() else 1 + int(np.nanargmax(known))
 
@@ -130,6 +135,8 @@ class DominantEigenvalue(Part):
 
     def epoch(self, history: History) -> int:
         """Return the epoch t - back, else the last."""
+        import numpy as np
+
         measured = np.flatnonzero(~np.isnan(history.eigenvalues))
         half = self.window // 2
         averages = {

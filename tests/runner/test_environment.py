@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def test_provenance_has_no_unknown(monkeypatch):
     assert environment.machine("cpu").strip(", ")
     assert environment.peak_memory_mb("cpu") > 1
     assert environment.now().endswith("+00:00")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's count is inherited")
+def test_peak_memory_is_the_process_s_own():
+    ballast = bytearray(os.urandom(1)) * (300 << 20)
+    command = "from harness.runner.environment import peak_memory_mb; print(peak_memory_mb('cpu'))"
+    child = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True)
+    assert len(ballast) / 2**20 < environment.peak_memory_mb("cpu")
+    assert float(child.stdout) < 200
 
 
 def test_without_git_there_is_no_revision(monkeypatch):
