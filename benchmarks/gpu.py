@@ -23,6 +23,7 @@ import torch
 from benchmarks.reference import Network, Steps
 from benchmarks.searches import dataset, spec_of
 from harness.engine.search import Search
+from harness.runner.worker import prepare
 
 STEPS_A_SEARCH = 391 * 50
 
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    prepare(1, worker=False)
     size = TINY if asked.tiny else FULL
     if asked.worker:
         worker(size, asked.device, asked.seconds)

@@ -6,6 +6,8 @@ pipeline: the raw image is flipped, padded with zeros (black), cropped, and only
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -19,9 +21,12 @@ def normalise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
     ``mean`` and ``std`` in units of 0..255.
     """
     values = images.to(torch.float32, memory_format=torch.channels_last)
-    shift = torch.tensor(mean, device=images.device).view(1, 3, 1, 1)
-    scale = torch.tensor(std, device=images.device).view(1, 3, 1, 1)
-    return values.sub_(shift).div_(scale)
+    return values.sub_(_constant(mean, images.device)).div_(_constant(std, images.device))
+
+
+@lru_cache(maxsize=16)  # a copy from the host in every step could not be recorded
+def _constant(values: Channels, device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device).view(1, 3, 1, 1)
 
 
 def augment(images: Tensor, *, padding: int, flip: bool, mean: Channels, std: Channels, generator: Generator) -> Tensor:

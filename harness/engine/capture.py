@@ -8,8 +8,9 @@ that a selection changes is not recorded at all.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -30,22 +31,30 @@ class Tape(Protocol):
 Record = Callable[[Callable[[], None], list[torch.Generator]], Tape]
 
 
-def cuda_graph(step: Callable[[], None], generators: list[torch.Generator]) -> Tape:
-    """Record a step as a CUDA graph, without running it; ``generators``: the device's streams that it draws from."""
-    graph = torch.cuda.CUDAGraph()
-    for generator in generators:
-        graph.register_generator_state(generator)
-    torch.cuda.synchronize()
-    with torch.cuda.graph(graph):
-        step()
-    return graph
+class CudaGraphs:
+    """Records steps as CUDA graphs, without running them, that work in one and the same memory."""
+
+    def __init__(self) -> None:
+        self.pool: Any = None
+
+    def __call__(self, step: Callable[[], None], generators: list[torch.Generator]) -> Tape:
+        """Record a step; ``generators``: the device's streams that it draws from."""
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, pool=self.pool):
+            step()
+        self.pool = graph.pool()  # one replay after the other, and what a step leaves lies elsewhere
+        return graph
 
 
 class Recorder:
-    """Runs the steps of a search: the first of a branch as they are, then recorded."""
+    """Runs the steps of a search: the first of a branch as they are, then recorded, if that is possible."""
 
-    def __init__(self, search: Steps, record: Record = cuda_graph) -> None:
-        self.search, self.record = search, record
+    def __init__(self, search: Steps, record: Record | None = None) -> None:
+        self.search = search
+        self.record: Record | None = CudaGraphs() if record is None else record
         self.tapes: dict[Hashable, Tape] = {}
         self.warm: dict[Hashable, int] = {}
         size = search.spec.batch_size
@@ -55,27 +64,38 @@ class Recorder:
 
     def step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of the search's update on image indices [B]; a rest of an epoch is not recorded."""
-        branch = self.branch()
-        full = len(weight_batch) == len(architecture_batch) == len(self.weight_batch)
-        if branch is None or not full or self.warm.get(branch, 0) < WARM_UP:
-            if full and branch is not None:
-                self.warm[branch] = self.warm.get(branch, 0) + 1
+        tape = self._tape(full=len(weight_batch) == len(architecture_batch) == len(self.weight_batch))
+        if tape is None:
             self.search.spec.update.step(self.search, weight_batch, architecture_batch)
             return
-        if branch not in self.tapes:
-            self.tapes[branch] = self.record(self._step, [self.search.generators["augmentation"]])
         self.weight_batch.copy_(weight_batch)
         self.architecture_batch.copy_(architecture_batch)
-        self.tapes[branch].replay()
+        tape.replay()
+
+    def _tape(self, *, full: bool) -> Tape | None:
+        """Return the recording of the present step, made now where it is due; None where there is none (yet)."""
+        branch = self.branch()
+        if branch is None or not full:
+            return None
+        if branch not in self.tapes and self.record is not None:
+            self.warm[branch] = self.warm.get(branch, 0) + 1
+            if self.warm[branch] > WARM_UP:
+                self._make(branch, self.record)
+        return self.tapes.get(branch)
+
+    def _make(self, branch: Hashable, record: Record) -> None:
+        """Record the present step; where that is not possible, say so and try no other."""
+        try:
+            self.tapes[branch] = record(self._step, [self.search.generators["augmentation"]])
+        except RuntimeError as error:
+            warnings.warn(f"steps run one by one: no recording ({str(error).splitlines()[0]})", stacklevel=2)
+            self.record = None
+            for optimiser in (self.search.weight_optimiser, self.search.architecture_optimiser):
+                optimiser.zero_grad(set_to_none=True)  # of the step that was not done
 
     def _step(self) -> None:
         self.search.seen.clear()
         self.search.spec.update.step(self.search, self.weight_batch, self.architecture_batch)
-
-    def forget(self) -> None:
-        """Drop all recordings: what they hold on to has been replaced."""
-        self.tapes.clear()
-        self.warm.clear()
 
     def branch(self) -> Hashable | None:
         """Name what the host decides about the present step; None where it cannot be recorded."""

@@ -177,4 +177,5 @@ class Search(Steps):
             generator.set_state(state["generators"][name].cpu())
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
+        self.recorder = recorder(self)  # whose learning rates were replaced
         return self.epoch

@@ -59,6 +59,7 @@ class AuxiliarySkip(Part):
 
     def apply(self, mixing: Tensor, skip: int, moment: Moment) -> Tensor:
         """Add beta to column ``skip`` of [edges, ops]."""
-        extra = mixing.new_zeros(mixing.shape[-1])
-        extra[skip] = self.beta(moment.epoch, moment.epochs)
-        return mixing + extra
+        import torch
+
+        column = torch.arange(mixing.shape[-1], device=mixing.device) == skip
+        return mixing + self.beta(moment.epoch, moment.epochs) * column.to(mixing)

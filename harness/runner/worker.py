@@ -103,6 +103,7 @@ def prepare(threads: int, *, worker: bool) -> None:
     environment.keep_memory_mapped()
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True  # choose a GPU's kernels by trying them; CPUs have no part in it
+    torch.backends.cudnn.allow_tf32 = False  # single precision is meant where it is said
     if worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

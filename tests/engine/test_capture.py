@@ -1,13 +1,21 @@
 """Recorded steps: a stand-in replays by calling again, so that all but the device is tested on a CPU."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.engine.capture import WARM_UP, Recorder, cuda_graph
+from harness.engine.capture import WARM_UP, CudaGraphs, Recorder
 from harness.engine.optimisers import fixed_rates
 from harness.engine.search import Search
+from harness.engine.steps import Steps
+from harness.spaces import kernels
 from tests.engine.catalogued import SEARCHING, enough_epochs, tiny
 from tests.engine.conftest import toy
+
+aten = torch.ops.aten
+HOST = {aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten.lift_fresh, aten.equal, aten.is_nonzero}
 
 
 class Tapes(list):
@@ -64,6 +72,51 @@ def test_recorded_steps_are_the_same_steps(method):
     assert recorded.trajectory.weight_loss[1:] == pytest.approx(plain.trajectory.weight_loss[1:], rel=1e-4)
 
 
+class NoHost(TorchDispatchMode):
+    """Refuses what a graph cannot hold: to read a tensor on the host, to make one of numbers there."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket not in HOST, f"{func} needs the host"
+        masks = [index for index in args[1] if index is not None] if func is torch.ops.aten.index.Tensor else []
+        assert all(index.dtype != torch.bool for index in masks), "a mask's size is known on the host alone"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", list(filter(recordable, SEARCHING)))
+def test_recorded_steps_need_nothing_of_the_host(method, monkeypatch):
+    def record(step, generators):
+        def replay():
+            with NoHost(), monkeypatch.context() as patch:
+                patch.setattr(torch.Tensor, "tolist", None)
+                patch.setattr(torch.Tensor, "numpy", None)
+                patch.setattr(Steps, "deciding", False)  # is read off tensors on the host, and is false here
+                step()
+
+        return SimpleNamespace(replay=replay)
+
+    monkeypatch.setattr(kernels, "library", lambda: None)  # as on the device: torch's operations
+    searched(method, record)
+
+
+@pytest.mark.parametrize("call", [lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: torch.tensor([1.0])])
+def test_what_needs_the_host_is_noticed(call):
+    with NoHost(), pytest.raises(AssertionError, match="host"):
+        call(torch.ones(3))
+
+
+def test_where_nothing_can_be_recorded_steps_go_on_one_by_one():
+    tried = []
+
+    def fail(step, generators):
+        tried.append(step)
+        raise RuntimeError("no graph\nmore")
+
+    with pytest.warns(UserWarning, match=r"one by one: no recording \(no graph\)"):
+        failed = searched("darts-v1", fail)
+    assert len(tried) == 1
+    assert failed.trajectory == searched("darts-v1", Tapes()).trajectory
+
+
 @pytest.mark.parametrize(
     ("method", "tapes"),
     [
@@ -108,10 +161,11 @@ def test_cuda_graphs_follow_plain_steps(method):
     def run(record):
         spec = tiny(method, epochs=3, batch_size=8, data={"flip": True})
         search = Search(spec, toy(), 3, torch.device("cuda"))
-        search.recorder = Recorder(search, cuda_graph) if record else None
+        search.recorder = Recorder(search, CudaGraphs()) if record else None
         search.observe(None)
         while search.epoch < spec.epochs:
             search.run_epoch()
+        assert not record or search.recorder.tapes
         return search.trajectory
 
     plain, recorded = run(False), run(True)
