@@ -34,6 +34,7 @@ class Environment:
     platform: str
     device: str
     threads: int
+    kernels: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -165,4 +166,5 @@ def _environment(provenance: Provenance) -> Environment:
         platform=sys.intern(provenance.platform),
         device=sys.intern(provenance.device),
         threads=provenance.threads,
+        kernels=provenance.kernels,
     )

@@ -38,6 +38,7 @@ def _describe(environment: Environment) -> str:
         f"torch {environment.torch}",
         f"{environment.device} ({environment.platform})",
         f"{environment.threads} thread{'s' if environment.threads != 1 else ''}",
+        *([] if environment.kernels is None else ["compiled kernels" if environment.kernels else "torch's operations"]),
     ]
     return ", ".join(parts)
 

@@ -29,6 +29,7 @@ class Provenance(BaseModel):
     epoch_seconds: list[float]
     peak_memory_mb: float | None
     resumed_from_epoch: int | None
+    kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
 
 

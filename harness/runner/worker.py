@@ -178,8 +178,15 @@ def _provenance(settings: Settings, clock: Clock) -> Provenance:
         epoch_seconds=clock.epoch_seconds,
         peak_memory_mb=environment.peak_memory_mb(settings.device),
         resumed_from_epoch=clock.resumed_from_epoch,
+        kernels=_kernels(settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
     )
+
+
+def _kernels(settings: Settings) -> bool:
+    from harness.spaces import kernels
+
+    return settings.device == "cpu" and kernels.library() is not None
 
 
 def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:

@@ -17,6 +17,7 @@ from harness.runner.progress import PlainProgress
 from harness.runner.store import Store
 from harness.runner.survey import Task
 from harness.runner.worker import Finished, Settings, describe
+from harness.spaces import kernels
 from tests.records import a_record
 
 
@@ -55,6 +56,7 @@ def test_a_run_leaves_one_complete_record_per_trial(project):
     provenance = record.provenance
     assert provenance.device == "cpu" and provenance.threads >= 1 and provenance.resumed_from_epoch is None
     assert len(provenance.epoch_seconds) == 2 and provenance.search_seconds == sum(provenance.epoch_seconds) > 0
+    assert provenance.kernels == (kernels.library() is not None)
     assert provenance.evaluation_seconds > 0 and provenance.peak_memory_mb > 0
     assert not list((project.folder / "results" / ".checkpoints").iterdir())
     assert "3 trials: 3 executed" in answer.out and "results/reduced" in answer.out
