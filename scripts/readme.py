@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.baselines import ACCURACY, Baseline, Statistic
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
 from harness.data.atomic import replacing
@@ -25,14 +26,41 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def reduced_accuracies() -> dict[str, Statistic]:
+    """Return by method what its search with the catalogue's settings found, from the baseline of most seeds."""
+    found: dict[str, Statistic] = {}
+    for file in sorted((ROOT / "suites" / "baselines").glob("*-reduced.json")):
+        for series, entry in Baseline.model_validate_json(file.read_bytes()).series.items():
+            method, _, dataset = series.partition(" on ")
+            new, known = entry.statistics.get(ACCURACY), found.get(method)
+            if dataset == "cifar10" and new is not None and (known is None or new.n > known.n):
+                found[method] = new
+    return found
+
+
 def methods_table(catalogue: Catalogue) -> str:
-    """List every method with its parts and whose settings it follows."""
+    """List every method with its parts, whose settings it follows, and what it finds in the reduced profile."""
+    found = reduced_accuracies()
     rows = [
-        [f"`{name}`", method.title, "; ".join(catalogue.own_parts(name)), method.paper, method.follows]
+        [
+            f"`{name}`",
+            method.title,
+            "; ".join(catalogue.own_parts(name)),
+            method.paper,
+            method.follows,
+            accuracy(found.get(name)),
+        ]
         for name, method in catalogue.methods.items()
     ]
-    rows += [[f"`{name}`", title, "*no implementation yet*", "", ""] for name, title in catalogue.planned.items()]
-    return table(["method", "what", "parts beyond its protocol's", "paper", "settings follow"], rows)
+    rows += [[f"`{name}`", title, "*no implementation yet*", "", "", ""] for name, title in catalogue.planned.items()]
+    return table(["method", "what", "parts beyond its protocol's", "paper", "settings follow", "reduced: finds"], rows)
+
+
+def accuracy(found: Statistic | None) -> str:
+    """Write an accuracy, its deviation and the number of seeds; nothing where nothing was searched."""
+    if found is None:
+        return ""
+    return f"{found.mean:.1f}% ± {found.sample_std or 0:.1f} ({found.n})"
 
 
 def splice(text: str, name: str, content: str) -> str:
