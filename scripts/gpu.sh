@@ -10,17 +10,22 @@ device=${DEVICE:-cuda}
 profile=${TINY:+reduced}
 profile=${profile:-paper}
 mkdir -p "$out"
-"$python" -m pytest -q tests/engine/test_capture.py tests/engine/test_search.py 2>&1 | tee "$out/tests.txt"
-"$python" -m benchmarks.gpu --device "$device" ${TINY:+--tiny --seconds 2} --out "$out/speed.json" | tee "$out/speed.txt"
-command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -lms 500 \
-    >"$out/utilisation.csv" &
+code=0
+"$python" -m pytest -q tests/engine/test_capture.py tests/engine/test_search.py 2>&1 | tee "$out/tests.txt" || code=$?
+"$python" -m benchmarks.gpu --device "$device" ${TINY:+--tiny --seconds 2} --out "$out/speed.json" | tee "$out/speed.txt" ||
+    code=$?
+if command -v nvidia-smi >/dev/null; then
+    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -lms 500 >"$out/utilisation.csv" 2>/dev/null &
+fi
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 # Most informative first; what is not done within the limit resumes with the same command.
-methods=(darts-v1 single-darts ex-darts sp-darts darts-pt gaea-bilevel drnas)
-code=0
-for method in "${methods[@]}"; do
-    timeout --signal=TERM "${LIMIT:-540}" "$python" -m harness run suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml \
-        suites/darts_pt.yaml --profile "$profile" -m "$method" --device "$device" --jobs "${JOBS:-4}" \
-        --results "${RESULTS:-results}" 2>&1 | tee -a "$out/searches.txt" || code=$?
+nb201=(suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
+search() {
+    timeout --signal=TERM "${LIMIT:-540}" "$python" -m harness run "$@" --profile "$profile" --device "$device" \
+        --jobs "${JOBS:-4}" --results "${RESULTS:-results}" 2>&1 | tee -a "$out/searches.txt" || code=$?
+}
+for method in darts-v1 single-darts ex-darts sp-darts darts-pt gaea-bilevel drnas; do
+    search "${nb201[@]}" -m "$method"
 done
+search suites/precision.yaml # the same in bfloat16
 exit "$code"

@@ -8,7 +8,8 @@ that a selection changes is not recorded at all.
 
 from __future__ import annotations
 
-import warnings
+import gc
+import os
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from harness.engine.optimisers import fixed_rates
 from harness.engine.steps import Steps
+from harness.errors import HarnessError
 
+KEPT = 4  # recordings: those of a warm-up and of two temperatures; older ones, of epochs that are over, go
 WARM_UP = 3  # steps before a recording: optimisers make their buffers, cuDNN chooses its kernels
 
 
@@ -38,23 +41,27 @@ class CudaGraphs:
         self.pool: Any = None
 
     def __call__(self, step: Callable[[], None], generators: list[torch.Generator]) -> Tape:
-        """Record a step; ``generators``: the device's streams that it draws from."""
-        graph = torch.cuda.CUDAGraph()
+        """Record a step; ``generators``: the device's streams that it draws from. Raises RuntimeError."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         for generator in generators:
             graph.register_generator_state(generator)
+        gc.collect()  # of earlier searches: their graphs must not be freed while another is recorded
         torch.cuda.synchronize()
-        with torch.cuda.graph(graph, pool=self.pool):
-            step()
+        try:
+            with torch.cuda.graph(graph, pool=self.pool):
+                step()
+        finally:
+            torch.cuda.set_stream(stream)  # torch stays on the recording's where it fails
         self.pool = graph.pool()  # one replay after the other, and what a step leaves lies elsewhere
         return graph
 
 
 class Recorder:
-    """Runs the steps of a search: the first of a branch as they are, then recorded, if that is possible."""
+    """Runs the steps of a search: the first of a branch as they are, then recorded."""
 
     def __init__(self, search: Steps, record: Record | None = None) -> None:
         self.search = search
-        self.record: Record | None = CudaGraphs() if record is None else record
+        self.record = CudaGraphs() if record is None else record
         self.tapes: dict[Hashable, Tape] = {}
         self.warm: dict[Hashable, int] = {}
         size = search.spec.batch_size
@@ -77,21 +84,22 @@ class Recorder:
         branch = self.branch()
         if branch is None or not full:
             return None
-        if branch not in self.tapes and self.record is not None:
+        if branch not in self.tapes:
             self.warm[branch] = self.warm.get(branch, 0) + 1
             if self.warm[branch] > WARM_UP:
                 self._make(branch, self.record)
         return self.tapes.get(branch)
 
     def _make(self, branch: Hashable, record: Record) -> None:
-        """Record the present step; where that is not possible, say so and try no other."""
+        """Record the present step; where that is not possible, say how to do without."""
+        while len(self.tapes) >= KEPT:
+            del self.tapes[next(iter(self.tapes))]
         try:
             self.tapes[branch] = record(self._step, [self.search.generators["augmentation"]])
-        except RuntimeError as error:
-            warnings.warn(f"steps run one by one: no recording ({str(error).splitlines()[0]})", stacklevel=2)
-            self.record = None
-            for optimiser in (self.search.weight_optimiser, self.search.architecture_optimiser):
-                optimiser.zero_grad(set_to_none=True)  # of the step that was not done
+        except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
+            cause = str(error.__context__ or error).splitlines()[0]
+            text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"
+            raise HarnessError(text) from error
 
     def _step(self) -> None:
         self.search.seen.clear()
@@ -109,8 +117,8 @@ class Recorder:
 
 
 def recorder(search: Steps) -> Recorder | None:
-    """Return what records the steps of a search, where its device can replay them."""
-    if search.device.type != "cuda":
+    """Return what records the steps of a search, where its device can replay them and HARNESS_GRAPHS is not 0."""
+    if search.device.type != "cuda" or os.environ.get("HARNESS_GRAPHS") == "0":
         return None
     fixed_rates(search.weight_optimiser)
     fixed_rates(search.architecture_optimiser)

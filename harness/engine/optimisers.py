@@ -26,16 +26,14 @@ class Exponentiated(torch.optim.Optimizer):
                     parameter.copy_(moved / moved.sum(-1, keepdim=True))
 
 
-def build_optimiser(
-    settings: ArchitectureOptimiser, parameters: Sequence[nn.Parameter], *, sparse: bool = False
-) -> torch.optim.Optimizer:
+def build_optimiser(settings: ArchitectureOptimiser, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
     """Build torch's own optimiser; ``fused`` makes one call of it instead of one per tensor.
 
-    ``sparse``: not every parameter has a gradient in every step, which torch's fused SGD cannot handle.
+    Every parameter needs a gradient in every step: torch's fused SGD cannot handle missing ones.
     """
     match settings:
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
-            return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=not sparse)
+            return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case Adam(lr=lr, betas=betas, eps=eps, weight_decay=decay):
             return torch.optim.Adam(parameters, lr, betas, eps, weight_decay=decay, fused=True)
         case ExponentiatedGradient(lr=lr, floor=floor):

@@ -52,24 +52,44 @@ def run_search(
     the search starts there. ``keep``: where to leave such states for others, by epoch.
     """
     search = Search(spec, dataset, seed, torch.device(device))
-    resumed, shared = None, False
+    try:
+        return _run(search, checkpoint, on_epoch or (lambda *epochs: None), supernet, keep or {})
+    finally:
+        search.recorder = None  # which holds on to the search, and to the device's memory
+
+
+def _run(
+    search: Search,
+    checkpoint: Path | None,
+    on_epoch: Callable[[int, int], None],
+    supernet: Path | None,
+    keep: Mapping[int, Path],
+) -> SearchResult:
+    spec, resumed, shared = search.spec, None, False
     if checkpoint is not None and checkpoint.exists():
-        resumed = search.load(checkpoints.load(checkpoint, device))
+        resumed = _take_up(search, checkpoint)
     elif supernet is not None and supernet.exists():
-        shared = search.load(checkpoints.load(supernet, device)) > 0
+        shared = _take_up(search, supernet) > 0
     else:
         search.observe(None)
     while search.epoch < spec.all_epochs:
         start = time.perf_counter()
         search.run_epoch()
         search.seconds.append(time.perf_counter() - start)
-        for file in filter(None, ((keep or {}).get(search.epoch), checkpoint)):  # killed between them: not done
+        for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
             checkpoints.save(search.state(), file)
-        if on_epoch is not None:
-            on_epoch(search.epoch, spec.all_epochs)
+        on_epoch(search.epoch, spec.all_epochs)
     if spec.select.conclude(search):
         search.observe(None)
     return SearchResult(search.trajectory, search.seconds, resumed, shared)
+
+
+def _take_up(search: Search, file: Path) -> int:
+    """Go on from a saved state; return its epoch. Random streams cannot change the kind of device."""
+    state, kind = checkpoints.load(file, str(search.device)), search.device.type
+    if state["device"] != kind:
+        raise HarnessError(f"{file}: of a search on {state['device']}; go on there, or delete it to start on {kind}")
+    return search.load(state)
 
 
 class Search(Steps):
@@ -149,6 +169,7 @@ class Search(Steps):
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on."""
         return {
+            "device": self.device.type,
             "epoch": self.epoch,
             "seconds": self.seconds,
             "trajectory": self.trajectory.model_dump(),

@@ -85,8 +85,7 @@ class Steps:
 
     def new_weight_optimiser(self) -> torch.optim.Optimizer:
         """Build the weights' optimiser, without a memory."""
-        sparse = self.spec.relaxation.sampled or self.spec.weight_relaxation is not None
-        return build_optimiser(self.spec.weight_optimiser, self.weights, sparse=sparse)
+        return build_optimiser(self.spec.weight_optimiser, self.weights)
 
     # mixing weights -----------------------------------------------------------------------------------------
 

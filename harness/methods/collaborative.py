@@ -9,29 +9,25 @@ from pydantic import Field
 from harness.methods.bench import Bench
 from harness.methods.optimisers import Sgd
 from harness.methods.part import Part
-from harness.spaces import nb201
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 NET, OPTIMISER = "evaluation-net", "evaluation-optimiser"
-WEIGHTLESS = (nb201.OPS[nb201.SKIP], nb201.OPS[nb201.POOL])
 
 
 class Collaborative(Part):
     """Alpha and the evaluation network on the architecture's batch, then weights on theirs (CDARTS, Eq. 5 to 8).
 
-    The first loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T, plus an L1
-    penalty of the alphas of operations without weights, skip and pool, whose coefficient falls linearly from ``l1``
-    at the end of the warm-up to 0 after the fraction ``l1_until`` of what follows (its code). While alpha warms up
-    only the two cross-entropies train. An approximation: the evaluation network has one set of weights for all
-    architectures and evaluates the present one's path, where the official code builds a deeper network of its own.
+    The first loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T. While alpha warms
+    up only the two cross-entropies train. An approximation: here the evaluation network has weights of its own and
+    evaluates the present path at every step. The official code copies its weights out of one pool for all paths, keeps
+    a path for an iteration of several epochs and then begins anew, clips this step's gradients as well, and distils
+    three heads' logits.
     """
 
     name: Literal["collaborative"]
     temperature: float = Field(gt=0)
-    l1: float = Field(ge=0)
-    l1_until: float = Field(gt=0, le=1)
     evaluation_optimiser: Sgd
 
     def begin(self, search: Bench) -> None:
@@ -73,7 +69,7 @@ class Collaborative(Part):
             ours = search.logits(search.net, images, search.mixing(), sampled=False)
             own = F.cross_entropy(ours, labels)
             search.architecture_meter.add(own, ours, labels)
-            loss = loss + own + self.distillation(ours, theirs) + self.penalty(search)
+            loss = loss + own + self.distillation(ours, theirs)
             alphas = list(search.alpha.values())
             learners = [p for p in evaluation.parameters() if p.requires_grad]
             slopes = torch.autograd.grad(loss, [*alphas, *learners], allow_unused=True)
@@ -81,14 +77,6 @@ class Collaborative(Part):
                 learner.grad = slope
             search.move_architecture(slopes[: len(alphas)])
         optimiser.step()
-
-    def penalty(self, search: Bench) -> Tensor | float:
-        """Return the L1 penalty."""
-        frozen = search.spec.architecture_warmup
-        ends = (search.moment.epochs - frozen) * self.l1_until
-        coefficient = self.l1 * max(0.0, 1 - (search.moment.epoch - frozen) / ends)
-        columns = [index for index, op in enumerate(search.spec.space.ops) if op in WEIGHTLESS]
-        return coefficient * sum(alpha[:, columns].abs().sum() for alpha in search.alpha.values())
 
     def distillation(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """Return T^2 KL(theirs || ours) of logits [B, classes] at temperature T, mean over the batch."""

@@ -131,8 +131,8 @@ class Source:
 
 
 def weighted(total: Tensor | None, value: Tensor, weight: Tensor) -> Tensor:
-    """Return total + value * weight."""
-    return value * weight if total is None else torch.addcmul(total, value, weight)
+    """Return total + value * weight, in the type of the values: CUDA's autocast would go on in float32 otherwise."""
+    return value * weight if total is None else torch.addcmul(total, value, weight.to(value.dtype))
 
 
 class MixedCell(nn.Module):

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.engine.capture import WARM_UP, CudaGraphs, Recorder
+from harness.engine.capture import KEPT, WARM_UP, CudaGraphs, Recorder, recorder
 from harness.engine.optimisers import fixed_rates
-from harness.engine.search import Search
+from harness.engine.search import Search, run_search
 from harness.engine.steps import Steps
+from harness.errors import HarnessError
 from harness.spaces import kernels
 from tests.engine.catalogued import SEARCHING, enough_epochs, tiny
 from tests.engine.conftest import toy
@@ -36,9 +37,10 @@ class Tapes(list):
         return tape
 
 
-def searched(method, record, *, data=(), **settings):
+def searched(method, record, *, data=(), epochs=3, **settings):
     """Search with recorded steps where ``record`` is given."""
-    spec = tiny(method, epochs=enough_epochs(method, 3), batch_size=8, data={"flip": True, **dict(data)}, **settings)
+    epochs = enough_epochs(method, epochs)
+    spec = tiny(method, epochs=epochs, batch_size=8, data={"flip": True, **dict(data)}, **settings)
     search = Search(spec, toy(), 3, torch.device("cpu"))
     if record is not None:
         for optimiser in (search.weight_optimiser, search.architecture_optimiser):
@@ -104,17 +106,31 @@ def test_what_needs_the_host_is_noticed(call):
         call(torch.ones(3))
 
 
-def test_where_nothing_can_be_recorded_steps_go_on_one_by_one():
-    tried = []
-
+def test_a_step_that_cannot_be_recorded_ends_the_search_with_a_way_out():
     def fail(step, generators):
-        tried.append(step)
-        raise RuntimeError("no graph\nmore")
+        try:
+            raise RuntimeError("asked the host\nmore")
+        finally:
+            raise RuntimeError("recording failed")  # which is all that CUDA says
 
-    with pytest.warns(UserWarning, match=r"one by one: no recording \(no graph\)"):
-        failed = searched("darts-v1", fail)
-    assert len(tried) == 1
-    assert failed.trajectory == searched("darts-v1", Tapes()).trajectory
+    with pytest.raises(HarnessError, match=r"recorded \(asked the host\); HARNESS_GRAPHS=0 runs steps one by one"):
+        searched("darts-v1", fail)
+
+
+def test_recordings_are_made_on_cuda_unless_that_is_turned_off(monkeypatch):
+    search = Search(tiny("darts-v1", epochs=1), toy(), 3, torch.device("cpu"))
+    assert recorder(search) is None
+    search.device = SimpleNamespace(type="cuda")
+    monkeypatch.setattr("harness.engine.capture.Recorder", lambda search: "made")
+    assert recorder(search) == "made"
+    monkeypatch.setenv("HARNESS_GRAPHS", "0")
+    assert recorder(search) is None
+
+
+def test_recordings_of_epochs_that_are_over_are_dropped():
+    made = Tapes()
+    search = searched("darts-minus", made, epochs=7)
+    assert len(made) == 7 and len(search.recorder.tapes) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -170,3 +186,35 @@ def test_cuda_graphs_follow_plain_steps(method):
 
     plain, recorded = run(False), run(True)
     assert recorded.weight_loss[1:] == pytest.approx(plain.weight_loss[1:], rel=1e-3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", SEARCHING)
+def test_every_method_runs_on_cuda_and_goes_on_from_a_checkpoint(method, precision, tmp_path):
+    spec = tiny(method, epochs=enough_epochs(method, 3), batch_size=8, precision=precision)
+    whole = run_search(spec, toy(), 3, "cuda", keep={1: tmp_path / "one.pt"})
+    resumed = run_search(spec, toy(), 3, "cuda", checkpoint=tmp_path / "one.pt")
+    assert resumed.resumed_from_epoch == 1
+    assert len(resumed.trajectory.architectures) == len(whole.trajectory.architectures)
+    assert resumed.trajectory.weight_loss[2] == pytest.approx(whole.trajectory.weight_loss[2], rel=0.05)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")
+def test_cells_stay_in_bfloat16_on_cuda():
+    search = Search(tiny("darts-v1", epochs=1, precision="bfloat16"), toy(), 3, torch.device("cuda"))
+    types = []
+    for cells in search.net.stages:
+        cells[0].register_forward_hook(lambda cell, given, out: types.append(out.dtype))
+    search.loss(*search.feed.plain(search.feed.first(8)), search.mixing(), None)
+    assert types == 3 * [torch.bfloat16]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")
+def test_cuda_says_what_could_not_be_recorded(monkeypatch):
+    search = Search(tiny("darts-v1", epochs=3, batch_size=8), toy(), 3, torch.device("cuda"))
+    monkeypatch.setattr(search, "_penalised", lambda loss: loss * loss.item())
+    with pytest.raises(HarnessError, match="HARNESS_GRAPHS=0"):
+        for _ in range(3):
+            search.run_epoch()
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()

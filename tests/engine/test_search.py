@@ -167,6 +167,14 @@ def test_a_damaged_checkpoint_is_named(tmp_path, make_spec, images):
         run_search(make_spec(), images, 0, "cpu", file)
 
 
+def test_a_checkpoint_of_another_kind_of_device_is_named(tmp_path, make_spec, images):
+    file = tmp_path / "elsewhere.pt"
+    run_search(make_spec(epochs=2), images, 0, "cpu", file)
+    torch.save(torch.load(file) | {"device": "cuda"}, file)
+    with pytest.raises(HarnessError, match=r"elsewhere\.pt: of a search on cuda; go on there, or delete it"):
+        run_search(make_spec(epochs=2), images, 0, "cpu", file)
+
+
 def test_schedules_follow_their_formulas():
     cosine = Cosine(name="cosine", final_lr=0.001, period=None)
     rates = [cosine.rate(0.025, epoch, 50) for epoch in range(50)]
