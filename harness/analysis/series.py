@@ -84,14 +84,20 @@ def _variant(suite: Suite, trial: Trial) -> str | None:
 
     Neither a selection of rows nor a row added below changes a name.
     """
+    scales = suite.profiles[trial.profile].scales if trial.profile in suite.profiles else {}
+
+    def changes(table: str, row: str) -> list[object]:
+        entries = suite.tables[table]
+        return [entries.search, entries.rows[row].search, scales.get(table), scales.get(f"{table}/{row}")]
+
     table, _, row = trial.rows[0].partition("/")
-    wanted = suite.tables[table].rows[row]
-    if not wanted.search:
+    wanted, method = changes(table, row), suite.tables[table].rows[row].method
+    if not any(wanted):
         return None
     alike = (
         f"{table_key}/{row_key}"
         for table_key, entries in suite.tables.items()
         for row_key, other in entries.rows.items()
-        if (other.method, other.search) == (wanted.method, wanted.search)
+        if other.method == method and changes(table_key, row_key) == wanted
     )
     return next(alike)

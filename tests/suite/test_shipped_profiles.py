@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.evidence import gather
+from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Plan, ProfileName, Selection, make_plan
@@ -116,3 +118,12 @@ def test_snapshots_come_from_one_supernet(profile: ProfileName) -> None:
     assert plan.rows["darts-pt-fixed-snapshots/fixed-100"] == plan.rows["darts-pt-t4-nb201/darts-pt-fixed"]
     starts = [trials[plan.rows[f"darts-pt-snapshots/pt-{e}"][0]].spec.search_epochs for e in (20, 40, 60, 80, 100)]
     assert starts == ([20, 40, 60, 80, 100] if profile == "paper" else [4, 9, 13, 18, 22])
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [(path.stem, p) for path in sorted(SUITES.glob("*.yaml")) for p in suite(path.stem).suite.profiles],
+)
+def test_series_of_a_suite_have_names_of_their_own(name: str, profile: ProfileName) -> None:
+    names = [one.name for one in find_series(suite(name).suite, gather(planned(name, profile), {}))]
+    assert sorted(set(names)) == sorted(names)
