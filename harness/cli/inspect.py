@@ -16,7 +16,6 @@ from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.methods.spec import Nb201Space
 from harness.runner.evaluate import found_accuracy, test_accuracy
-from harness.runner.progress import duration
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render
 from harness.spaces import nb201
@@ -139,6 +138,8 @@ def _benchmarks() -> Table:
 
 
 def _list_trials(store: Store) -> int:
+    from harness.runner.progress import duration  # with rich, which nothing else here needs
+
     rows, broken = [], []
     for record in store.read_all():
         if isinstance(record, RecordError):

@@ -76,6 +76,7 @@ class Catalogue:
     planned: Mapping[str, str]
     document: Document
     resolved: dict[str, SearchSpec | ComputedSpec] = field(default_factory=dict)  # by all that was written
+    chains: dict[str, list[Layer]] = field(default_factory=dict)  # the layers of a method, once they are asked for
 
     def title(self, name: str) -> str:
         """Return the title of a method, planned or not."""
@@ -116,7 +117,9 @@ class Catalogue:
 
     def layers(self, name: str) -> list[Layer]:
         """Return the settings of a method: first its ancestors', last its own."""
-        return [self._layer(ancestor) for ancestor in reversed(self.lineage(name))]
+        if name not in self.chains:
+            self.chains[name] = [self._layer(ancestor) for ancestor in reversed(self.lineage(name))]
+        return self.chains[name]
 
     def _layer(self, name: str) -> Layer:
         key: KeyPath = ("methods" if name in self.methods else "protocols", name)
