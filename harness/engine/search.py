@@ -87,8 +87,9 @@ def _run(
 def _take_up(search: Search, file: Path) -> int:
     """Go on from a saved state; return its epoch. Random streams cannot change the kind of device."""
     state, kind = checkpoints.load(file, str(search.device)), search.device.type
-    if state["device"] != kind:
-        raise HarnessError(f"{file}: of a search on {state['device']}; go on there, or delete it to start on {kind}")
+    found = state.get("device", "an unknown device")
+    if found != kind:
+        raise HarnessError(f"{file}: of a search on {found}; go on there, or delete it to start on {kind}")
     return search.load(state)
 
 
