@@ -60,7 +60,8 @@ def accuracy(found: Statistic | None) -> str:
     """Write an accuracy, its deviation and the number of seeds; nothing where nothing was searched."""
     if found is None:
         return ""
-    return f"{found.mean:.1f}% ± {found.sample_std or 0:.1f} ({found.n})"
+    deviation = "" if found.sample_std is None else f" ± {found.sample_std:.1f}"
+    return f"{found.mean:.1f}%{deviation} ({found.n})"
 
 
 def splice(text: str, name: str, content: str) -> str:

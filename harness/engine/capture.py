@@ -87,15 +87,15 @@ class Recorder:
         if branch not in self.tapes:
             self.warm[branch] = self.warm.get(branch, 0) + 1
             if self.warm[branch] > WARM_UP:
-                self._make(branch, self.record)
+                self._make(branch)
         return self.tapes.get(branch)
 
-    def _make(self, branch: Hashable, record: Record) -> None:
+    def _make(self, branch: Hashable) -> None:
         """Record the present step; where that is not possible, say how to do without."""
         while len(self.tapes) >= KEPT:
             del self.tapes[next(iter(self.tapes))]
         try:
-            self.tapes[branch] = record(self._step, [self.search.generators["augmentation"]])
+            self.tapes[branch] = self.record(self._step, [self.search.generators["augmentation"]])
         except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
             cause = str(error.__context__ or error).splitlines()[0]
             text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -112,9 +113,9 @@ def peak_memory_mb(device: str) -> float:
         import torch
 
         return torch.cuda.max_memory_allocated() / 2**20
-    if _STATUS.exists():  # Linux: what getrusage says a process inherits from the one that started it
-        peak = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 2**10
+    status = _STATUS.read_text(encoding="utf-8") if _STATUS.exists() else ""
+    if peak := re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE):
+        return int(peak[1]) / 2**10  # Linux: what getrusage says, a process inherits from the one that started it
     unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 

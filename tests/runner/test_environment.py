@@ -88,6 +88,15 @@ def test_peak_memory_is_the_process_s_own():
     assert float(child.stdout) < 200
 
 
+@pytest.mark.parametrize("text", [None, "Name:\tpython\n"])
+def test_where_the_system_does_not_say_it_the_process_s_count_is_taken(text, tmp_path, monkeypatch):
+    status = tmp_path / "status"
+    if text is not None:
+        status.write_text(text)
+    monkeypatch.setattr(environment, "_STATUS", status)
+    assert environment.peak_memory_mb("cpu") > 1
+
+
 def test_without_git_there_is_no_revision(monkeypatch):
     monkeypatch.setenv("PATH", str(Path("/nowhere")))
     assert environment.revision() is None

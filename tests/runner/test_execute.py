@@ -20,6 +20,8 @@ from harness.runner.worker import Finished, Settings, describe
 from harness.spaces import kernels
 from tests.records import a_record
 
+ABOUT = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}
+
 
 def science(record):
     """Return what must not depend on how often a run was stopped."""
@@ -282,15 +284,7 @@ def all_die(trial, settings: Settings, *, keep=None, leaves=()) -> Finished:
 
 def test_workers_that_cannot_begin_are_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run_trial", all_die)
-    about = {
-        "suite": "s",
-        "profile": "reduced",
-        "method": "darts-v1",
-        "dataset": "digits",
-        "rows": ("t/r",),
-        "spec": None,
-    }
-    task = Task(SimpleNamespace(id="1a", seed=0, **about), "to run", None, None, False, 1.0)
+    task = Task(SimpleNamespace(id="1a", seed=0, **ABOUT), "to run", None, None, False, 1.0)
     progress = PlainProgress(Console(stderr=True))
     with pytest.raises(HarnessError, match="--jobs 1"):
         execute([task, task], Store(tmp_path), Options(None, "cpu", 2), progress)
@@ -311,15 +305,7 @@ def test_a_worker_that_dies_fails_its_trial_and_not_the_run(tmp_path, monkeypatc
 
     monkeypatch.setattr(module, "run_trial", dies_with_seed_1)
     monkeypatch.setattr(module, "failure", failure)
-    about = {
-        "suite": "s",
-        "profile": "reduced",
-        "method": "darts-v1",
-        "dataset": "digits",
-        "rows": ("t/r",),
-        "spec": None,
-    }
-    trials = [SimpleNamespace(id=f"{i}a", seed=i, **about) for i in range(5)]
+    trials = [SimpleNamespace(id=f"{i}a", seed=i, **ABOUT) for i in range(5)]
     tasks = [Task(trial, "to run", None, None, False, 1.0) for trial in trials]
     store = Store(tmp_path)
     tally = execute(tasks, store, Options(None, "cpu", 2), PlainProgress(Console(stderr=True)))
