@@ -21,8 +21,8 @@ from harness.config import Strict, deep_merge, nest, parse_override, validate
 from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document, mixes
 from harness.errors import HarnessError, nearest
 from harness.methods.computed import ComputedSpec
-from harness.methods.part import Part
 from harness.methods.spec import SearchSpec
+from harness.part import Part
 
 PACKAGED = Path(__file__).with_name("catalogue.yaml")
 

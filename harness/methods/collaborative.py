@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.methods.bench import Bench
 from harness.methods.optimisers import Sgd
-from harness.methods.part import Part
+from harness.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, field_validator
 
 from harness.config import Strict
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce
-from harness.methods.part import Part
+from harness.part import Part
 from harness.spaces import nb201
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, PositiveInt
 
 from harness.methods.bench import Bench
-from harness.methods.part import Part
+from harness.part import Part
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

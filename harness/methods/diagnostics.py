@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from harness.methods.bench import Bench
-from harness.methods.part import Part
+from harness.part import Part
 
 
 class _Diagnostic(Part):

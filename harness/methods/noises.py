@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.methods.part import Part
 from harness.methods.relaxations import Moment
+from harness.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

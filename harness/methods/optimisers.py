@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from harness.methods.part import Part
+from harness.part import Part
 
 
 class Sgd(Part):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from harness.methods.part import Part
 from harness.methods.relaxations import Moment
+from harness.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

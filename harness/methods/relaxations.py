@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from harness.methods.part import Part
+from harness.part import Part
 from harness.spaces import nb201
 
 if TYPE_CHECKING:

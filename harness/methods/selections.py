@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from harness.methods.bench import Bench
-from harness.methods.part import Part
+from harness.part import Part
 from harness.spaces import nb201
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from harness.methods.diagnostics import Diagnostic, Eigenvalue
 from harness.methods.drop_path import DropPath
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
-from harness.methods.part import Part
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation, UniformPath
 from harness.methods.selections import BestPath, LargestWeight, Progressive, Selection
 from harness.methods.updates import Update
+from harness.part import Part
 from harness.spaces import nb201
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from harness.methods.part import Part
+from harness.part import Part
 from harness.spaces import nb201
 
 if TYPE_CHECKING:  # imported inside functions, so that listing and validating stay quick

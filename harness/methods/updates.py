@@ -9,7 +9,7 @@ from pydantic import Field
 from harness.methods.bench import Bench
 from harness.methods.collaborative import Collaborative
 from harness.methods.controller import PolicyGradient
-from harness.methods.part import Part
+from harness.part import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,4 +1,4 @@
-"""The base of every part that a method is composed of."""
+"""The base of every part that a method, or a space, is composed of."""
 
 from __future__ import annotations
 
