@@ -101,11 +101,13 @@ class Size:
 class Counts:
     """Of a stand-alone network: trainable parameters (no auxiliary head) and multiply-adds of one image.
 
-    Multiply-adds are those of convolutions and linear layers.
+    Multiply-adds are those of convolutions and linear layers. ``elementwise``: what some papers add to them, 2 for
+    every element that a batch norm gives and 1 for every element that a ReLU gives.
     """
 
     parameters: int
     multiplications: int
+    elementwise: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 EPS = 1e-5
 NODES = 4
-TRANSFORMS = ("sep_conv", "dil_conv")
 
 
 def shifted(x, kernel, dilation, stride, value):
@@ -104,14 +103,15 @@ def operation(name, x, stride, weights, *, search, noise=None):
         return x if stride == 1 else factorized_reduce(x, weights)
     if name in ("max_pool_3x3", "avg_pool_3x3"):
         pooled = max_pool(x, stride) if name.startswith("max") else average_pool(x, stride)
-        return batch_norm(pooled, weights["bn"]) if search else pooled
+        return batch_norm(pooled, weights) if search else pooled
     if name.startswith("dil_conv"):
         return separable(x, weights, stride, 2)
     if name.startswith("sep_conv"):
         return separable(separable(x, weights["first"], stride, 1), weights["second"], 1, 1)
-    first, second = {"conv_7x1_1x7": ("row", "column"), "conv_3x1_1x3": ("row", "column")}[name]
+    if name.startswith("nor_conv"):
+        return batch_norm(convolution(relu(x), weights["conv"].weight, stride), weights["bn"])
     x = relu(x)
-    for part, (down, along) in ((first, (1, stride)), (second, (stride, 1))):
+    for part, (down, along) in (("row", (1, stride)), ("column", (stride, 1))):
         x = convolution(x, weights[part].weight)[:, :, ::down, ::along]
     return batch_norm(x, weights["bn"])
 
@@ -151,15 +151,19 @@ def partial_output(x, stride, mixing, ops, weights, groups, noise):
     return edge_weight * torch.stack([both[:, channel] for channel in order], 1)
 
 
-def edge_output(x, stride, mixing, ops, weights, noise):
-    terms = [operation(name, x, stride, weights[name], search=True, noise=noise) for name in ops]
+def edge_output(x, stride, mixing, ops, weights, noise, sampled=False):
+    terms = [operation(name, x, stride, weights[k], search=True, noise=noise) for k, name in enumerate(ops)]
+    if sampled:
+        best = mixing.argmax()
+        terms = [term if k == best else 1 for k, term in enumerate(terms)]
     return sum(weight * term for weight, term in zip(mixing, terms, strict=True))
 
 
-def supernet(tensors, images, mixing, options, cells, *, partial=1, drops=None, noise=None):
+def supernet(tensors, images, mixing, options, cells, *, partial=1, drops=None, noise=None, sampled=False):
     """Logits. ``mixing["normal"]``: one vector of mixing weights per edge, ``options["normal"]``: its operations.
 
-    ``drops`` [cells, 14, B] multiply the edges' outputs; ``noise(x)`` draws what the noise operation returns for x.
+    ``drops`` [cells, 14, B] multiply the edges' outputs; ``noise(x)`` draws what the noise operation returns for x;
+    ``sampled``: every option but the one that weighs most returns 1.
     """
     weights = Weights(tensors)
     stem = batch_norm(convolution(images, weights["stem.0"].weight), weights["stem.1"])
@@ -174,7 +178,10 @@ def supernet(tensors, images, mixing, options, cells, *, partial=1, drops=None, 
             for source in range(len(states)):
                 stride = 2 if reduces and source < 2 else 1
                 arguments = states[source], stride, mixing[kind][edge], options[kind][edge], cell[f"edges.{edge}"]
-                output = edge_output(*arguments, noise) if partial == 1 else partial_output(*arguments, partial, noise)
+                if partial == 1:
+                    output = edge_output(*arguments, noise, sampled)
+                else:
+                    output = partial_output(*arguments, partial, noise)
                 value = value + (output if drops is None else dropped(output, drops[number, edge]))
                 edge += 1
             states.append(value)
@@ -198,16 +205,14 @@ def stems(weights, images, imagenet):
 
 def auxiliary_head(x, weights, imagenet):
     stride = 2 if imagenet else 3
-    rows = [
-        [x.new_tensor(0) + relu(x)[:, :, i : i + 5, j : j + 5].mean(dim=(2, 3)) for j in range(0, x.shape[3] - 4, stride)]
-        for i in range(0, x.shape[2] - 4, stride)
-    ]
-    x = torch.stack([torch.stack(row, -1) for row in rows], -2)
+    x, starts = relu(x), range(0, x.shape[2] - 4, stride)
+    means = [[x[:, :, i : i + 5, j : j + 5].mean(dim=(2, 3)) for j in starts] for i in starts]
+    x = torch.stack([torch.stack(row, -1) for row in means], -2)
     x = relu(batch_norm(convolution(x, weights["2"].weight), weights["3"]))
     x = torch.einsum("bcij,dcij->bd", x, weights["5"].weight)[:, :, None, None]
     if not imagenet:
         x = batch_norm(x, weights["6"])
-    classifier = weights["8" if not imagenet else "7"]
+    classifier = weights["8" if imagenet else "9"]
     return relu(x)[:, :, 0, 0] @ classifier.weight.T + classifier.get("bias")
 
 
