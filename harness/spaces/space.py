@@ -130,6 +130,7 @@ class Space(Part):
     """
 
     standard: ClassVar[Size]  # of stand-alone networks on CIFAR, as published
+    large: ClassVar[Size | None] = None  # and on ImageNet, where there are any
     telling: ClassVar[tuple[str, str]]  # the operation that wins in a collapse, and what it displaces
 
     name: str

@@ -8,12 +8,13 @@ cell:
 
 with a group between bars for each node. A cell that returns only some nodes names them: ``reduce[4,5,6] |...``, where
 2 is the first node. Public code writes ``Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), ...)``,
-two terms after two terms; both are read.
+two terms after two terms, or a list of the two for each node; all are read.
 """
 
 from __future__ import annotations
 
 import ast
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -75,7 +76,7 @@ def from_lists(values: Mapping[str, Any]) -> dict[str, Cell]:
 
     Raises `HarnessError` for what is no cell, `KeyError`, `TypeError` or `ValueError` for what is no such list.
     """
-    return {kind: _cell(f"{kind} cell", _pairs(kind, values[kind]), values[f"{kind}_concat"]) for kind in KINDS}
+    return {kind: _cell(f"{kind} cell", _pairs(values[kind]), values[f"{kind}_concat"]) for kind in KINDS}
 
 
 def to_genotype(architecture: Architecture) -> str:
@@ -121,9 +122,11 @@ def _returned(kind: str, suffix: str) -> list[int] | None:
     return [int(number) for number in suffix[1:-1].split(",")] if suffix else None
 
 
-def _pairs(kind: str, terms: Sequence[Sequence[Any]]) -> list[list[Term]]:
-    """Take two terms after two for a node."""
-    listed = [(str(name), int(source)) for name, source in terms]
+def _pairs(terms: Sequence[Sequence[Any]]) -> list[list[Term]]:
+    """Take two terms after two for a node, or lists of a node's terms as they are."""
+    if terms and not isinstance(terms[0][0], str):
+        return [[(str(name), operator.index(source)) for name, source in node] for node in terms]
+    listed = [(str(name), operator.index(source)) for name, source in terms]
     return [listed[start : start + TERMS] for start in range(0, len(listed), TERMS)]
 
 

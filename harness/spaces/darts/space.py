@@ -37,6 +37,7 @@ class DartsSpace(Space):
     """
 
     standard: ClassVar[Size] = Size(cells=20, channels=36)
+    large: ClassVar[Size | None] = Size(cells=14, channels=48, stem="imagenet")
     telling: ClassVar[tuple[str, str]] = ("skip_connect", "sep_conv_3x3")
 
     name: Literal["darts"]
@@ -129,6 +130,13 @@ class DartsSpace(Space):
             first, second = sorted((edge.term for edge in kept), key=lambda term: term[1])
             nodes.append((first, second))
         return Cell(tuple(nodes), tuple(range(INPUTS, INPUTS + NODES)))
+
+    @field_validator("cells")
+    @classmethod
+    def _both_kinds(cls, cells: int) -> int:
+        if cells < 3:
+            raise ValueError("must be at least 3, for one cell of each kind")
+        return cells
 
     @field_validator("normal", "reduce", mode="before")
     @classmethod

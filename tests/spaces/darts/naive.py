@@ -37,8 +37,8 @@ def depthwise(x, weight, stride=1, dilation=1):
     return sum(view * weight[None, :, 0, i, j, None, None] for i, j, view in taps)
 
 
-def max_pool(x, stride):
-    views = [view for _, _, view in shifted(x, (3, 3), 1, stride, -float("inf"))]
+def max_pool(x, stride, kernel=3):
+    views = [view for _, _, view in shifted(x, (kernel, kernel), 1, stride, -float("inf"))]
     return torch.stack(views).max(0).values
 
 
@@ -101,8 +101,8 @@ def operation(name, x, stride, weights, *, search, noise=None):
         return noise(x[:, :, ::stride, ::stride])
     if name == "skip_connect":
         return x if stride == 1 else factorized_reduce(x, weights)
-    if name in ("max_pool_3x3", "avg_pool_3x3"):
-        pooled = max_pool(x, stride) if name.startswith("max") else average_pool(x, stride)
+    if name in ("max_pool_3x3", "max_pool_5x5", "avg_pool_3x3"):
+        pooled = average_pool(x, stride) if name.startswith("avg") else max_pool(x, stride, int(name[-1]))
         return batch_norm(pooled, weights) if search else pooled
     if name.startswith("dil_conv"):
         return separable(x, weights, stride, 2)
@@ -220,7 +220,7 @@ def network(tensors, images, genotype, cells, *, imagenet=False, auxiliary=False
     """Logits, and those of the auxiliary head or None.
 
     ``genotype[kind]``: (terms, concat), terms: (operation, source) two by two, one pair per node. ``drops``
-    [cells, terms, B] multiply what operations return, but for the identity.
+    multiply what operations return, but for the identity: for each cell [terms, B].
     """
     weights = Weights(tensors)
     before, last, reduced_before = stems(weights, images, imagenet)
@@ -237,7 +237,7 @@ def network(tensors, images, genotype, cells, *, imagenet=False, auxiliary=False
                 stride = 2 if reduces and source < 2 else 1
                 out = operation(name, states[source], stride, cell[f"ops.{place}"], search=False, noise=noise)
                 if drops is not None and not (name == "skip_connect" and stride == 1):
-                    out = dropped(out, drops[number, place])
+                    out = dropped(out, drops[number][place])
                 value = value + out
             states.append(value)
         before, last, reduced_before = last, torch.cat([states[i] for i in concat], 1), reduces

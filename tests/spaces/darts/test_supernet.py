@@ -148,7 +148,7 @@ def test_the_auxiliary_skip_is_a_further_column(name):
 
 
 def test_left_out_edges_have_weights_of_zero_and_contribute_nothing():
-    space, net, x, labels, alpha = make()
+    space, net, x, _, alpha = make()
     mixing = {name: m.detach() * (torch.arange(14) % 2)[:, None] for name, m in softmax(alpha).items()}
     assert torch.allclose(net(x, mixing), naive_logits(space, net, x, mixing), rtol=1e-9)
 
@@ -300,6 +300,6 @@ def test_second_derivatives():
 
 
 def test_images_whose_maps_cannot_be_halved_are_refused():
-    _, net, x, _, alpha = make("s2")
+    _, net, _, _, alpha = make("s2")
     with pytest.raises(HarnessError, match=r"10 pixels.*divide by 4"):
         net(torch.zeros(1, 3, 10, 10).double(), softmax(alpha))
