@@ -22,11 +22,16 @@ AFFINE: Norms = {"affine": True, "track_running_stats": True}
 
 
 class Norm(nn.BatchNorm2d):
-    """A batch norm that may be scaled from outside by a vector [C], contiguous."""
+    """A batch norm that may be scaled from outside by a vector [C], contiguous.
+
+    ``still``: a pass is repeated, and running statistics stay as they are.
+    """
+
+    still = False
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """Normalise [B, C, H, W]."""
-        kept = (self.running_mean, self.running_var)
+        kept = (None, None) if self.still and self.uses_batch else (self.running_mean, self.running_var)
         scale = self.weight if scale is None else scale
         return F.batch_norm(x, *kept, scale, self.bias, self.uses_batch, self.momentum or 0.0, self.eps)
 
@@ -34,6 +39,14 @@ class Norm(nn.BatchNorm2d):
     def uses_batch(self) -> bool:
         """Tell whether the statistics are those of the batch."""
         return self.training or self.running_mean is None
+
+    def follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running statistics, where there are any, to a batch's mean and biased variance of so many values."""
+        if self.running_mean is None or self.running_var is None or self.still:
+            return
+        unbiased = variance.to(self.running_var) * (count / max(count - 1, 1))
+        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum or 0.0)
+        self.running_var.lerp_(unbiased, self.momentum or 0.0)
 
 
 class ReluConvNorm(nn.Module):
@@ -165,6 +178,11 @@ def strided(x: Tensor, stride: int) -> Tensor:
     return x if stride == 1 else x[:, :, ::stride, ::stride]
 
 
+def noise_like(x: Tensor, generator: Generator | None) -> Tensor:
+    """Draw N(0, 1) of the shape of images [B, H, W, C]."""
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device).normal_(generator=generator)
+
+
 class Source:
     """A state of a cell, and what the operations that leave it share; ``stride``: theirs.
 
@@ -189,7 +207,8 @@ class Source:
 
     def noise(self) -> Tensor:
         """Draw what the noise operation gives: N(0, 1) of its shape, whatever its values are (RobustDARTS, S4)."""
-        return torch.empty_like(strided(self.value, self.stride)).normal_(generator=self.generator)
+        images = strided(self.value, self.stride).permute(0, 2, 3, 1)
+        return noise_like(images, self.generator).permute(0, 3, 1, 2)
 
     def plain(self, name: str) -> Tensor:
         """Return what an operation without weights gives, nothing normalised."""

@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from harness.errors import HarnessError
+from harness.spaces.darts import layers
 from harness.spaces.darts.layers import Source
-from harness.spaces.darts.supernet import PoolNorm
+from harness.spaces.darts.mixed import PoolNorm
 from harness.spaces.registry import published
 from tests.spaces.darts import naive
 
@@ -62,12 +63,11 @@ def naive_logits(space, net, x, mixing, auxiliary=False, **settings):
 @pytest.fixture
 def quiet(monkeypatch):
     """Make the noise operation return what `fixed_noise` does."""
-    from harness.spaces.darts import layers
+    monkeypatch.setattr(layers, "noise_like", lambda x, _=None, **__: by_channel(fixed_noise(x.permute(0, 3, 1, 2))))
 
-    def noise(source):
-        return fixed_noise(layers.strided(source.value, source.stride))
 
-    monkeypatch.setattr(layers.Source, "noise", noise)
+def by_channel(x):
+    return x.permute(0, 2, 3, 1).contiguous()
 
 
 def assert_equal_loss_and_gradients(net, alpha, labels, logits, expected):
