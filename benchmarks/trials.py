@@ -9,7 +9,7 @@ from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Plan, Selection, Trial, make_plan
 from harness.runner.record import Provenance, Record
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import LoadedSuite, load_suite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})

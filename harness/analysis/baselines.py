@@ -12,7 +12,6 @@ from harness.analysis.series import Series
 from harness.config import Strict
 from harness.suite.schema import AbsoluteBand, Band, ExactBand, NormalBand
 
-OPERATIONS = ("skip_connect", "nor_conv_3x3")  # the winner of a collapse, and the operation that it displaces
 ACCURACY = "accuracy"
 
 
@@ -80,8 +79,8 @@ def judge_baselines(band: Band, series: tuple[Series, ...], baseline: Baseline |
 
 def _statistics(series: Series) -> dict[str, Summary]:
     """Return what a baseline holds of a series; magnitudes only of operations in its space."""
-    operations = [op for op in OPERATIONS if any(op in outcome.ops for outcome in series.done)]
-    return {ACCURACY: series.accuracy()} | {op: series.magnitude(op) for op in operations}
+    magnitudes = {name: series.magnitude(operation, cell) for name, (operation, cell) in series.told.items()}
+    return {ACCURACY: series.accuracy()} | magnitudes
 
 
 def _statistic(summary: Summary) -> Statistic:

@@ -11,7 +11,9 @@ from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.evidence import Evidence
 from harness.analysis.measures import accuracy_at, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
+from harness.methods.spec import SearchSpec
 from harness.runner.plan import Trial
+from harness.spaces.space import Space
 from harness.suite.schema import Suite
 
 
@@ -46,9 +48,24 @@ class Series:
         key = self.accuracy_key
         return self._summary([accuracy_at(outcome, key) for outcome in self.done] if key else [])
 
-    def magnitude(self, operation: str) -> Summary:
-        """Summarise the final magnitude of an operation (0 to 1)."""
-        return self._summary([magnitude_at(outcome, operation) for outcome in self.done])
+    @property
+    def space(self) -> Space:
+        """Return what was searched."""
+        spec = self.trials[0].spec
+        assert isinstance(spec, SearchSpec), "computations are no series"
+        return spec.space
+
+    @property
+    def told(self) -> dict[str, tuple[str, str]]:
+        """Name the magnitudes that tell of a collapse, each with its operation and cell type: those of its space."""
+        space = self.space
+        pairs = [(operation, cell) for operation in space.telling for cell in space.cell_types]
+        offered = [(o, c) for o, c in pairs if any(o in g.options[row] for g, row in space.rows(c))]
+        return {o if len(space.cell_types) == 1 else f"{o} in {c}": (o, c) for o, c in offered}
+
+    def magnitude(self, operation: str, cell: str | None = None) -> Summary:
+        """Summarise the final magnitude of an operation (0 to 1) in a cell type, by default the space's first."""
+        return self._summary([magnitude_at(outcome, operation, cell) for outcome in self.done])
 
     def seconds(self) -> Summary:
         """Summarise the wall time of the search (seconds)."""

@@ -33,7 +33,7 @@ from harness.benchmarks.nb201_file import ACCURACIES, PARAMS, SCHEMA, SECONDS, S
 from harness.data.atomic import replacing
 from harness.data.unpickle import BROKEN_PICKLE, NUMPY_NAMES, load_plain
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 # Our data set and split to the official training run and the set it is evaluated on. CIFAR-10 has two runs:
 # trained on half of the training images (validated on the rest) and on all of them (tested).

@@ -100,7 +100,7 @@ class Search(Steps):
         super().__init__(spec, dataset, seed, device)
         self.seconds: list[float] = []
         self.trajectory = Trajectory(
-            ops=list(spec.space.ops), mixing=self.opinions, architectures=[], weight_loss=[],
+            groups=list(spec.space.groups), mixing=self.opinions, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
             diagnostics={d.name: [] for d in spec.diagnostics},
         )  # fmt: skip
@@ -153,7 +153,7 @@ class Search(Steps):
         mixing = self.strengths()
         for group, weights in mixing.items():
             track.mixing[group].append([[float(str(value)) for value in row] for row in weights.cpu().numpy()])
-        track.architectures.append(self.net.discretise(self.fixed(mixing)))
+        track.architectures.append(self.architecture())
         loss, accuracy = self.weight_meter.take()
         track.weight_loss.append(loss)
         track.weight_accuracy.append(accuracy)
@@ -166,6 +166,12 @@ class Search(Steps):
             track.diagnostics[diagnostic.name].append(diagnostic.measure(self) if due else None)
         if any(value is not None and not math.isfinite(value) for value in (loss, other_loss)):
             raise HarnessError(f"the search diverged: its loss is no finite number in epoch {self.epoch}")
+
+    def architecture(self) -> str:
+        """Return the architecture of the moment, by what is decided and by alpha's opinion."""
+        weights = {group: strengths.tolist() for group, strengths in self.strengths().items()}
+        decided = {group: rows.tolist() for group, rows in self.decided.items()}
+        return self.spec.space.discretise(weights, decided)
 
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on."""

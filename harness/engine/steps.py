@@ -20,10 +20,9 @@ from harness.methods.bench import Mixing
 from harness.methods.relaxations import Moment, Side
 from harness.methods.spec import ConstantInit, NormalInit, SearchSpec, UniformInit
 from harness.seeds import derive_seed
-from harness.spaces import nb201
-from harness.spaces.nb201_net import Supernet
+from harness.spaces.space import UNDECIDED, Group
+from harness.spaces.supernet import Supernet
 
-SKIP = nb201.OPS[nb201.SKIP]
 # One random stream per purpose; what to draw is decided on the host, how to augment on the images' device.
 STREAMS: dict[str, Callable[[torch.device], str]] = {
     "alpha": lambda device: "cpu",
@@ -47,8 +46,9 @@ class Steps:
         }
         self.feed = Feed(spec, dataset, device, self.generators)
         self.net = self.new_net("weights")
-        self.alpha = {g: self._initial_alpha(*shape) for g, shape in self.net.groups.items()}
-        self.decided = {g: torch.full((edges,), -1) for g, (edges, _) in self.net.groups.items()}  # on the host
+        self.groups = {group.name: group for group in spec.space.groups}
+        self.alpha = {name: self._initial_alpha(group) for name, group in self.groups.items()}
+        self.decided = {g.name: torch.full((g.shape[0],), UNDECIDED) for g in self.groups.values()}  # on the host
         self.weights = [p for p in self.net.parameters() if p.requires_grad]
         self.weight_optimiser = self.new_weight_optimiser()
         self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
@@ -63,17 +63,13 @@ class Steps:
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
-        space = self.spec.space
         with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
             torch.manual_seed(derive_seed(self.seed, purpose))
-            net = Supernet(
-                channels=space.channels, cells=space.cells, classes=self.classes, ops=space.ops,
-                conv_bias=space.conv_bias, bn_statistics=space.bn_statistics, partial_channels=space.partial_channels,
-            )  # fmt: skip
+            net = self.spec.space.supernet(self.classes, auxiliary=self.spec.auxiliary_skip is not None)
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def _initial_alpha(self, edges: int, ops: int) -> nn.Parameter:
-        shape, generator = self.spec.relaxation.alpha_shape(edges, ops), self.generators["alpha"]
+    def _initial_alpha(self, group: Group) -> nn.Parameter:
+        shape, generator = self.spec.relaxation.alpha_shape(group), self.generators["alpha"]
         match self.spec.alpha_init:
             case NormalInit(scale=scale):
                 start = scale * torch.randn(shape, generator=generator)
@@ -97,11 +93,11 @@ class Steps:
         return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"])
 
     def mixing(self, side: Side = "architecture") -> Mixing:
-        """Turn alpha into the mixing weights of the present step of one side, one matrix [edges, ops] per group."""
-        extra, ops, relaxation = self.spec.auxiliary_skip, self.spec.space.ops, self._relaxation(side)
-        mixing = {group: relaxation.mixing(alpha, self.moment) for group, alpha in self.alpha.items()}
+        """Turn alpha into the mixing weights of the present step of one side, one matrix [rows, options] per group."""
+        extra, relaxation = self.spec.auxiliary_skip, self._relaxation(side)
+        mixing = {g: relaxation.mixing(alpha, self.groups[g], self.moment) for g, alpha in self.alpha.items()}
         if extra is not None:
-            mixing = {g: extra.apply(weights, ops.index(SKIP), self.moment) for g, weights in mixing.items()}
+            mixing = {g: extra.apply(weights, self.moment) for g, weights in mixing.items()}
         return self.fixed(mixing)
 
     def _relaxation(self, side: Side) -> Any:
@@ -110,23 +106,24 @@ class Steps:
 
     def strengths(self) -> Mixing:
         """Turn alpha into the weights that a trajectory records and discretisation reads."""
-        return {group: self.spec.relaxation.strengths(alpha.detach()) for group, alpha in self.alpha.items()}
+        strengths = self.spec.relaxation.strengths
+        return {g: strengths(alpha.detach(), self.groups[g]) for g, alpha in self.alpha.items()}
 
     def fixed(self, mixing: Mixing) -> Mixing:
-        """Replace the rows of decided edges by their one-hot weights."""
+        """Replace the rows of decided edges by their one-hot weights, those of edges that are left out by zeros."""
         if not self.deciding:
             return mixing
         rows = {}
         for group, weights in mixing.items():
             decided = self.decided[group].to(weights.device)
-            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights)
-            rows[group] = torch.where((decided >= 0)[:, None], one_hot, weights)
+            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights) * (decided >= 0)[:, None]
+            rows[group] = torch.where((decided != UNDECIDED)[:, None], one_hot, weights)
         return rows
 
     @property
     def deciding(self) -> bool:
         """Tell whether a selection has begun to decide edges."""
-        return any(bool((decided >= 0).any()) for decided in self.decided.values())
+        return any(bool((decided != UNDECIDED).any()) for decided in self.decided.values())
 
     # steps ------------------------------------------------------------------------------------------------
 
@@ -148,7 +145,7 @@ class Steps:
         """Return logits [B, classes] in the images' type; the network runs in the precision of the search."""
         drops = None
         if self.spec.drop_path is not None and net.training:
-            shape = (nb201.STAGES * self.spec.space.cells, len(nb201.EDGES), len(images))
+            shape = (*net.droppable, len(images))
             moment = replace(self.moment, generator=self.generators["drop-path"])
             drops = self.spec.drop_path.factors(shape, moment).to(images)
         with self._precision():
@@ -226,7 +223,7 @@ class Steps:
         self.architecture_optimiser.step()
         for group, old in before.items():
             alpha = self.alpha[group]
-            alpha.data = torch.where((self.decided[group] >= 0)[:, None].to(old.device), old, alpha.data)
+            alpha.data = torch.where((self.decided[group] != UNDECIDED)[:, None].to(old.device), old, alpha.data)
         self._clear_alpha()
 
     def warming_up(self) -> bool:
@@ -288,7 +285,7 @@ class Steps:
         alpha's weight decay is on the diagonal.
         """
         inputs, labels = self.feed.plain(self.feed.first(images))
-        mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+        mixing = {g: self.spec.relaxation.strengths(alpha, self.groups[g]) for g, alpha in self.alpha.items()}
         decay = getattr(self.spec.architecture_optimiser, "weight_decay", 0.0)
         with batch_statistics(self.net):
             logits = self.net(inputs, self.fixed(mixing))

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
     from harness.methods.relaxations import Moment, Side
     from harness.methods.spec import SearchSpec
-    from harness.spaces.nb201_net import Supernet
+    from harness.spaces.supernet import Supernet
 
-Mixing = dict[str, "Tensor"]  # per group the weights [edges, ops]
+Mixing = dict[str, "Tensor"]  # by group the weights [rows, options], see `harness.spaces.space`
 
 
 class Bench(Protocol):
-    """One search. ``batch`` holds image indices [B]; a group is one alpha with its decided operations.
+    """One search. ``batch`` holds image indices [B]; a group is one alpha with its decided options.
 
-    ``decided[group]``: [edges] the position of the operation that a selection has fixed, -1 where none is.
-    ``opinions[group]``: the strengths [edges, ops] of every epoch so far, the state before training first.
+    ``decided[group]``: [rows], see `harness.spaces.space`, on the host.
+    ``opinions[group]``: the strengths [rows, options] of every epoch so far, the state before training first.
     ``parts`` (networks, optimisers) and ``memory`` (numbers) are kept from step to step, also by checkpoints.
     ``architecture_meter.add(loss, logits, labels)`` counts a batch of the architecture's.
     """
@@ -85,3 +85,13 @@ class Bench(Protocol):
 
     def dominant_eigenvalue(self, images: int) -> float:
         """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha."""
+
+
+def largest(mixing: Mixing) -> Mixing:
+    """Return the one-hot weights of the largest of each row; an edge that is left out, of zeros, stays so."""
+    from torch.nn import functional as F
+
+    return {
+        group: F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights) * (weights != 0).any(-1, keepdim=True)
+        for group, weights in mixing.items()
+    }

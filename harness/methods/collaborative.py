@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from harness.methods.bench import Bench
+from harness.methods.bench import Bench, largest
 from harness.methods.optimisers import Sgd
 from harness.part import Part
 
@@ -56,10 +56,7 @@ class Collaborative(Part):
         from torch.nn import functional as F
 
         evaluation, optimiser = search.parts[NET], search.parts[OPTIMISER]
-        path = {
-            group: F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
-            for group, weights in search.fixed(search.strengths()).items()
-        }
+        path = largest(search.fixed(search.strengths()))
         theirs = search.logits(evaluation, images, path, sampled=True)
         loss = F.cross_entropy(theirs, labels)
         optimiser.zero_grad(set_to_none=True)

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, field_validator
 from harness.config import Strict
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce
 from harness.part import Part
-from harness.spaces import nb201
+from harness.spaces.registry import DEFAULT, published
 
 
 class Deterministic(Part):
@@ -27,7 +27,7 @@ class FixedArchitecture(Deterministic):
     @field_validator("architecture")
     @classmethod
     def _readable(cls, text: str) -> str:
-        nb201.parse(text)
+        published(DEFAULT).operations(text)
         return text
 
 

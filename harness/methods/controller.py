@@ -100,22 +100,28 @@ class PolicyGradient(Part):
             self._move(search, torch.stack([self._sampled_loss(search) for _ in range(self.samples)]).mean())
 
     def _sampled_loss(self, search: Bench) -> Tensor:
+        """Return the loss of one path, which every group's controller names its part of."""
+        import torch
         from torch.nn import functional as F
 
         from harness.methods.relaxations import Controller
 
-        (group, alpha), *_ = search.alpha.items()
         relaxation = search.spec.relaxation
         assert isinstance(relaxation, Controller), "checked by the specification"
-        said = relaxation.walk(alpha, search.moment.generator)
-        mixing = {group: F.one_hot(said.path, said.probabilities.shape[-1]).to(alpha)}
+        generator = search.moment.generator
+        said = [relaxation.walk(search.alpha[group.name], group, generator) for group in search.spec.space.groups]
+        paths = {
+            name: F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
+            for (name, alpha), walk in zip(search.alpha.items(), said, strict=True)
+        }
         indices = search.draw_images(search.spec.batch_size, "architecture-batches")
-        accuracy = search.path_accuracy(mixing, indices, augmented=True)
-        reward = accuracy / 100 + self.entropy_weight * said.entropy.item()
+        accuracy = search.path_accuracy(paths, indices, augmented=True)
+        log_probability = torch.stack([walk.log_probability for walk in said]).sum()
+        reward = accuracy / 100 + self.entropy_weight * sum(walk.entropy.item() for walk in said)
         before = search.memory["baseline"]
         baseline = reward if before is None else before - (1 - self.baseline_decay) * (before - reward)
         search.memory["baseline"] = baseline
-        return -said.log_probability * (reward - baseline)
+        return -log_probability * (reward - baseline)
 
     def _move(self, search: Bench, loss: Tensor) -> None:
         import torch

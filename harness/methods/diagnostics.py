@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.methods.bench import Bench
+from harness.methods.bench import Bench, largest
 from harness.part import Part
 
 
@@ -50,11 +50,7 @@ class DiscretisedAccuracy(_Diagnostic):
 
     def measure(self, search: Bench) -> float:
         """Return the accuracy."""
-        from torch.nn import functional as F
-
-        mixing = search.fixed(search.strengths())
-        chosen = {group: F.one_hot(w.argmax(-1), w.shape[-1]).to(w) for group, w in mixing.items()}
-        return search.accuracies([chosen], self.images)[0]
+        return search.accuracies([largest(search.fixed(search.strengths()))], self.images)[0]
 
 
 Diagnostic = Annotated[Eigenvalue | SupernetAccuracy | DiscretisedAccuracy, Field(discriminator="name")]

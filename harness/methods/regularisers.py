@@ -20,7 +20,7 @@ class DirichletDivergence(Part):
     weight: float = Field(ge=0)
 
     def penalty(self, alpha: Tensor) -> Tensor:
-        """Return the penalty, summed over the edges of alpha [edges, ops]."""
+        """Return the penalty, summed over the edges of alpha [rows, options]."""
         import torch
         from torch.nn import functional as F
 
@@ -37,7 +37,7 @@ class Entropy(Part):
     weight: float = Field(ge=0)
 
     def penalty(self, alpha: Tensor) -> Tensor:
-        """Return the penalty, summed over the edges of alpha [edges, ops]."""
+        """Return the penalty, summed over the edges of alpha [rows, options]."""
         return self.weight * (alpha * alpha.clamp_min(1e-30).log()).sum()
 
 
@@ -47,8 +47,8 @@ Regulariser = Annotated[DirichletDivergence | Entropy, Field(discriminator="name
 class AuxiliarySkip(Part):
     """DARTS-: a second skip connection outside the softmax, its weight beta falling to 0 (DARTS-, Eq. 6).
 
-    At stride 1 it is the identity, so it adds beta to the mixing weight of ``skip_connect`` in every step and is
-    absent from what the trajectory records. beta falls linearly, (E - e) / E: 1 in the first epoch, 0 after the last.
+    Every row of mixing weights gets it as one more column in every step; it is absent from what the trajectory records.
+    beta falls linearly, (E - e) / E: 1 in the first epoch, 0 after the last.
     """
 
     name: Literal["auxiliary-skip"]
@@ -57,9 +57,9 @@ class AuxiliarySkip(Part):
         """Return the weight of the auxiliary connection in an epoch."""
         return (epochs - epoch) / epochs
 
-    def apply(self, mixing: Tensor, skip: int, moment: Moment) -> Tensor:
-        """Add beta to column ``skip`` of [edges, ops]."""
+    def apply(self, mixing: Tensor, moment: Moment) -> Tensor:
+        """Return [rows, options + 1], beta in the last column."""
         import torch
 
-        column = torch.arange(mixing.shape[-1], device=mixing.device) == skip
-        return mixing + self.beta(moment.epoch, moment.epochs) * column.to(mixing)
+        beta = mixing.new_full((len(mixing), 1), self.beta(moment.epoch, moment.epochs))
+        return torch.cat([mixing, beta], -1)

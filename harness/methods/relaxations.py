@@ -1,4 +1,4 @@
-"""Relaxations: architecture parameters alpha [edges, ops] -> mixing weights [edges, ops].
+"""Relaxations: architecture parameters alpha of a group -> its mixing weights [rows, options].
 
 A part is its settings and its mathematics in one class. Torch is imported inside functions only, so that listing
 and validating stay quick. ``mixing`` is what a step uses and may draw at random from the moment's generator;
@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
 from harness.part import Part
-from harness.spaces import nb201
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
     from harness.methods.controller import Walk
+    from harness.spaces.space import Group
 
 Side = Literal["weights", "architecture"]  # whose step it is
 
@@ -46,20 +47,20 @@ class _Relaxation(Part):
         """Tell whether mixing weights are one-hot."""
         return False
 
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the shape of alpha."""
-        return edges, ops
+        return group.shape
 
     def branch(self, moment: Moment) -> Hashable | None:
         """Name what of the moment `mixing` depends on; None where it draws."""
         return ()
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
-        """Return the [edges, ops] weights of a step."""
-        return self.strengths(alpha)
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
+        """Return the [rows, options] weights of a step."""
+        return self.strengths(alpha, group)
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the [edges, ops] weights that stand for the search's opinion."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the [rows, options] weights that stand for the search's opinion."""
         return alpha.softmax(-1)
 
 
@@ -74,8 +75,8 @@ class Sigmoid(_Relaxation):
 
     name: Literal["sigmoid"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return [edges, ops] weights, each in (0, 1)."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return [rows, options] weights, each in (0, 1)."""
         return alpha.sigmoid()
 
 
@@ -84,8 +85,8 @@ class Uniform(_Relaxation):
 
     name: Literal["uniform"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the constant [edges, ops] weights."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the constant [rows, options] weights."""
         return alpha.detach().new_full(alpha.shape, 1 / alpha.shape[-1])
 
 
@@ -94,7 +95,7 @@ class Simplex(_Relaxation):
 
     name: Literal["simplex"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return alpha."""
         return alpha
 
@@ -122,7 +123,7 @@ class MixedTemperature(_Relaxation):
             return 0.0
         return self.low + (self.high - self.low) * since / max(epochs - self.warmup, 1)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
         """Return the weights at this step's temperature, which its weights and architecture share (Eq. 16-19)."""
         return (alpha / (self.sparse if self.branch(moment) else self.smooth)).softmax(-1)
 
@@ -159,7 +160,7 @@ class GumbelHard(_Drawn):
         """Return the temperature of an epoch."""
         return self.start + (self.end - self.start) * epoch / max(epochs - 1, 1)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
         """Draw one-hot weights that pass gradients straight through."""
         import torch
         from torch.nn import functional as F
@@ -184,7 +185,7 @@ class UniformPath(_Drawn):
         """One operation per edge."""
         return True
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient."""
         import torch
         from torch.nn import functional as F
@@ -198,8 +199,8 @@ class Dirichlet(_Drawn):
 
     name: Literal["dirichlet"]
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
-        """Draw weights [edges, ops] that sum to 1 on each edge."""
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
+        """Draw weights [rows, options] that sum to 1 on each edge."""
         import torch
 
         # torch's sampler reads the global stream: give it ours
@@ -208,7 +209,7 @@ class Dirichlet(_Drawn):
             drawn: Tensor = torch.distributions.Dirichlet(self.concentration(alpha)).rsample()
         return drawn
 
-    def strengths(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return the distribution's mean."""
         concentration = self.concentration(alpha)
         return concentration / concentration.sum(-1, keepdim=True)
@@ -223,20 +224,21 @@ class Dirichlet(_Drawn):
 class EdgeNormalised(_Relaxation):
     """PC-DARTS: softmax over operations times softmax over the edges that enter a node (PC-DARTS, Eq. 2; its code).
 
-    alpha [edges, ops + 1]: the last column is the paper's beta. A row sums to the weight of its edge.
+    alpha [rows, options + 1]: the last column is the paper's beta. A row sums to the weight of its edge.
     """
 
     name: Literal["edge-normalised"]
 
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the shape with a column for the edges."""
-        return edges, ops + 1
+        rows, options = group.shape
+        return rows, options + 1
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return weights [edges, ops]; those of all edges into a node sum to 1."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return weights [rows, options]; those of all edges into a node sum to 1."""
         import torch
 
-        incoming = [sum(target == node for target, _ in nb201.EDGES) for node in range(1, nb201.NODES)]
+        incoming = [len(list(edges)) for _, edges in groupby(group.nodes)]
         edges = torch.cat([beta.softmax(0) for beta in torch.split(alpha[:, -1], incoming)])
         return alpha[:, :-1].softmax(-1) * edges[:, None]
 
@@ -257,28 +259,28 @@ class Controller(_Drawn):
         """One operation per edge."""
         return True
 
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the number of the network's weights."""
         from harness.methods.controller import weight_count
 
-        return (weight_count(ops),)
+        return (weight_count(group.shape[1]),)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, moment: Moment) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient from them."""
         from torch.nn import functional as F
 
-        walk = self.walk(alpha.detach(), moment.generator)
+        walk = self.walk(alpha.detach(), group, moment.generator)
         return F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the probabilities [edges, ops] where each operation before is the most probable."""
-        return self.walk(alpha, None).probabilities
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the probabilities [rows, options] where each operation before is the most probable."""
+        return self.walk(alpha, group, None).probabilities
 
-    def walk(self, alpha: Tensor, generator: Generator | None) -> Walk:
+    def walk(self, alpha: Tensor, group: Group, generator: Generator | None) -> Walk:
         """Let the network name the operations: drawn with ``generator``, else each the most probable."""
         from harness.methods.controller import walk
 
-        return walk(alpha, len(nb201.EDGES), self.temperature, self.tanh_constant, generator)
+        return walk(alpha, group.shape[0], self.temperature, self.tanh_constant, generator)
 
 
 Relaxation = Annotated[

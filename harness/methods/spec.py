@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from harness.config import Strict
-from harness.errors import HarnessError, nearest
+from harness.errors import HarnessError
 from harness.methods.diagnostics import Diagnostic, Eigenvalue
 from harness.methods.drop_path import DropPath
 from harness.methods.noises import Noise
@@ -21,37 +21,7 @@ from harness.methods.relaxations import Relaxation, UniformPath
 from harness.methods.selections import BestPath, LargestWeight, Progressive, Selection
 from harness.methods.updates import Update
 from harness.part import Part
-from harness.spaces import nb201
-
-
-class Nb201Space(Part):
-    """The NAS-Bench-201 supernet; ``ops`` may leave operations out (Delve, Exp. 6)."""
-
-    name: Literal["nb201"]
-    channels: PositiveInt
-    cells: PositiveInt
-    ops: tuple[str, ...]
-    conv_bias: bool = Field(description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)")
-    bn_statistics: Literal["running", "batch"] = Field(description="of the cells' batch norms (AutoDL BN = 1 or 0)")
-    partial_channels: PositiveInt = Field(description="K: 1/K of the channels pass operations (PC-DARTS); 1: all")
-
-    @field_validator("ops")
-    @classmethod
-    def _known_operations(cls, ops: tuple[str, ...]) -> tuple[str, ...]:
-        for op in ops:
-            if op not in nb201.OPS:
-                raise ValueError(f"unknown operation {op!r}{nearest(op, nb201.OPS)}")
-        if not ops or len(set(ops)) != len(ops):
-            raise ValueError("must name at least one operation, each only once")
-        return ops
-
-    @field_validator("partial_channels")
-    @classmethod
-    def _divides(cls, partial: int, info: ValidationInfo) -> int:
-        channels = info.data.get("channels", partial)
-        if channels % partial:
-            raise ValueError(f"must divide the {channels} channels")
-        return partial
+from harness.spaces.registry import AnySpace
 
 
 class SearchData(Part):
@@ -158,7 +128,7 @@ CURVED = (*SOFT, "simplex", "sigmoid", "gumbel-hard", "edge-normalised")  # whos
 class SearchSpec(Strict):
     """One search, fully written out."""
 
-    space: Nb201Space
+    space: AnySpace
     data: SearchData
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -188,7 +158,7 @@ class SearchSpec(Strict):
     @property
     def all_epochs(self) -> int:
         """Return the epochs with those of tuning after the search."""
-        return self.search_epochs + self.select.tuning_epochs(len(nb201.EDGES))
+        return self.search_epochs + self.select.tuning_epochs(self.space)
 
     @property
     def evaluated_images(self) -> int:
@@ -227,9 +197,10 @@ class SearchSpec(Strict):
     @classmethod
     def _on_the_simplex(cls, start: Start, info: ValidationInfo) -> Start:
         if getattr(info.data.get("relaxation"), "name", None) == "simplex" and "space" in info.data:
-            even = 1 / len(info.data["space"].ops)
-            if not isinstance(start, ConstantInit) or not math.isclose(start.value, even):
-                raise ValueError(f"relaxation 'simplex' needs a constant start at 1 / operations, here {even:.4g}")
+            even = {1 / group.shape[1] for group in info.data["space"].groups}
+            if not isinstance(start, ConstantInit) or not all(math.isclose(start.value, share) for share in even):
+                shares = " and ".join(f"{share:.4g}" for share in sorted(even))
+                raise ValueError(f"relaxation 'simplex' needs a constant start at 1 / operations, here {shares}")
         return start
 
     @field_validator("weight_optimiser")
@@ -245,9 +216,8 @@ class SearchSpec(Strict):
     @field_validator("auxiliary_skip")
     @classmethod
     def _has_a_skip(cls, extra: AuxiliarySkip | None, info: ValidationInfo) -> AuxiliarySkip | None:
-        skip = nb201.OPS[nb201.SKIP]
-        if extra is not None and "space" in info.data and skip not in info.data["space"].ops:
-            raise ValueError(f"{extra.name!r} needs the operation {skip!r}")
+        if extra is not None and "space" in info.data and not info.data["space"].carries_auxiliary:
+            raise ValueError(f"{extra.name!r} has no place in this space: it needs the operation 'skip_connect'")
         return extra
 
     @field_validator("select")
@@ -260,7 +230,7 @@ class SearchSpec(Strict):
             if select.draw == "most-probable" and update == "weights-only":
                 raise ValueError(f"draw {select.draw!r} does not work with update {update!r}")
         if isinstance(select, Progressive) and {"epochs", "space"} <= info.data.keys():
-            select.check(info.data["epochs"], len(nb201.EDGES), info.data["space"].ops)
+            select.check(info.data["epochs"], info.data["space"])
         return select
 
     @field_validator("diagnostics")

@@ -15,7 +15,6 @@ from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
-    SEARCH_COLUMNS,
     RowView,
     baseline_texts,
     collapsed_lines,
@@ -29,6 +28,7 @@ from harness.report.views import (
     margin_texts,
     profile_mark,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     why,
@@ -71,7 +71,8 @@ def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
         yield from ("", _baselines(verdict))
     if searches := search_texts(verdict):
         grid = _grid(
-            "searches: how they ended, by the last epoch, and how long they took (± sample std)", SEARCH_COLUMNS
+            "searches: how they ended, by the last epoch, and how long they took (± sample std)",
+            search_columns(verdict),
         )
         for texts in searches:
             grid.add_row(*map(Text, texts))

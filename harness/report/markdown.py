@@ -13,7 +13,6 @@ from harness.report.declared import declared_figures
 from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
-    SEARCH_COLUMNS,
     baseline_texts,
     collapsed_lines,
     common_reason,
@@ -25,6 +24,7 @@ from harness.report.views import (
     margin_texts,
     profile_mark,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     why,
@@ -117,7 +117,7 @@ def _searches(verdict: SuiteVerdict) -> Iterator[str]:
     if searches := search_texts(verdict):
         mark = profile_mark(verdict)
         yield from ("### Searches", "", f"By the last epoch, ± sample std.{f' **{_safe(mark)}**' if mark else ''}", "")
-        yield from _grid(SEARCH_COLUMNS, searches)
+        yield from _grid(search_columns(verdict), searches)
 
 
 def _figures(verdict: SuiteVerdict) -> Iterator[str]:

@@ -30,7 +30,6 @@ from harness.report.printed import coverage_rows, rest_line
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
-    SEARCH_COLUMNS,
     baseline_texts,
     coverage,
     failure_line,
@@ -41,6 +40,7 @@ from harness.report.views import (
     profile_mark,
     remarks,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     unit_heading,
@@ -113,7 +113,7 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
         "searches": search_texts(verdict),
-        "search_columns": SEARCH_COLUMNS,
+        "search_columns": search_columns(verdict),
         "failed": [failure_line(outcome) for outcome in verdict.failed],
         "paper_figures": [_declared(figure) for figure in declared],
         "figures": [_figure(data) for data in shown if data is not None],

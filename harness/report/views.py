@@ -15,10 +15,10 @@ from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.command import rerun_command
+from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
-STATISTICS = {ACCURACY: "accuracy, %", "skip_connect": "skip magnitude", "nor_conv_3x3": "conv 3x3 magnitude"}
 NOTHING = "—"
 
 
@@ -208,7 +208,8 @@ def formula(claim: Claim) -> str:
 def _measure_text(measure: Measure) -> str:
     when = "before training" if measure.epoch == "first" else "at the end"
     if measure.of == "magnitude":
-        return f"magnitude of {measure.operation} in {measure.row} {when}"
+        where = f"{measure.row}, {measure.cell} cells," if measure.cell else measure.row
+        return f"magnitude of {measure.operation} in {where} {when}"
     what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
     return f"accuracy ({what}) of {measure.row} {when}"
 
@@ -238,26 +239,43 @@ def baseline_texts(item: BaselineVerdict) -> tuple[str, str, str, str, str]:
     std = f" ± {recorded.sample_std:.{decimals}f}" if recorded and recorded.sample_std is not None else ""
     baseline = f"{recorded.mean:.{decimals}f}{std} (n = {recorded.n})" if recorded else NOTHING
     delta = f"{signed(judgement.delta, decimals)} ({judgement.width:.{decimals}f})" if judgement else NOTHING
-    statistic = STATISTICS.get(item.statistic, item.statistic)
+    statistic = "accuracy, %" if item.statistic == ACCURACY else f"{told_label(item.statistic)} magnitude"
     return item.series, statistic, baseline, sample_measured(item.ours, decimals), delta
 
 
-SEARCH_COLUMNS = ("search", "test accuracy, %", "skip magnitude", "conv 3x3 magnitude", "seconds")
+def told_label(name: str) -> str:
+    """Write what a magnitude is of (a name of `Series.told`) for a reader."""
+    operation_name, _, cell = name.partition(" in ")
+    label = operation(operation_name).label
+    return f"{label} in {cell} cells" if cell else label
+
+
+def search_columns(verdict: SuiteVerdict) -> tuple[str, ...]:
+    """Return the headings of `search_texts`."""
+    return ("search", "test accuracy, %", *(f"{told_label(name)} magnitude" for name in _told(verdict)), "seconds")
 
 
 def search_texts(verdict: SuiteVerdict) -> list[tuple[str, ...]]:
-    """Return, of every search that was run, how it ended and how long it took (`SEARCH_COLUMNS`), ± sample std."""
+    """Return, of every search that was run, how it ended and how long it took (`search_columns`), ± sample std."""
     return [
         (
             series_label(verdict, series),
             sample_measured(series.accuracy(), 2),
-            sample_measured(series.magnitude("skip_connect"), 3),
-            sample_measured(series.magnitude("nor_conv_3x3"), 3),
+            *(_told_text(series, name) for name in _told(verdict)),
             sample_measured(series.seconds(), 1),
         )
         for series in verdict.series
         if series.done
     ]
+
+
+def _told(verdict: SuiteVerdict) -> list[str]:
+    """Name the magnitudes that tell of a collapse in any of the series."""
+    return list(dict.fromkeys(name for series in verdict.series if series.done for name in series.told))
+
+
+def _told_text(series: Series, name: str) -> str:
+    return sample_measured(series.magnitude(*series.told[name]), 3) if name in series.told else NOTHING
 
 
 def sample_measured(summary: Summary, decimals: int) -> str:

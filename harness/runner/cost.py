@@ -17,9 +17,8 @@ from harness.methods.noises import AdversarialNoise
 from harness.methods.selections import BestPath, Progressive
 from harness.methods.spec import SearchSpec
 from harness.methods.updates import Alternating, Joint
-from harness.spaces import nb201
+from harness.spaces.space import Space
 
-KERNEL_AREA = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}
 FORWARD = 1 / 3  # of a pass
 CURVATURE = 60  # passes to one eigenvalue, by Lanczos iterations
 
@@ -50,21 +49,15 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     a_step, beside = _passes_a_step(spec), _image_passes_beside(spec, architecture)
     passes = spec.all_epochs * math.ceil(weights / spec.batch_size) * a_step + beside / spec.batch_size
     seen = spec.all_epochs * weights * a_step + beside  # images, counted once per pass
-    cells = nb201.STAGES * space.cells
-    area = sum(KERNEL_AREA.get(op, 0) for op in space.ops) * len(nb201.EDGES)
-    # Every stage halves the side and doubles the channels: equal work, half the elements.
-    mixed = space.channels / space.partial_channels
-    elements = space.cells * mixed * side**2 * sum(0.5**stage for stage in range(nb201.STAGES))
-    multiplications = cells * area * mixed**2 * side**2
-    multiplications += nb201.flops((0,) * 6, classes=10, image_size=side, channels=space.channels, cells=0)
-    flops = 2 * 3 * multiplications  # two per multiplication; the backward pass costs two forward ones
+    work = space.work(side)
+    flops = 2 * 3 * work.multiplications  # two per multiplication; the backward pass costs two forward ones
     factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
-    return factor * (passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops))
+    return factor * (passes * work.cells * speed.cell + seen * (work.elements * speed.element + flops / speed.flops))
 
 
 def _passes_a_step(spec: SearchSpec) -> float:
     """Return how many passes through all operations a step is worth; a sampled path is a part of one."""
-    path = 1 / len(spec.space.ops)
+    path = _path(spec.space)
     of_alpha = path if spec.relaxation.sampled else 1.0
     of_weights = path if (spec.weight_relaxation or spec.relaxation).sampled else 1.0
     match spec.update:
@@ -81,16 +74,23 @@ def _passes_a_step(spec: SearchSpec) -> float:
 
 def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
     """Return what is evaluated beside the steps, in images times passes through all operations."""
-    ops, edges, select = len(spec.space.ops), len(nb201.EDGES), spec.select
+    select, path = spec.select, _path(spec.space)
     total = 0.0
     for part in spec.diagnostics:
         cost = CURVATURE if isinstance(part, Eigenvalue) else FORWARD
         total += spec.all_epochs // part.every * part.images * cost
     if isinstance(spec.update, PolicyGradient):
-        total += spec.epochs * spec.update.steps * spec.update.samples * spec.batch_size * FORWARD / ops
+        total += spec.epochs * spec.update.steps * spec.update.samples * spec.batch_size * FORWARD * path
     if isinstance(select, BestPath):
-        total += select.candidates * select.images * FORWARD / ops
+        total += select.candidates * select.images * FORWARD * path
     if isinstance(select, Progressive) and select.images is not None:
         images = architecture if select.images == "all" else select.images
-        total += edges * ops * images * FORWARD
+        asked = sum(len(row) for group in spec.space.groups for row in group.options)
+        total += asked * images * FORWARD
     return total
+
+
+def _path(space: Space) -> float:
+    """Return which part of all options a sampled path evaluates."""
+    rows = [row for group in space.groups for row in group.options]
+    return sum(1 / len(row) for row in rows) / len(rows)

@@ -157,11 +157,11 @@ def _record(
         values=computed.values if computed else {},
         found=computed.found if computed else [],
         error=error,
-        provenance=_provenance(settings, clock),
+        provenance=_provenance(trial, settings, clock),
     )
 
 
-def _provenance(settings: Settings, clock: Clock) -> Provenance:
+def _provenance(trial: Trial, settings: Settings, clock: Clock) -> Provenance:
     import torch
 
     return Provenance(
@@ -178,15 +178,13 @@ def _provenance(settings: Settings, clock: Clock) -> Provenance:
         epoch_seconds=clock.epoch_seconds,
         peak_memory_mb=environment.peak_memory_mb(settings.device),
         resumed_from_epoch=clock.resumed_from_epoch,
-        kernels=_kernels(settings) if clock.epoch_seconds else None,
+        kernels=_kernels(trial, settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
     )
 
 
-def _kernels(settings: Settings) -> bool:
-    from harness.spaces import kernels
-
-    return settings.device == "cpu" and kernels.library() is not None
+def _kernels(trial: Trial, settings: Settings) -> bool:
+    return settings.device == "cpu" and isinstance(trial.spec, SearchSpec) and trial.spec.space.compiled
 
 
 def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:
@@ -235,6 +233,7 @@ def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings:
     evaluated = evaluate(
         trajectory,
         trial.benchmark,
+        space=spec.space,
         images=lambda: _images(trial, spec, settings),
         seed=trial.seed,
         device=settings.device,

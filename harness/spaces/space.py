@@ -17,6 +17,8 @@ inputs of the cell first, so that sources are smaller than nodes. On each edge s
 - ``decided[group]``: integers [rows]. ``option >= 0``: the position of the one that a selection has chosen;
   ``UNDECIDED`` (-1): still mixed; ``LEFT_OUT`` (-2): the edge is not part of the architecture (its mixing weights are
   zeros), which only selections with a topology step say, and only of groups with `Group.keep`.
+
+A step without an auxiliary connection (a measurement) gives [rows, options] to any supernet.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
@@ -197,6 +201,15 @@ class Space(Part):
         """Tell whether there is a supernet with auxiliary skip connections."""
         return False
 
+    @property
+    def compiled(self) -> bool:
+        """Tell whether its supernet computes by compiled kernels on this machine's CPU: they round otherwise."""
+        return False
+
+    def canonical(self, architecture: str) -> str:
+        """Return a key that is equal for architectures of one and the same function; the text itself where unknown."""
+        return architecture
+
     @abstractmethod
     def network(self, architecture: str, size: Size, classes: int) -> Network:
         """Build the stand-alone network, weights drawn from torch's global stream, on the host."""
@@ -205,6 +218,16 @@ class Space(Part):
     def cell_types(self) -> tuple[str, ...]:
         """Name the cell types in the order of the groups."""
         return tuple(dict.fromkeys(group.cell for group in self.groups))
+
+    @property
+    def edges(self) -> int:
+        """Return how many edges the largest cell type has."""
+        return max(len(self.rows(cell)) for cell in self.cell_types)
+
+    @property
+    def architectures(self) -> int:
+        """Return how many architectures there are: where nodes keep some edges, those carry no `none`."""
+        return prod(_choices(self.rows(cell)) for cell in self.cell_types)
 
     def rows(self, cell: str) -> list[tuple[Group, int]]:
         """List the choices of a cell type, by place: each a group and the number of a row in it."""
@@ -230,3 +253,14 @@ class Space(Part):
         if channels % partial:
             raise ValueError(f"must divide the {channels} channels")
         return partial
+
+
+def _choices(rows: Sequence[tuple[Group, int]]) -> int:
+    """Count the ways to fill the edges of a cell type, node by node."""
+    entering: dict[int, list[int]] = {}
+    for group, row in rows:
+        zeros = 0 if group.keep is None else len(group.of_kind("none")[row])
+        entering.setdefault(group.nodes[row], []).append(group.shape[1] - zeros)
+    keep = rows[0][0].keep
+    kept = (combinations(widths, min(keep or len(widths), len(widths))) for widths in entering.values())
+    return prod(sum(map(prod, choices)) for choices in kept)

@@ -11,7 +11,7 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
-from harness.spaces import nb201
+from harness.spaces import operations
 from harness.suite.figures import AccuracyPanel, DiagnosticPanel, EigenvaluePanel, Panel, SweepPanel, search_number
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
@@ -57,7 +57,7 @@ class _Checks:
     def columns(self) -> None:
         for name, column in self.suite.columns.items():
             self.known(("columns", name, "dataset"), "dataset", column.dataset, PUBLISHED_DATASETS)
-            self.known(("columns", name, "operation"), "operation", column.operation, nb201.OPS)
+            self.known(("columns", name, "operation"), "operation", column.operation, operations.names())
 
     def table(self, name: str, table: Table) -> None:
         at: KeyPath = ("tables", name)
@@ -180,6 +180,8 @@ class _Checks:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
         accuracy = ("dataset", "split", "training_epochs")
         needed = accuracy if measure.of == "accuracy" else ("operation",)
+        if measure.of == "accuracy" and measure.cell is not None:
+            self.fail((*at, "cell"), "accuracy does not take 'cell'")
         for key in (*accuracy, "operation"):
             given = getattr(measure, key) is not None
             if given != (key in needed):
@@ -196,7 +198,10 @@ class _Checks:
             self.fail((*at, "row"), f"a computed row has no {measure.of}")
         if (table, row) in self.runnable():
             for profile in self.suite.profiles:
-                ops = self.loaded.resolve(table, row, profile).space.ops
+                space = self.loaded.resolve(table, row, profile).space
+                self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
+                rows = space.rows(measure.cell or space.cell_types[0])
+                ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
 
     def figures(self) -> None:

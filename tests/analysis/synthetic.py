@@ -12,7 +12,8 @@ from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import TABLE, DataAvailability
 from harness.runner.plan import Plan, ProfileName, Selection, Trial, make_plan
 from harness.runner.record import Provenance, Record
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.registry import published
 from harness.suite.load import LoadedSuite, load_suite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
@@ -93,7 +94,7 @@ def record(
     epochs = len(mixing) - 1
     nothing: list[float | None] = [None] * (epochs + 1)
     trajectory = Trajectory(
-        ops=list(nb201.OPS) if trial.computed else list(trial.spec.space.ops),
+        groups=list(published("nb201").groups if trial.computed else trial.spec.space.groups),
         mixing={"cell": mixing},
         architectures=[SKIP_ONLY] * epochs + [CONV_ONLY],
         weight_loss=nothing,

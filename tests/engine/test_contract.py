@@ -14,7 +14,7 @@ from harness.engine.search import Search, run_search
 from harness.engine.trajectory import Trajectory
 from harness.methods.computed import Computation
 from harness.methods.relaxations import Relaxation
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.engine.catalogued import CATALOGUE, SEARCHING, enough_epochs, tiny
 
 EPOCHS = 2
@@ -45,7 +45,7 @@ def test_trajectory_has_one_entry_per_epoch_and_one_before(searched):
     for diagnostic in spec.diagnostics:
         due = [epoch % diagnostic.every == 0 for epoch in range(epochs + 1)]
         assert [v is not None for v in track.diagnostics[diagnostic.name]] == due
-    assert track.ops == list(nb201.OPS) and list(track.mixing) == ["cell"]
+    assert track.groups == list(spec.space.groups) and list(track.mixing) == ["cell"]
     assert torch.tensor(track.mixing["cell"]).shape == (epochs + 1 + picks, 6, 5)
     assert (torch.tensor(track.mixing["cell"]) >= 0).all() and torch.tensor(track.mixing["cell"]).isfinite().all()
 
@@ -62,7 +62,7 @@ def test_architectures_are_valid_and_those_of_the_largest_weights(searched):
 
 def test_what_is_recorded_is_alphas_opinion_and_no_draw(searched):
     spec, track, state = searched
-    wanted = spec.relaxation.strengths(state["alpha"]["cell"])
+    wanted = spec.relaxation.strengths(state["alpha"]["cell"], spec.space.groups[0])
     assert torch.equal(torch.tensor(track.mixing["cell"][-1]), wanted)
 
 

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from tests.engine.catalogued import tiny
 from tests.engine.test_contract import differences
 from tests.engine.test_search import in_float64
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 # the largest eigenvalue -------------------------------------------------------------------------------------
 

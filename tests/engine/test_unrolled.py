@@ -13,7 +13,7 @@ from harness.engine import unrolled
 from harness.engine.search import Search
 from harness.engine.unrolled import unrolled_gradient
 from tests.engine.test_search import in_float64
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 SMALL = 1e-6
 UPDATE = {"name": "alternating", "order": "architecture-first", "unrolled": True}

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.methods.catalogue import load_catalogue
 from harness.runner.plan import Trial
 from harness.runner.record import Record
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import LoadedSuite, load_suite
 from tests.analysis import synthetic
 

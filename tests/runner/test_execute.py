@@ -17,7 +17,7 @@ from harness.runner.progress import PlainProgress
 from harness.runner.store import Store
 from harness.runner.survey import Task
 from harness.runner.worker import Finished, Settings, describe
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 from tests.records import a_record
 
 ABOUT = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}

@@ -11,8 +11,7 @@ of its (otherwise not affine) batch norm instead of a multiplication of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -22,12 +21,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from harness.spaces import kernels, nb201
-from harness.spaces.fused import MERGED, FusedCell, Job, many
-from harness.spaces.nb201 import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201 import encoding, kernels
+from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
+from harness.spaces.nb201.space import GROUP
+from harness.spaces.supernet import Mixing, Network, Supernet
 
 KERNELS = {CONV1: 1, CONV3: 3}
-GROUP = "cell"  # the one alpha matrix, shared by all cells
 
 
 def pool(x: Tensor) -> Tensor:
@@ -263,7 +263,7 @@ class MixedCell(nn.Module):
         return node if rest is None else shuffled(node, rest, self.partial)
 
 
-class Supernet(nn.Module):
+class Nb201Supernet(Supernet):
     """The weight-sharing network of NAS-Bench-201 (AutoDL's DARTS search model)."""
 
     def __init__(
@@ -278,7 +278,7 @@ class Supernet(nn.Module):
         partial_channels: int,
     ) -> None:
         super().__init__()
-        self.ops = tuple(nb201.OPS.index(op) for op in ops)
+        self.ops = tuple(encoding.OPS.index(op) for op in ops)
         self.partial = partial_channels
         running = bn_statistics == "running"
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
@@ -292,45 +292,32 @@ class Supernet(nn.Module):
         self.head = head(channels << (STAGES - 1), classes)
 
     @property
-    def groups(self) -> dict[str, tuple[int, int]]:
-        """Shapes [edges, ops] of the architecture parameters."""
-        return {GROUP: (len(EDGES), len(self.ops))}
+    def droppable(self) -> tuple[int, int]:
+        """Return cells through all stages, and their edges."""
+        return len(self._cells()), len(EDGES)
 
-    def forward(
-        self, x: Tensor, mixing: dict[str, Tensor], *, sampled: bool = False, drops: Tensor | None = None
-    ) -> Tensor:
-        """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes].
-
-        ``sampled``: the weights are one-hot, and only the chosen operation of each edge is evaluated and paid for.
-        The others count as the constant 1, so that their weights, which are 0, have a gradient.
-        ``drops`` [cells, E, B]: factors on the edges' outputs, image by image (drop-path; cells count through all
-        stages).
-        """
-        return self._from_cell(0, self.stem(x), mixing[GROUP], sampled, drops)
+    def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
+        """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes]."""
+        return self._from_cell(0, self.stem(x), self._matrix(mixing), sampled, drops)
 
     @torch.no_grad()
-    def many(self, x: Tensor, mixings: Sequence[dict[str, Tensor]]) -> list[Tensor]:
-        """Return the logits under each of several mixings, computing once what they agree on, without gradients.
+    def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
+        """Return the logits under each of several mixings, without gradients.
 
-        That is the stem and, with kernels, parts of the first cell: from the first differing edge on, all differs. In
-        training mode the running statistics of shared parts move once.
+        Shared are the stem and, with kernels, parts of the first cell: from the first differing edge on, all differs.
         """
-        x, matrices, first = self.stem(x), [mixing[GROUP] for mixing in mixings], self._cells()[0]
+        x, matrices, first = self.stem(x), [self._matrix(mixing) for mixing in mixings], self._cells()[0]
         shared = first.fusible(x)
         values = first.many(x, matrices) if shared else [x] * len(matrices)
         return [self._from_cell(int(shared), v, m, False, None) for v, m in zip(values, matrices, strict=True)]
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Compute no gradient of the weights in the backward of what is computed inside, which is cheaper."""
-        weights = [weight for weight in self.parameters() if weight.requires_grad]
-        for weight in weights:
-            weight.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for weight in weights:
-                weight.requires_grad_(True)
+    def _matrix(self, mixing: Mixing) -> Tensor:
+        """Return [E, O]: an auxiliary skip connection, the identity, counts with the operation."""
+        matrix = mixing[GROUP]
+        if matrix.shape[-1] == len(self.ops):
+            return matrix
+        skip = torch.arange(len(self.ops), device=matrix.device) == self.ops.index(SKIP)
+        return matrix[:, :-1] + matrix[:, -1:] * skip.to(matrix)
 
     def _cells(self) -> list[MixedCell]:
         return [cell for cells in self.stages for cell in cells]  # type: ignore[attr-defined]
@@ -348,12 +335,6 @@ class Supernet(nn.Module):
             x = cell(x, mix, None if drops is None else drops[number])
         logits: Tensor = self.head(x)
         return logits
-
-    def discretise(self, mixing: dict[str, Tensor]) -> str:
-        """Take the operation of largest weight on each edge (`none` may win, as in NAS-Bench-201)."""
-        best = mixing[GROUP].argmax(-1).tolist()
-        a, b, c, d, e, f = (self.ops[i] for i in best)
-        return nb201.to_string((a, b, c, d, e, f))
 
 
 class Cell(nn.Module):
@@ -400,12 +381,21 @@ def head(channels: int, classes: int) -> nn.Sequential:
     )
 
 
-def build_network(architecture: str, *, channels: int, cells: int, classes: int) -> nn.Sequential:
+class Nb201Network(nn.Sequential, Network):
+    """Stem, cells and residual blocks, head, one after the other."""
+
+    def forward(self, x: Tensor, *, drops: Tensor | None = None) -> Tensor:
+        """Map images [B, 3, H, W] to logits [B, classes]; the benchmark drops no paths."""
+        logits: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return logits
+
+
+def build_network(architecture: str, *, channels: int, cells: int, classes: int) -> Nb201Network:
     """Build the stand-alone network [B, 3, H, W] -> [B, classes] of an architecture string."""
-    ops = nb201.parse(architecture)
+    ops = encoding.parse(architecture)
     layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
     for stage in range(STAGES):
         if stage:
             layers.append(ResidualBlock(channels << (stage - 1)))
         layers += [Cell(ops, channels << stage) for _ in range(cells)]
-    return nn.Sequential(*layers, head(channels << (STAGES - 1), classes))
+    return Nb201Network(*layers, head(channels << (STAGES - 1), classes))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 ALL_SKIP, SIX_CONV3 = (1,) * 6, (3,) * 6
 

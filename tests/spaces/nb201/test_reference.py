@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks import reference
-from harness.spaces import nb201
-from harness.spaces.nb201_net import Supernet
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.nb201.net import Nb201Supernet
 
 pytestmark = pytest.mark.usefixtures("form")
 SIZES = [(2, 1, 8), (4, 1, 8), (4, 2, 16), (8, 1, 16), (16, 1, 8)]  # channels, cells, side: every strategy
@@ -15,7 +15,7 @@ SIZES = [(2, 1, 8), (4, 1, 8), (4, 2, 16), (8, 1, 16), (16, 1, 8)]  # channels, 
 def make(channels, cells, side, dtype):
     torch.manual_seed(0)
     theirs = reference.Network(channels, cells, classes=10).to(dtype)
-    ours = Supernet(
+    ours = Nb201Supernet(
         channels=channels, cells=cells, classes=10, ops=nb201.OPS, conv_bias=True, bn_statistics="batch",
         partial_channels=1,
     ).to(dtype=dtype, memory_format=torch.channels_last)  # fmt: skip

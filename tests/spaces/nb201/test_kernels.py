@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 
 # kernels ----------------------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harness.spaces import nb201
-from harness.spaces.nb201_net import Supernet, build_network
-from tests.spaces import naive
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.nb201.net import Nb201Supernet, build_network
+from tests.spaces.nb201 import naive
 
 pytestmark = pytest.mark.usefixtures("form")
 FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
@@ -16,7 +16,7 @@ FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running"
 
 def make(conv_bias, statistics, ops=nb201.OPS, cells=2, partial=1, channels=4):
     torch.manual_seed(0)
-    net = Supernet(
+    net = Nb201Supernet(
         channels=channels, cells=cells, classes=10, ops=ops, conv_bias=conv_bias, bn_statistics=statistics,
         partial_channels=partial,
     )  # fmt: skip
@@ -108,6 +108,19 @@ def test_many_in_single_precision():
         assert torch.allclose(ours, net(images, mixing), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("skip", [0, 1, 3])
+def test_an_auxiliary_skip_counts_with_the_operation(skip):
+    order = ("none", "nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1")
+    ops = (*order[:skip], "skip_connect", *order[skip:])
+    net, images, labels, alpha = make(False, "batch", ops=ops)
+    beta = torch.rand(6, 1, dtype=torch.float64)
+    ours = net(images, {"cell": torch.cat([alpha.softmax(-1), beta], 1)})
+    matrix = alpha.softmax(-1)
+    matrix = torch.cat([matrix[:, :skip], matrix[:, skip : skip + 1] + beta, matrix[:, skip + 1 :]], 1)
+    theirs = naive.forward(dict(net.named_parameters()), images, matrix, cells=2, ops=list(ops))
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+
+
 @pytest.mark.parametrize("left_out", nb201.OPS)
 def test_operations_can_be_left_out(left_out):
     ops = tuple(op for op in nb201.OPS if op != left_out)
@@ -115,7 +128,6 @@ def test_operations_can_be_left_out(left_out):
     ours = net(images, {"cell": alpha.softmax(-1)})
     theirs = naive.forward(dict(net.named_parameters()), images, alpha.softmax(-1), cells=2, ops=list(ops))
     assert torch.allclose(ours, theirs, rtol=1e-9)
-    assert left_out not in net.discretise({"cell": alpha})
 
 
 def test_one_hot_mixing_equals_the_stand_alone_network_of_that_architecture():
@@ -145,11 +157,11 @@ def test_stand_alone_parameters_equal_the_formula(code, classes):
 
 @pytest.mark.parametrize(("conv_bias", "count"), [(False, 1_686_106), (True, 1_692_826)])
 def test_supernet_parameters_at_full_size(conv_bias, count):
-    net = Supernet(
+    net = Nb201Supernet(
         channels=16, cells=5, classes=10, ops=nb201.OPS, conv_bias=conv_bias, bn_statistics="batch", partial_channels=1
     )
     assert sum(p.numel() for p in net.parameters()) == count
-    assert net.groups == {"cell": (6, 5)}
+    assert net.droppable == (15, 6)
 
 
 def test_running_statistics_are_kept_only_when_asked_and_used_in_evaluation():

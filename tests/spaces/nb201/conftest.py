@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 
 
 @pytest.fixture(params=["kernels", "torch"])

@@ -1,6 +1,6 @@
 """A deliberately naive NAS-Bench-201 supernet: loops over cells, edges, operations, straight from the definitions.
 
-It shares no code with `harness.spaces.nb201_net`; it only reads that network's weights by name. Batch norm is
+It shares no code with `harness.spaces.nb201.net`; it only reads that network's weights by name. Batch norm is
 written out, pooling is a loop over the nine shifts, ReLU and pooling are redone on every edge, `none` is x * 0.
 """
 

@@ -7,9 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from harness.methods.relaxations import GumbelHard, Moment
-from harness.spaces import nb201, nb201_net
-from harness.spaces.nb201_net import Supernet
-from tests.spaces import naive
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.nb201 import net as nb201_net
+from harness.spaces.nb201.net import Nb201Supernet
+from tests.groups import CELL
+from tests.spaces.nb201 import naive
 
 CELLS = 2
 ARCHITECTURES = [
@@ -24,7 +26,7 @@ ARCHITECTURES = [
 
 def make(statistics="batch", ops=nb201.OPS):
     torch.manual_seed(0)
-    net = Supernet(
+    net = Nb201Supernet(
         channels=4, cells=CELLS, classes=10, ops=ops, conv_bias=True, bn_statistics=statistics, partial_channels=1
     )
     images, labels = torch.randn(8, 3, 8, 8, dtype=torch.float64), torch.randint(10, (8,))
@@ -111,7 +113,7 @@ def test_a_drawn_path_is_the_argmax_of_its_weights_and_reaches_alpha():
     net, images, labels = make()
     alpha = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     part = GumbelHard(name="gumbel-hard", start=10.0, end=0.1)
-    mixing = part.mixing(alpha, Moment(0, 250, 0.0, torch.Generator().manual_seed(3)))
+    mixing = part.mixing(alpha, CELL, Moment(0, 250, 0.0, torch.Generator().manual_seed(3)))
     loss = F.cross_entropy(net(images, {"cell": mixing}, sampled=part.sampled), labels)
     hard = F.one_hot(mixing.argmax(-1), 5).double()
     with torch.no_grad():

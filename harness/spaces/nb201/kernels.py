@@ -1,27 +1,17 @@
-"""Loader of the optional C++ kernels, and their calls on tensors of rows [n, C] or images [B, H, W, C], contiguous.
-
-The source is compiled on first use, in seconds, and kept in the user's cache for the same source, compiler and
-processor. Without a compiler, on other systems than Linux, or with HARNESS_KERNELS=0 there is no library, and the
-supernet computes the same in torch operations alone.
-"""
+"""Calls of the compiled kernels (`harness.spaces.native`), on contiguous rows [n, C] or images [B, H, W, C]."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from harness.spaces import native
+
 SOURCE = Path(__file__).with_name("kernels.cpp")
-FLAGS = ["-O3", "-march=native", "-fopenmp", "-fPIC"]
 TYPES = {torch.float32: "float", torch.float64: "double", torch.bfloat16: "bfloat16"}
 
 
@@ -44,12 +34,8 @@ class Term(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled kernels, None where there are none."""
-    compiler = shutil.which(os.environ.get("CXX", "c++"))
-    if os.environ.get("HARNESS_KERNELS") == "0" or platform.system() != "Linux" or compiler is None:
-        return None
-    try:
-        loaded = ctypes.CDLL(str(_compiled(compiler)))
-    except (OSError, RuntimeError, subprocess.CalledProcessError):  # no file, no home, no success
+    loaded = native.load(SOURCE)
+    if loaded is None:
         return None
     pointer, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     arguments = {
@@ -63,24 +49,6 @@ def library() -> ctypes.CDLL | None:
             function = getattr(loaded, f"{name}_{suffix}")
             function.argtypes, function.restype = types, None
     return loaded
-
-
-def _compiled(compiler: str) -> Path:
-    """Return the shared library, compiled unless it is there. OpenMP's symbols are those that torch has loaded."""
-    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
-    processor = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].partition("flags")[2].partition("\n")
-    parts = [SOURCE.read_bytes(), version, processor[0].encode(), *(flag.encode() for flag in FLAGS)]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas-harness"
-    target = folder / f"kernels-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            unlinked, linked = Path(scratch) / "kernels.o", Path(scratch) / "kernels.so"
-            for command in ([*FLAGS, "-c", str(SOURCE), "-o"], ["-shared", str(unlinked), "-o"]):
-                output = unlinked if "-c" in command else linked
-                subprocess.run([compiler, *command, str(output)], check=True, capture_output=True)
-            os.replace(linked, target)
-    return target
 
 
 def usable(x: Tensor) -> bool:

@@ -1,6 +1,6 @@
 """A cell of the supernet, all operations of all edges, as one step of autograd on top of the compiled kernels.
 
-The same sums as `harness.spaces.nb201_net.MixedCell`, in fewer passes over memory: what enters a node is measured
+The same sums as `harness.spaces.nb201.net.MixedCell`, in fewer passes over memory: what enters a node is measured
 (batch statistics) and summed up at once, and so are the gradients that leave it. Images are [B, H, W, C].
 """
 
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.spaces import kernels
-from harness.spaces.kernels import Term
-from harness.spaces.nb201 import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP
+from harness.spaces.nb201 import kernels
+from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP
+from harness.spaces.nb201.kernels import Term
 
 MERGED = 1 << 19  # bytes of a node up to which convolutions that leave it are one (oneDNN on small tensors)
 Again = Callable[..., Tensor]

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
-from harness.spaces import fused, nb201, nb201_net
-from harness.spaces.nb201_net import Mix, MixedCell, Supernet
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.nb201 import fused
+from harness.spaces.nb201 import net as nb201_net
+from harness.spaces.nb201.net import Mix, MixedCell, Nb201Supernet
 
 pytestmark = pytest.mark.usefixtures("compiled")
 ALL = (0, 1, 2, 3, 4)
@@ -112,7 +114,7 @@ def test_only_what_is_asked_for_is_derived(monkeypatch):
     dense(cell, x, matrix.detach()).sum().backward()
     assert matrix.grad is None and all(wanted)
     wanted.clear()
-    net = Supernet(
+    net = Nb201Supernet(
         channels=4, cells=1, classes=10, ops=nb201.OPS, conv_bias=False, bn_statistics="batch", partial_channels=1
     )
     with net.frozen():

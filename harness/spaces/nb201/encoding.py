@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from harness.errors import HarnessError, nearest
+from harness.spaces.operations import operation
 
 Architecture = tuple[int, int, int, int, int, int]
 
@@ -97,8 +98,7 @@ def canonical(architecture: Architecture) -> str:
 @cache
 def cell_parameters(architecture: Architecture, channels: int) -> int:
     """Count trainable parameters of one stand-alone cell: convolution without bias, affine batch norm."""
-    weights = {CONV1: channels**2 + 2 * channels, CONV3: 9 * channels**2 + 2 * channels}
-    return sum(weights.get(op, 0) for op in architecture)
+    return sum(operation(OPS[op]).weights(channels) for op in architecture)
 
 
 def parameters(architecture: Architecture, *, classes: int, channels: int = 16, cells: int = 5) -> int:
@@ -116,12 +116,10 @@ def parameters(architecture: Architecture, *, classes: int, channels: int = 16, 
 
 def flops(architecture: Architecture, *, classes: int, image_size: int, channels: int = 16, cells: int = 5) -> int:
     """Count multiply-accumulates of convolutions and the linear layer (its bias counted, as the benchmark does)."""
-    weights = {CONV1: 1, CONV3: 9}
-    per_pixel = sum(weights.get(op, 0) for op in architecture)
     total = 27 * channels * image_size**2
     for stage in range(STAGES):
         width, side = channels << stage, image_size >> stage
-        total += cells * per_pixel * width**2 * side**2
+        total += cells * sum(operation(OPS[op]).multiplications(width, side) for op in architecture)
         if stage:
             half = width // 2
             total += (9 * half * width + 9 * width**2 + half * width) * side**2
