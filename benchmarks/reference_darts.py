@@ -97,9 +97,7 @@ class MixedOperation(nn.ModuleList):
 class SearchCell(nn.Module):
     """A cell of two inputs and four nodes."""
 
-    def __init__(
-        self, before: int, last: int, channels: int, reduces: bool, reduced: bool, ops: Sequence[str]
-    ) -> None:
+    def __init__(self, before: int, last: int, channels: int, reduces: bool, reduced: bool, ops: Sequence[str]) -> None:
         super().__init__()
         self.reduces = reduces
         self.preprocess0: nn.Module = (FactorizedReduce if reduced else ReluConvNorm)(before, channels)

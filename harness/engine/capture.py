@@ -95,7 +95,9 @@ class Recorder:
         while len(self.tapes) >= KEPT:
             del self.tapes[next(iter(self.tapes))]
         try:
-            self.tapes[branch] = self.record(self._step, [self.search.generators["augmentation"]])
+            self.tapes[branch] = self.record(
+                self._step, [self.search.generators[name] for name in ("augmentation", "noise")]
+            )
         except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
             cause = str(error.__context__ or error).splitlines()[0]
             text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"

@@ -33,6 +33,7 @@ STREAMS: dict[str, Callable[[torch.device], str]] = {
     "coin": lambda device: "cpu",
     "drop-path": lambda device: "cpu",
     "selection": lambda device: "cpu",
+    "noise": str,
 }
 
 
@@ -66,6 +67,7 @@ class Steps:
         with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
             torch.manual_seed(derive_seed(self.seed, purpose))
             net = self.spec.space.supernet(self.classes, auxiliary=self.spec.auxiliary_skip is not None)
+        net.generator = self.generators["noise"]
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def _initial_alpha(self, group: Group) -> nn.Parameter:

@@ -202,6 +202,11 @@ class Space(Part):
         return False
 
     @property
+    def reads_alpha(self) -> bool:
+        """Tell whether `discretise` asks for alpha itself instead of the strengths."""
+        return False
+
+    @property
     def compiled(self) -> bool:
         """Tell whether its supernet computes by compiled kernels on this machine's CPU: they round otherwise."""
         return False

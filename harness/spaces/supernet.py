@@ -16,7 +16,10 @@ class Supernet(nn.Module, ABC):
     """The weight-sharing network of a space. It knows no alpha: all that is searched comes in as ``mixing``.
 
     Shapes: B images, C channels. The weights of a search are `parameters()`, and nothing else is trained.
+    ``generator``: of operations that draw, on the device of the images; None: torch's own.
     """
+
+    generator: torch.Generator | None = None
 
     @property
     @abstractmethod
@@ -55,7 +58,12 @@ class Supernet(nn.Module, ABC):
 
 
 class Network(nn.Module, ABC):
-    """The stand-alone network of one architecture, affine batch norms with running statistics."""
+    """The stand-alone network of one architecture, affine batch norms with running statistics.
+
+    ``generator``: of operations that draw, on the device of the images; None: torch's own.
+    """
+
+    generator: torch.Generator | None = None
 
     @property
     def droppable(self) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from harness.spaces.compiled import library_of
+from harness.spaces import native
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +85,7 @@ class Branch:
 @cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled kernels, None where there are none."""
-    loaded = library_of(Path(__file__).with_name("kernels.cpp"))
+    loaded = native.load(Path(__file__).with_name("kernels.cpp"))
     if loaded is None:
         return None
     pointer, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int

@@ -45,8 +45,9 @@ class Norm(nn.BatchNorm2d):
         if self.running_mean is None or self.running_var is None or self.still:
             return
         unbiased = variance.to(self.running_var) * (count / max(count - 1, 1))
-        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum or 0.0)
-        self.running_var.lerp_(unbiased, self.momentum or 0.0)
+        # through data: passes whose gradients are still to come have saved the old ones and have no use for them
+        self.running_mean.data.lerp_(mean.to(self.running_mean), self.momentum or 0.0)
+        self.running_var.data.lerp_(unbiased, self.momentum or 0.0)
 
 
 class ReluConvNorm(nn.Module):

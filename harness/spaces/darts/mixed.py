@@ -139,6 +139,7 @@ class PoolNorm(Norm):
 class MixedEdges(nn.ModuleList):
     """All edges of a cell: of edge e the option at position k has its module, where it has one, at [e][k].
 
+    Without a weight for the last option, an auxiliary connection, that one counts as left out.
     With ``partial`` K > 1 the first 1/K of the channels pass the options; the others pass unchanged, where the edge has
     stride 2 by a 2x2 max-pool; a shuffle of all channels follows (PC-DARTS, section 3.2 and code), once per node.
     """
@@ -207,7 +208,7 @@ class MixedEdges(nn.ModuleList):
         places = {name: place for place, (name, _) in enumerate(self.named_parameters())}
         columns, found = mix.columns(), []
         for edge, names in enumerate(self.options):
-            for position, name in enumerate(names):
+            for position, name in enumerate(names[: len(columns[edge])]):
                 if name != "none":
                     found.append(self._option(edge, position, name, columns[edge][position], places))
         return tuple(found)
@@ -258,7 +259,7 @@ class MixedEdges(nn.ModuleList):
     def _edge(self, edge: int, source: Source, mix: Mix, drop: Tensor | None, mixed: Sum) -> list[Tensor]:
         """Add what an edge carries to the sum; return the weights of the options that are not evaluated."""
         active = mix.active[edge]
-        for option, name in enumerate(self.options[edge]):
+        for option, name in enumerate(self.options[edge][: len(mix.weights[edge])]):
             if name == "none" or active not in (None, option):
                 continue
             module = self._module(edge, option)

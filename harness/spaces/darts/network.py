@@ -73,12 +73,11 @@ class StandAloneCell(nn.Module):
 
 
 class DartsNetwork(Network):
-    """The stand-alone network. ``generator``: of the noise operation; None: torch's own."""
+    """The stand-alone network."""
 
     def __init__(self, architecture: Mapping[str, Cell], size: Size, classes: int) -> None:
         super().__init__()
         self.size = size
-        self.generator: Generator | None = None
         returned = {kind: len(architecture[kind].returned) for kind in KINDS}
         self.stem, self.stem_1 = stems(size)
         self.cells = nn.ModuleList(

@@ -106,6 +106,13 @@ class DartsSpace(Space):
         return DartsSupernet(self, classes, auxiliary=auxiliary)
 
     @property
+    def compiled(self) -> bool:
+        """Tell whether there are kernels for it here."""
+        from harness.spaces.darts import kernels
+
+        return kernels.library() is not None
+
+    @property
     def carries_auxiliary(self) -> bool:
         """Tell that DARTS-' skip connections are there."""
         return True

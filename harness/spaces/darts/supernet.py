@@ -38,7 +38,7 @@ class SearchCell(nn.Module):
 
 
 class DartsSupernet(Supernet):
-    """The weight-sharing network of the DARTS space. ``generator``: of the noise operation; None: torch's own."""
+    """The weight-sharing network of the DARTS space."""
 
     def __init__(self, space: DartsSpace, classes: int, *, auxiliary: bool) -> None:
         super().__init__()
@@ -47,7 +47,6 @@ class DartsSupernet(Supernet):
         extra = ("skip_connect",) if auxiliary else ()
         options = {kind: [(*row, *extra) for row in getattr(space, kind)] for kind in KINDS}
         running = space.bn_statistics == "running"
-        self.generator: Generator | None = None
         self.stem = stem(space.channels)
         self.cells = nn.ModuleList(
             SearchCell(place, options[place.kind], space.partial_channels, running)
