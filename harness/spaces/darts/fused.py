@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,16 +22,13 @@ from harness.spaces.darts.encoding import INPUTS
 from harness.spaces.darts.kernels import Branch
 from harness.spaces.darts.variants import EDGES, NODES
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-
+Array = NDArray[np.float64]
+Statistics = tuple[Array, Array, int]
 Again = Callable[..., Sequence[Tensor]]
 SEPARABLE, TWICE, REDUCE, POOL, SKIP, NOISE = "separable", "separable twice", "reduce", "pool", "skip", "noise"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Option:
     """One option that contributes. ``column``: its place among all mixing weights of the cell's kind.
 
@@ -57,6 +55,15 @@ class Option:
         return EDGES[self.edge][1]
 
 
+class Plan:
+    """The options of a cell, by where their edges begin and end."""
+
+    def __init__(self, options: Sequence[Option]) -> None:
+        nodes = range(INPUTS + NODES)
+        self.leaving = {node: [option for option in options if option.source == node] for node in nodes}
+        self.entering = {node: [option for option in options if option.target == node] for node in nodes}
+
+
 @dataclass(frozen=True)
 class Job:
     """What a cell computes. ``stride``: of what leaves its inputs; ``noise``: draws like a tensor [B, H, W, C].
@@ -64,19 +71,11 @@ class Job:
     ``statistics``: takes up mean and biased variance of what every batch norm saw, by name, with their count.
     """
 
-    options: tuple[Option, ...]
+    plan: Plan
     stride: int
     eps: float
     noise: Callable[[Tensor], Tensor]
-    statistics: dict[str, tuple[Array, Array, int]] = field(default_factory=dict)
-
-    def leaving(self, source: int) -> list[Option]:
-        """List the options of the edges that leave a source."""
-        return [option for option in self.options if option.source == source]
-
-    def entering(self, node: int) -> list[Option]:
-        """List the options of the edges that enter a node."""
-        return [option for option in self.options if option.target == node]
+    statistics: dict[str, Statistics] = field(default_factory=dict)
 
     def stride_of(self, source: int) -> int:
         """Return the stride of what leaves a source."""
@@ -88,7 +87,7 @@ class Term:
     """What an option adds: ``value``, normalised by ``mean`` and ``inverse`` [C] unless these are None.
 
     Of separable convolutions ``middle`` is what lies between depthwise and pointwise (kept for gradients of weights),
-    and ``before`` the term of the first half of two. ``which``: of pools of largest values.
+    and ``before`` the term of the first half of two.
     """
 
     value: Tensor
@@ -96,7 +95,6 @@ class Term:
     inverse: Array | None = None
     middle: Tensor | None = None
     before: Term | None = None
-    which: Tensor | None = None
 
     def normalise(self, sums: Any, eps: float) -> tuple[Array, Array, int]:
         """Take up the statistics of sums [2, C] of the value and its square; return mean, variance, count."""
@@ -198,7 +196,7 @@ class Forward:
 
     def _sum(self, node: int) -> Tensor:
         """Sum up what enters a node."""
-        options = self.job.entering(node)
+        options = self.job.plan.entering[node]
         if not options:
             return torch.zeros_like(self.values[0][:, :: self.job.stride, :: self.job.stride])
         for option in options:
@@ -213,7 +211,7 @@ class Forward:
 
     def _leave(self, source: int) -> None:
         """Compute all terms of the edges that leave a source."""
-        x, options = self.values[source], self.job.leaving(source)
+        x, options = self.values[source], self.job.plan.leaving[source]
         self._separables(x, [option for option in options if option.kind in (SEPARABLE, TWICE)])
         pooled: dict[bool, Term] = {}
         for option in options:
@@ -234,8 +232,8 @@ class Forward:
         return [self.weights[place] for place in option.weights]
 
     def _pool(self, x: Tensor, option: Option) -> Term:
-        value, which = kernels.pool(x, self.job.stride_of(option.source), largest=option.largest)
-        return self._measured(Term(value, which=which), option.norms[0])
+        value = kernels.pool(x, self.job.stride_of(option.source), largest=option.largest)
+        return self._measured(Term(value), option.norms[0])
 
     def _measured(self, term: Term, norm: str) -> Term:
         """Normalise a value that no kernel has measured."""
@@ -294,7 +292,7 @@ class Backward:
 
     def _enter(self, node: int) -> None:
         """Find the gradients of the mixing weights and the factors of all terms of a node."""
-        options, gradient = self.job.entering(node), self.nodes[node]
+        options, gradient = self.job.plan.entering[node], self.nodes[node]
         terms = [self.run.terms[option] for option in options]
         sums = np.empty((len(terms) + 1, gradient.shape[-1]))
         kernels.products([term.value for term in terms], gradient, sums)
@@ -304,7 +302,7 @@ class Backward:
 
     def _leave(self, source: int, gradient: Tensor | None) -> Tensor:
         """Return the gradient of a source; ``gradient``: what it has from elsewhere."""
-        x, options = self.run.values[source], self.job.leaving(source)
+        x, options = self.run.values[source], self.job.plan.leaving[source]
         parts = [] if gradient is None else [(gradient, np.ones(x.shape[-1]))]
         parts += [(self.nodes[o.target], self.factors[o][0]) for o in options if o.kind == SKIP]
         separables = [option for option in options if option.kind in (SEPARABLE, TWICE)]
@@ -318,10 +316,10 @@ class Backward:
         values, gains = zip(*parts, strict=True)
         total = kernels.combine(values, typed(np.stack(gains), x), typed(np.zeros(x.shape[-1]), x))
         for largest in (True, False):
-            self._pools([o for o in options if o.kind == POOL and o.largest == largest], total)
+            self._pools(x, [o for o in options if o.kind == POOL and o.largest == largest], total)
         return total
 
-    def _pools(self, options: Sequence[Option], total: Tensor) -> None:
+    def _pools(self, x: Tensor, options: Sequence[Option], total: Tensor) -> None:
         """Add what comes through the one pool of a source, whichever edges it left by."""
         if not options:
             return
@@ -329,7 +327,8 @@ class Backward:
         gains = [f[0] for f in factors] + [sum(f[1] for f in factors)]
         values = [*(self.nodes[option.target] for option in options), term.value]
         slopes = kernels.combine(values, typed(np.stack(gains), total), typed(sum(f[2] for f in factors), total))
-        kernels.pool_backward(slopes, term.which, total, self.job.stride_of(options[0].source))
+        stride, largest = self.job.stride_of(options[0].source), options[0].largest
+        kernels.pool_backward(x, term.value, slopes, total, stride, largest=largest)
 
     def _reduce(self, x: Tensor, option: Option) -> Tensor:
         """Return what comes through a FactorizedReduce."""

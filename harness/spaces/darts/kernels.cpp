@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 // One depthwise convolution k x k, then a pointwise one. Weights lie as in torch: [c, k * k] and [c, c] (to, from).
@@ -412,60 +411,64 @@ void products(const Value* values, int count, const T* gradient, int64_t n, int6
 
 inline int64_t positions(int64_t y, int64_t h) { return std::min(y + 1, h - 1) - std::max<int64_t>(y - 1, 0) + 1; }
 
-// 3x3 pools, padding 1: the largest value, the first of equals, and which of the nine it was; or the mean of what is inside.
-template <class T>
-void pool(const T* x, T* out, uint8_t* which, int64_t b, int64_t h, int64_t w, int64_t c, int64_t s, int threads) {
+// Call f(address) for those of the nine values around position (y, p) of an image that lie inside.
+template <class T, class F>
+inline void around(T* image, int64_t y, int64_t p, int64_t h, int64_t w, int64_t c, F f) {
+    for (int64_t down = std::max<int64_t>(y - 1, 0); down < std::min(y + 2, h); down++) {
+        for (int64_t right = std::max<int64_t>(p - 1, 0); right < std::min(p + 2, w); right++) {
+            f(image + (down * w + right) * c);
+        }
+    }
+}
+
+// 3x3 pools, padding 1: the largest value, or the mean of what is inside.
+template <class T, int N>
+void pool(const T* x, T* out, int64_t b, int64_t h, int64_t w, int64_t c, int64_t s, int largest, int threads) {
+    using W = Work<T, N>;
+    using V = typename W::V;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t line = 0; line < b * (h / s); line++) {
         const int64_t k = line / (h / s), y = line % (h / s) * s;
         for (int64_t p = 0; p < w; p += s) {
             T* to = out + (line * (w / s) + p / s) * c;
-            uint8_t* mark = which ? which + (to - out) : nullptr;
-            for (int64_t i = 0; i < c; i++) to[i] = which ? -std::numeric_limits<T>::infinity() : T(0);
-            for (int tap = 0; tap < 9; tap++) {
-                const int64_t down = y + tap / 3 - 1, right = p + tap % 3 - 1;
-                if (down < 0 || down >= h || right < 0 || right >= w) continue;
-                const T* from = x + ((k * h + down) * w + right) * c;
-                if (which) {
-#pragma omp simd
-                    for (int64_t i = 0; i < c; i++) {
-                        mark[i] = from[i] > to[i] ? tap : mark[i];
-                        to[i] = from[i] > to[i] ? from[i] : to[i];
-                    }
-                } else {
-#pragma omp simd
-                    for (int64_t i = 0; i < c; i++) to[i] += from[i];
-                }
-            }
             const T share = T(1) / (positions(y, h) * positions(p, w));
-            for (int64_t i = 0; !which && i < c; i++) to[i] *= share;
+            for (int64_t i = 0; i < c; i += N) {
+                V value = largest ? W::load(x + ((k * h + y) * w + p) * c + i) : V{};
+                around(x + k * h * w * c + i, y, p, h, w, c, [&](const T* from) {
+                    const V other = W::load(from);
+                    value = !largest ? value + other : other > value ? other : value;
+                });
+                W::store(to + i, largest ? value : value * share);
+            }
         }
     }
 }
 
-// Add to out, the gradient of x, what comes from that of its pooled values.
-template <class T>
-void pool_backward(const T* gradient, const uint8_t* which, T* out, int64_t b, int64_t h, int64_t w, int64_t c, int64_t s,
-                   int threads) {
+// Add to out, the gradient of x, what comes from that of its pooled values; of equal largest values the first has it.
+template <class T, int N>
+void pool_backward(const T* x, const T* pooled, const T* gradient, T* out, int64_t b, int64_t h, int64_t w, int64_t c,
+                   int64_t s, int largest, int threads) {
+    using W = Work<T, N>;
+    using V = typename W::V;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t k = 0; k < b; k++) {
         for (int64_t y = 0; y < h; y += s) {
             for (int64_t p = 0; p < w; p += s) {
                 const int64_t place = ((k * (h / s) + y / s) * (w / s) + p / s) * c;
                 const T share = T(1) / (positions(y, h) * positions(p, w));
-                for (int tap = 0; tap < 9; tap++) {
-                    const int64_t down = y + tap / 3 - 1, right = p + tap % 3 - 1;
-                    if (down < 0 || down >= h || right < 0 || right >= w) continue;
-                    T* to = out + ((k * h + down) * w + right) * c;
-                    const T* from = gradient + place;
-                    if (which) {
-                        const uint8_t* mark = which + place;
-#pragma omp simd
-                        for (int64_t i = 0; i < c; i++) to[i] += mark[i] == tap ? from[i] : T(0);
-                    } else {
-#pragma omp simd
-                        for (int64_t i = 0; i < c; i++) to[i] += share * from[i];
-                    }
+                for (int64_t i = 0; i < c; i += N) {
+                    V left = W::load(gradient + place + i) * (largest ? T(1) : share);
+                    const V best = W::load(pooled + place + i), zero{};
+                    const T* origin = x + k * h * w * c + i;
+                    around(out + k * h * w * c + i, y, p, h, w, c, [&](T* to) {
+                        if (!largest) {
+                            W::store(to, W::load(to) + left);
+                            return;
+                        }
+                        const auto here = W::load(origin + (to - (out + k * h * w * c + i))) == best;
+                        W::store(to, W::load(to) + (here ? left : zero));
+                        left = here ? zero : left;
+                    });
                 }
             }
         }
@@ -506,13 +509,13 @@ void pool_backward(const T* gradient, const uint8_t* which, T* out, int64_t b, i
                                  double* sums, int threads) {                                                         \
         BY_WIDTH(T, MOST, c, (products<T, N>(values, count, gradient, n, c, sums, threads)))                          \
     }                                                                                                                 \
-    extern "C" void pool_##T(const T* x, T* out, uint8_t* which, int64_t b, int64_t h, int64_t w, int64_t c,          \
-                             int64_t s, int threads) {                                                                \
-        pool<T>(x, out, which, b, h, w, c, s, threads);                                                               \
+    extern "C" void pool_##T(const T* x, T* out, int64_t b, int64_t h, int64_t w, int64_t c, int64_t s, int largest,  \
+                             int threads) {                                                                           \
+        BY_WIDTH(T, MOST, c, (pool<T, N>(x, out, b, h, w, c, s, largest, threads)))                                   \
     }                                                                                                                 \
-    extern "C" void pool_backward_##T(const T* gradient, const uint8_t* which, T* out, int64_t b, int64_t h,          \
-                                      int64_t w, int64_t c, int64_t s, int threads) {                                 \
-        pool_backward<T>(gradient, which, out, b, h, w, c, s, threads);                                               \
+    extern "C" void pool_backward_##T(const T* x, const T* pooled, const T* gradient, T* out, int64_t b, int64_t h,   \
+                                      int64_t w, int64_t c, int64_t s, int largest, int threads) {                    \
+        BY_WIDTH(T, MOST, c, (pool_backward<T, N>(x, pooled, gradient, out, b, h, w, c, s, largest, threads)))        \
     }
 EXPORT(float, 16)
 EXPORT(double, 8)

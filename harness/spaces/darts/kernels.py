@@ -95,8 +95,8 @@ def library() -> ctypes.CDLL | None:
         "separable_backward": [*image, pointer, number, pointer, pointer, number],
         "combine": values,
         "products": values,
-        "pool": [pointer] * 3 + [whole] * 5 + [number],
-        "pool_backward": [pointer] * 3 + [whole] * 5 + [number],
+        "pool": [pointer] * 2 + [whole] * 5 + [number] * 2,
+        "pool_backward": [pointer] * 4 + [whole] * 5 + [number] * 2,
     }
     for name, types in arguments.items():
         for suffix in TYPES.values():
@@ -172,15 +172,15 @@ def products(values: Sequence[Tensor], gradient: Tensor, sums: Array) -> None:
     _call("products", gradient, structs, len(values), gradient.data_ptr(), count, channels, sums.ctypes.data)
 
 
-def pool(x: Tensor, stride: int, *, largest: bool) -> tuple[Tensor, Tensor | None]:
-    """Return 3x3 pools, and for the largest values which of the nine they were."""
+def pool(x: Tensor, stride: int, *, largest: bool) -> Tensor:
+    """Return 3x3 pools: the largest values, or means of what is inside the image."""
     batch, height, width, channels = x.shape
     out = x.new_empty(batch, height // stride, width // stride, channels)
-    which = torch.empty(out.shape, dtype=torch.uint8) if largest else None
-    _call("pool", x, x.data_ptr(), out.data_ptr(), _address(which), *x.shape, stride)
-    return out, which
+    _call("pool", x, x.data_ptr(), out.data_ptr(), *x.shape, stride, largest)
+    return out
 
 
-def pool_backward(gradient: Tensor, which: Tensor | None, out: Tensor, stride: int) -> None:
+def pool_backward(x: Tensor, pooled: Tensor, gradient: Tensor, out: Tensor, stride: int, *, largest: bool) -> None:
     """Add to ``out``, the gradient of x, what comes from that of its pools."""
-    _call("pool_backward", out, gradient.data_ptr(), _address(which), out.data_ptr(), *out.shape, stride)
+    addresses = (tensor.data_ptr() for tensor in (x, pooled, gradient, out))
+    _call("pool_backward", x, *addresses, *x.shape, stride, largest)

@@ -50,17 +50,17 @@ class Norm(nn.BatchNorm2d):
         self.running_var.data.lerp_(unbiased, self.momentum or 0.0)
 
 
-class ReluConvNorm(nn.Module):
-    """ReLU, pointwise convolution, batch norm."""
+class PointwiseNorm(nn.Module):
+    """Pointwise convolution, batch norm."""
 
     def __init__(self, inputs: int, outputs: int, norms: Norms) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.bn = Norm(outputs, **norms)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, relu: Tensor) -> Tensor:
         """Map [B, inputs, H, W] to [B, outputs, H, W]."""
-        out: Tensor = self.bn(self.conv(F.relu(x)))
+        out: Tensor = self.bn(self.conv(relu))
         return out
 
 
@@ -77,14 +77,6 @@ class FactorizedReduce(nn.Module):
         """Map [B, inputs, H, W] to [B, outputs, H/2, W/2]."""
         out: Tensor = self.bn(torch.cat([self.conv_1(relu), self.conv_2(relu[:, :, 1:, 1:])], 1), scale)
         return out
-
-
-class ReluFactorizedReduce(FactorizedReduce):
-    """ReLU, then that."""
-
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """Map [B, inputs, H, W] to [B, outputs, H/2, W/2]."""
-        return super().forward(F.relu(x), scale)
 
 
 class Separable(nn.Module):
@@ -222,9 +214,9 @@ class Source:
 
 
 def preprocess(place: Place, norms: Norms) -> nn.ModuleList:
-    """Build what brings a cell's inputs to its channels and side."""
-    first = ReluFactorizedReduce if place.halved else ReluConvNorm
-    return nn.ModuleList([first(place.before, place.channels, norms), ReluConvNorm(place.last, place.channels, norms)])
+    """Build what brings a cell's inputs, which ReLU has passed, to its channels and side."""
+    first = FactorizedReduce if place.halved else PointwiseNorm
+    return nn.ModuleList([first(place.before, place.channels, norms), PointwiseNorm(place.last, place.channels, norms)])
 
 
 def stem(channels: int) -> nn.Sequential:

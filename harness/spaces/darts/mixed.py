@@ -8,10 +8,11 @@ Shapes: B images, C channels, H = W side, E = 14 edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 
 from harness.spaces.darts import fused, kernels, layers
 from harness.spaces.darts.encoding import INPUTS
-from harness.spaces.darts.fused import FusedCell, Job, Option
+from harness.spaces.darts.fused import FusedCell, Job, Option, Plan, Statistics
 from harness.spaces.darts.layers import (
     POOLS,
     FactorizedReduce,
@@ -35,6 +36,7 @@ from harness.spaces.darts.variants import EDGES, NODES
 from harness.spaces.space import Group
 
 Rows = list[tuple[Tensor, ...]]  # by place, then by option
+Shapes = tuple[tuple[tuple[int, ...], int], ...]
 
 
 class Mix:
@@ -78,14 +80,10 @@ class Mix:
         matrices = [part.view_as(matrix) for part, matrix in zip(parts, self.matrices, strict=True)]
         return Mix(self.groups, matrices, self.channels, again=True)
 
-    def columns(self) -> list[list[int]]:
-        """Return, edge by edge and option by option, the places in `flat`."""
-        start, found = 0, {}
-        for group, matrix in zip(self.groups, self.matrices, strict=True):
-            for row, place in enumerate(group.places):
-                found[place] = list(range(start + row * matrix.shape[1], start + (row + 1) * matrix.shape[1]))
-            start += matrix.numel()
-        return [found[place] for place in sorted(found)]
+    @property
+    def shapes(self) -> Shapes:
+        """Return, group by group, places and options."""
+        return tuple((g.places, matrix.shape[1]) for g, matrix in zip(self.groups, self.matrices, strict=True))
 
     def _apart(self, of: Callable[[Tensor], Tensor]) -> Rows:
         """Take a function of the matrices apart into edges, in the order of their places."""
@@ -95,6 +93,16 @@ class Mix:
             for place, row in zip(group.places, of(matrix).unbind(), strict=True)
         }
         return [found[place] for place in sorted(found)]
+
+
+def columns_of(shapes: Shapes) -> list[list[int]]:
+    """Return, edge by edge and option by option, the places in `Mix.flat`."""
+    start, found = 0, {}
+    for places, options in shapes:
+        for place in places:
+            found[place] = list(range(start, start + options))
+            start += options
+    return [found[place] for place in sorted(found)]
 
 
 def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
@@ -152,6 +160,10 @@ class MixedEdges(nn.ModuleList):
             for (source, _), row in zip(EDGES, options, strict=True)
         )
         self.stride, self.options, self.partial = place.stride(0), options, partial
+        modules = list(self.named_modules())
+        self.plans: dict[Shapes, Plan] = {}
+        self.norms = {name: module for name, module in modules if isinstance(module, Norm)}
+        self.convolutions = {f"{name}.weight": module for name, module in modules if isinstance(module, nn.Conv2d)}
 
     def forward(
         self, first: Tensor, second: Tensor, mix: Mix, drops: Tensor | None, generator: Generator | None
@@ -168,57 +180,67 @@ class MixedEdges(nn.ModuleList):
 
     def fusible(self, x: Tensor) -> bool:
         """Tell whether there are kernels for all options on x, on a batch's own statistics."""
-        norm = next(iter(self._norms().values()), None)
+        norm = next(iter(self.norms.values()), None)
         return norm is not None and norm.uses_batch and self.partial == 1 and kernels.usable(x, self.channels)
 
     def _fused(self, first: Tensor, second: Tensor, mix: Mix, generator: Generator | None) -> tuple[Tensor, ...]:
         """Compute in compiled kernels."""
-        options, weights, norms = self._options(mix), dict(self.named_parameters()), self._norms()
 
         def again(first: Tensor, second: Tensor, flat: Tensor, *tensors: Tensor) -> Sequence[Tensor]:
-            state = dict(zip(weights, tensors, strict=True))
+            state = dict(zip(self.convolutions, tensors, strict=True))
             with self._still():
                 nodes: Sequence[Tensor] = functional_call(self, state, (first, second, mix.of(flat), None, generator))
             return nodes
 
+        weights = [module.weight for module in self.convolutions.values()]
         draw = partial(layers.noise_like, generator=generator)
-        job = Job(options, self.stride, next(iter(norms.values())).eps, draw)
-        nodes: tuple[Tensor, ...] = FusedCell.apply(again, job, first, second, mix.flat, *weights.values())  # type: ignore[no-untyped-call]
-        for name, (mean, variance, count) in job.statistics.items():
-            norms[name].follow(torch.from_numpy(mean), torch.from_numpy(variance), count)
+        job = Job(self._plan(mix.shapes), self.stride, next(iter(self.norms.values())).eps, draw)
+        nodes: tuple[Tensor, ...] = FusedCell.apply(again, job, first, second, mix.flat, *weights)  # type: ignore[no-untyped-call]
+        self._follow(job.statistics)
         return nodes
 
-    def _norms(self) -> dict[str, Norm]:
-        return {name: module for name, module in self.named_modules() if isinstance(module, Norm)}
+    def _follow(self, statistics: Mapping[str, Statistics]) -> None:
+        """Move all running statistics at once (`harness.spaces.darts.layers.Norm.follow`)."""
+        norms = [self.norms[name] for name in statistics]
+        if not norms or norms[0].running_mean is None:
+            return
+        means = [mean for mean, _, _ in statistics.values()]
+        variances = [variance * (count / max(count - 1, 1)) for _, variance, count in statistics.values()]
+        for kept, values in (("running_mean", means), ("running_var", variances)):
+            buffers = [getattr(norm, kept).data for norm in norms]
+            new = torch.from_numpy(np.stack(values)).to(buffers[0].dtype)
+            torch._foreach_lerp_(buffers, list(new.unbind()), norms[0].momentum or 0.0)
 
     @contextmanager
     def _still(self) -> Iterator[None]:
         """Let running statistics be."""
-        norms = list(self._norms().values())
-        for norm in norms:
+        for norm in self.norms.values():
             norm.still = True
         try:
             yield
         finally:
-            for norm in norms:
+            for norm in self.norms.values():
                 norm.still = False
 
-    def _options(self, mix: Mix) -> tuple[Option, ...]:
-        """Describe all options that contribute, for the kernels."""
-        places = {name: place for place, (name, _) in enumerate(self.named_parameters())}
-        columns, found = mix.columns(), []
-        for edge, names in enumerate(self.options):
-            for position, name in enumerate(names[: len(columns[edge])]):
-                if name != "none":
-                    found.append(self._option(edge, position, name, columns[edge][position], places))
-        return tuple(found)
+    def _plan(self, shapes: Shapes) -> Plan:
+        """Describe all options that contribute, for the kernels; ``shapes``: see `Mix.shapes`."""
+        if shapes not in self.plans:
+            columns = columns_of(shapes)
+            options = [
+                self._option(edge, position, name, columns[edge][position])
+                for edge, names in enumerate(self.options)
+                for position, name in enumerate(names[: len(columns[edge])])
+                if name != "none"
+            ]
+            self.plans[shapes] = Plan(options)
+        return self.plans[shapes]
 
-    def _option(self, edge: int, position: int, name: str, column: int, places: dict[str, int]) -> Option:
+    def _option(self, edge: int, position: int, name: str, column: int) -> Option:
         module, prefix = self._module(edge, position), f"{edge}.{position}"
         if module is None:
             return Option(edge, column, fused.NOISE if name == "noise" else fused.SKIP)
-        weights = tuple(place for weight, place in places.items() if weight.startswith(f"{prefix}."))
-        norms = tuple(norm for norm in self._norms() if norm == prefix or norm.startswith(f"{prefix}."))
+        weights = tuple(i for i, weight in enumerate(self.convolutions) if weight.startswith(f"{prefix}."))
+        norms = tuple(norm for norm in self.norms if norm == prefix or norm.startswith(f"{prefix}."))
         match module:
             case PoolNorm():
                 return Option(edge, column, fused.POOL, largest=name.startswith("max"), norms=norms)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
 from harness.errors import HarnessError
 from harness.spaces.darts.encoding import KINDS, TERMS, Cell
@@ -54,7 +55,7 @@ class StandAloneCell(nn.Module):
         self.ops = nn.ModuleDict({number: module for number, module in built.items() if module is not None})
 
     def forward(self, before: Tensor, last: Tensor, drops: Tensor | None, generator: Generator | None) -> Tensor:
-        """Map the outputs of the two cells before to this one's; ``drops`` [terms, B] multiply all but identities."""
+        """Map the two cells before, which ReLU has passed, to this one; ``drops`` [terms, B] spare identities alone."""
         inputs = [module(x) for module, x in zip(self.preprocess, (before, last), strict=True)]
         sources = [Source(x, self.place.stride(0), generator) for x in inputs]
         for node, terms in enumerate(self.cell.nodes):
@@ -107,11 +108,13 @@ class DartsNetwork(Network):
     def _logits(self, x: Tensor, drops: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits and the map that the auxiliary head reads."""
         checked(x.shape[-1], self.size)
-        before = self.stem(x)
-        last = before if self.stem_1 is None else self.stem_1(before)
+        out = self.stem(x)
+        before = F.relu(out)  # once for the two cells that read it
+        last = before if self.stem_1 is None else F.relu(self.stem_1(out))
         parts = [None] * len(self.cells) if drops is None else torch.split(drops, self.counts)
-        tapped = last
+        tapped = out
         for number, (cell, part) in enumerate(zip(self.cells, parts, strict=True)):
-            before, last = last, cell(before, last, part, self.generator)
-            tapped = last if number == max(reductions(self.size.cells)) else tapped
-        return self.classifier(last.mean((2, 3))), tapped
+            out = cell(before, last, part, self.generator)
+            before, last = last, F.relu(out)
+            tapped = out if number == max(reductions(self.size.cells)) else tapped
+        return self.classifier(out.mean((2, 3))), tapped

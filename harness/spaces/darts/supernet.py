@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
 from harness.spaces.darts.encoding import KINDS
 from harness.spaces.darts.layers import SIDE, preprocess, stem
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SearchCell(nn.Module):
-    """A cell that reads the two cells before it and returns its four nodes side by side."""
+    """A cell that reads the two cells before it, which ReLU has passed, and returns its four nodes side by side."""
 
     def __init__(self, place: Place, options: Sequence[Sequence[str]], partial: int, running: bool) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class SearchCell(nn.Module):
     def forward(
         self, before: Tensor, last: Tensor, mix: Mix, drops: Tensor | None, generator: Generator | None
     ) -> Tensor:
-        """Map the outputs of the two cells before to this one's; ``drops`` [E, B] multiply the edges' outputs."""
+        """Map the two cells before, which ReLU has passed, to this one; ``drops`` [E, B] multiply edges' outputs."""
         first, second = (module(x) for module, x in zip(self.preprocess, (before, last), strict=True))
         return torch.cat(list(self.edges(first, second, mix, drops, generator)), 1)
 
@@ -62,7 +63,7 @@ class DartsSupernet(Supernet):
     def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
         """Map images to logits (`harness.spaces.supernet.Supernet.forward`); the noise operation draws anew."""
         checked(x.shape[-1], self.size)
-        first = self.stem(x)
+        first = F.relu(self.stem(x))
         return self._from_cell(0, first, first, mixing, sampled, drops)
 
     @torch.no_grad()
@@ -71,12 +72,12 @@ class DartsSupernet(Supernet):
 
         In training mode the running statistics of shared cells move once.
         """
-        before = last = self.stem(x)
+        before = last = F.relu(self.stem(x))
         number, shared = 0, {kind: self._agree(kind, mixings) for kind in KINDS}
         mixes: dict[tuple[str, int], Mix] = {}
         while number < len(self.cells) and shared[self._cells()[number].place.kind]:
-            before, last = last, self._through(number, before, last, mixings[0], mixes, False, None)
-            number += 1
+            out = self._through(number, before, last, mixings[0], mixes, False, None)
+            before, last, number = last, F.relu(out), number + 1
         return [self._from_cell(number, before, last, mixing, False, None) for mixing in mixings]
 
     def _agree(self, kind: str, mixings: Sequence[Mixing]) -> bool:
@@ -89,11 +90,13 @@ class DartsSupernet(Supernet):
     def _from_cell(
         self, start: int, before: Tensor, last: Tensor, mixing: Mixing, sampled: bool, drops: Tensor | None
     ) -> Tensor:
-        """Map the inputs of cell ``start`` to logits."""
+        """Map the inputs of cell ``start``, which ReLU has passed, to logits; each is passed once for two cells."""
         mixes: dict[tuple[str, int], Mix] = {}
+        out = last
         for number in range(start, len(self.cells)):
-            before, last = last, self._through(number, before, last, mixing, mixes, sampled, drops)
-        logits: Tensor = self.classifier(last.mean((2, 3)))
+            out = self._through(number, before, last, mixing, mixes, sampled, drops)
+            before, last = last, F.relu(out) if number + 1 < len(self.cells) else out
+        logits: Tensor = self.classifier(out.mean((2, 3)))
         return logits
 
     def _through(
