@@ -6,6 +6,7 @@ many weights and multiplications it has is the same wherever it stands.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,10 +19,11 @@ Kind = Literal["none", "skip", "pool", "conv", "noise"]
 class Convolution:
     """One convolution C -> C without bias. ``depthwise``: every channel by itself; ``normalised``: batch norm follows.
 
-    Where an operation has stride 2, its first convolution has it.
+    ``kernel``: rows and columns. Where an operation has stride 2, its first convolution has it; one of a single row or
+    column has it only along itself.
     """
 
-    kernel: int
+    kernel: tuple[int, int]
     depthwise: bool = False
     normalised: bool = True
 
@@ -29,9 +31,14 @@ class Convolution:
         """Count trainable parameters; an ``affine`` batch norm has two per channel."""
         return self.multiplications(channels, 1) + 2 * channels * (affine and self.normalised)
 
-    def multiplications(self, channels: int, side: int) -> int:
-        """Count multiply-adds for one image whose output is ``side`` x ``side``; batch norms do not count."""
-        return self.kernel**2 * channels * (1 if self.depthwise else channels) * side**2
+    def multiplications(self, channels: int, positions: int) -> int:
+        """Count multiply-adds for one image whose output has so many positions; batch norms do not count."""
+        return self.kernel[0] * self.kernel[1] * channels * (1 if self.depthwise else channels) * positions
+
+    @property
+    def single(self) -> bool:
+        """Tell whether it is a row or a column."""
+        return self.kernel[0] != self.kernel[1]
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,43 @@ class Operation:
 
     def multiplications(self, channels: int, side: int, *, stride: int = 1) -> int:
         """Count multiply-adds for one image; ``side``: of the INPUT, which a stride divides."""
-        return sum(c.multiplications(channels, side // stride) for c in self._convolutions(stride))
+        return sum(c.multiplications(channels, positions) for c, positions in self._placed(side, stride))
+
+    def elementwise(self, channels: int, side: int, *, stride: int = 1) -> int:
+        """Count the operations on single elements that some papers add: 2 for batch norms, 1 for the ReLU before.
+
+        ``side``: of the INPUT, whose elements the first ReLU sees.
+        """
+        total, before = 0, side**2
+        for convolution, positions in self._placed(side, stride):
+            if convolution.normalised:
+                total, before = total + channels * (before + 2 * positions), positions
+        return total
+
+    def _placed(self, side: int, stride: int) -> Iterator[tuple[Convolution, int]]:
+        """Yield the convolutions, each with the number of positions of its output."""
+        rows = columns = side
+        for number, convolution in enumerate(self._convolutions(stride)):
+            halves = number == 0 or convolution.single
+            rows //= stride if halves and convolution.kernel[0] >= convolution.kernel[1] else 1
+            columns //= stride if halves and convolution.kernel[0] <= convolution.kernel[1] else 1
+            yield convolution, rows * columns
 
     def _convolutions(self, stride: int) -> tuple[Convolution, ...]:
         return self.convolutions if stride == 1 or self.strided is None else self.strided
 
 
+_POINTWISE = Convolution((1, 1))
+
+
 def _separable(kernel: int) -> tuple[Convolution, ...]:
     """Depthwise, pointwise, batch norm; ReLU before them has no weights."""
-    return (Convolution(kernel, depthwise=True, normalised=False), Convolution(1))
+    return (Convolution((kernel, kernel), depthwise=True, normalised=False), _POINTWISE)
+
+
+def _row_and_column(kernel: int) -> tuple[Convolution, ...]:
+    """Whole convolutions 1 x k and k x 1, one batch norm."""
+    return (Convolution((1, kernel), normalised=False), Convolution((kernel, 1)))
 
 
 _TABLE: dict[str, Operation] = {}
@@ -95,9 +130,9 @@ def of_kind(kind: Kind, options: tuple[str, ...]) -> tuple[int, ...]:
 
 register(
     Operation("none", "none", "none"),
-    Operation("skip_connect", "skip", "skip", strided=(Convolution(1),)),
-    Operation("nor_conv_1x1", "conv 1x1", "conv", (Convolution(1),)),
-    Operation("nor_conv_3x3", "conv 3x3", "conv", (Convolution(3),)),
+    Operation("skip_connect", "skip", "skip", strided=(_POINTWISE,)),
+    Operation("nor_conv_1x1", "conv 1x1", "conv", (_POINTWISE,)),
+    Operation("nor_conv_3x3", "conv 3x3", "conv", (Convolution((3, 3)),)),
     Operation("avg_pool_3x3", "avg pool", "pool"),
     Operation("max_pool_3x3", "max pool", "pool"),
     Operation("sep_conv_3x3", "sep 3x3", "conv", 2 * _separable(3)),
@@ -105,5 +140,8 @@ register(
     Operation("sep_conv_7x7", "sep 7x7", "conv", 2 * _separable(7)),
     Operation("dil_conv_3x3", "dil 3x3", "conv", _separable(3)),
     Operation("dil_conv_5x5", "dil 5x5", "conv", _separable(5)),
+    Operation("conv_7x1_1x7", "conv 7x1 1x7", "conv", _row_and_column(7)),
+    Operation("conv_3x1_1x3", "conv 3x1 1x3", "conv", _row_and_column(3)),
+    Operation("max_pool_5x5", "max pool 5x5", "pool"),
     Operation("noise", "noise", "noise"),
 )

@@ -105,11 +105,13 @@ class Size:
 class Counts:
     """Of a stand-alone network: trainable parameters (no auxiliary head) and multiply-adds of one image.
 
-    Multiply-adds are those of convolutions and linear layers.
+    Multiply-adds are those of convolutions and linear layers. ``elementwise``: what some papers add to them, 2 for
+    every element that a batch norm gives and 1 for every element that a ReLU gives.
     """
 
     parameters: int
     multiplications: int
+    elementwise: int
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class Space(Part):
     """
 
     standard: ClassVar[Size]  # of stand-alone networks on CIFAR, as published
+    large: ClassVar[Size | None] = None  # and on ImageNet, where there are any
     telling: ClassVar[tuple[str, str]]  # the operation that wins in a collapse, and what it displaces
 
     name: str
@@ -196,6 +199,11 @@ class Space(Part):
     @property
     def carries_auxiliary(self) -> bool:
         """Tell whether there is a supernet with auxiliary skip connections."""
+        return False
+
+    @property
+    def reads_alpha(self) -> bool:
+        """Tell whether `discretise` asks for alpha itself instead of the mixing weights that stand for it."""
         return False
 
     @property

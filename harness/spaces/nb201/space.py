@@ -93,8 +93,9 @@ class Nb201(Space):
         """Count as the benchmark does: the linear layer's bias is a multiply-add, batch norms are none."""
         codes, shape = encoding.parse(architecture), {"channels": size.channels, "cells": size.cells}
         return Counts(
-            encoding.parameters(codes, classes=classes, **shape),
-            encoding.flops(codes, classes=classes, image_size=image_size, **shape),
+            parameters=encoding.parameters(codes, classes=classes, **shape),
+            multiplications=encoding.flops(codes, classes=classes, image_size=image_size, **shape),
+            elementwise=encoding.elementwise(codes, image_size=image_size, **shape),
         )
 
     def work(self, image_size: int) -> Work:
