@@ -170,7 +170,7 @@ class Search(Steps):
     def architecture(self) -> str:
         """Return the architecture of the moment, by what is decided and by alpha's opinion."""
         opinion = self.alpha if self.spec.space.reads_alpha else self.strengths()
-        weights = {group: strengths.tolist() for group, strengths in opinion.items()}
+        weights = {group: values.tolist() for group, values in opinion.items()}
         decided = {group: rows.tolist() for group, rows in self.decided.items()}
         return self.spec.space.discretise(weights, decided)
 

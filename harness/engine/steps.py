@@ -18,7 +18,7 @@ from harness.engine.optimisers import build_optimiser
 from harness.engine.unrolled import unrolled_gradient
 from harness.methods.bench import Mixing
 from harness.methods.relaxations import Moment, Side
-from harness.methods.spec import ConstantInit, NormalInit, SearchSpec, UniformInit
+from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
 from harness.seeds import derive_seed
 from harness.spaces.space import UNDECIDED, Group
 from harness.spaces.supernet import Supernet
@@ -79,6 +79,8 @@ class Steps:
                 start = scale * (2 * torch.rand(shape, generator=generator) - 1)
             case ConstantInit(value=value):
                 start = torch.full(shape, value)
+            case EvenInit():
+                start = torch.full(shape, 1 / group.shape[1])
         return nn.Parameter(start.to(self.device))
 
     def new_weight_optimiser(self) -> torch.optim.Optimizer:

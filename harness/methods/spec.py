@@ -87,7 +87,13 @@ class ConstantInit(Part):
     value: float
 
 
-Start = NormalInit | ConstantInit | UniformInit
+class EvenInit(Part):
+    """alpha = 1 / options of its group: the middle of the simplex, however many there are."""
+
+    name: Literal["even"]
+
+
+Start = NormalInit | ConstantInit | UniformInit | EvenInit
 
 SOFT = ("softmax", "mixed-temperature", "dirichlet")  # relaxations whose rows sum to 1 whatever alpha is
 # Which parts work only with which others: field, its parts, other field, that one's parts. What is not here would be
@@ -198,7 +204,8 @@ class SearchSpec(Strict):
     def _on_the_simplex(cls, start: Start, info: ValidationInfo) -> Start:
         if getattr(info.data.get("relaxation"), "name", None) == "simplex" and "space" in info.data:
             even = {1 / group.shape[1] for group in info.data["space"].groups}
-            if not isinstance(start, ConstantInit) or not all(math.isclose(start.value, share) for share in even):
+            constant = isinstance(start, ConstantInit) and all(math.isclose(start.value, share) for share in even)
+            if not (constant or isinstance(start, EvenInit)):
                 shares = " and ".join(f"{share:.4g}" for share in sorted(even))
                 raise ValueError(f"relaxation 'simplex' needs a constant start at 1 / operations, here {shares}")
         return start

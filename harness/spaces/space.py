@@ -203,7 +203,7 @@ class Space(Part):
 
     @property
     def reads_alpha(self) -> bool:
-        """Tell whether `discretise` asks for alpha itself instead of the strengths."""
+        """Tell whether `discretise` asks for alpha itself instead of the mixing weights that stand for it."""
         return False
 
     @property

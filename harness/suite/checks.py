@@ -134,12 +134,19 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.searched():
-                self.stop(table, row, self.loaded.resolve(table, row, name))
+                spec = self.loaded.resolve(table, row, name)
+                self.stop(table, row, spec)
+                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", profile.benchmark, spec)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
+
+    def looked_up(self, at: KeyPath, row: str, asked: benchmark.Benchmark, spec: SearchSpec) -> None:
+        """A table has the architectures of its space alone."""
+        if isinstance(asked, benchmark.TableBenchmark) and asked.space != spec.space.name:
+            self.fail(at, f"{asked.name!r} has no architectures of space {spec.space.name!r} (row {row!r})")
 
     def stop(self, table: str, row: str, spec: SearchSpec) -> None:
         """A stop rule reads a search that nothing follows, and what was measured on its way."""

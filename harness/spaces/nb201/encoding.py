@@ -125,3 +125,14 @@ def flops(architecture: Architecture, *, classes: int, image_size: int, channels
             total += (9 * half * width + 9 * width**2 + half * width) * side**2
     last = channels << (STAGES - 1)
     return total + last * classes + classes
+
+
+def elementwise(architecture: Architecture, *, image_size: int, channels: int = 16, cells: int = 5) -> int:
+    """Count what batch norms (2 for every element) and ReLUs (1) do, which the benchmark does not."""
+    total = 2 * channels * image_size**2
+    for stage in range(STAGES):
+        width, side = channels << stage, image_size >> stage
+        total += cells * sum(operation(OPS[op]).elementwise(width, side) for op in architecture)
+        if stage:  # ReLU, batch norm, twice; the first ReLU sees the image before
+            total += (2 + 2 + 1 + 2) * width * side**2
+    return total + 3 * width * side**2

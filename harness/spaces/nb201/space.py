@@ -93,9 +93,9 @@ class Nb201(Space):
         """Count as the benchmark does: the linear layer's bias is a multiply-add, batch norms are none."""
         codes, shape = encoding.parse(architecture), {"channels": size.channels, "cells": size.cells}
         return Counts(
-            encoding.parameters(codes, classes=classes, **shape),
-            encoding.flops(codes, classes=classes, image_size=image_size, **shape),
-            _elementwise(size, image_size, self.operations(architecture)[GROUP]),
+            parameters=encoding.parameters(codes, classes=classes, **shape),
+            multiplications=encoding.flops(codes, classes=classes, image_size=image_size, **shape),
+            elementwise=encoding.elementwise(codes, image_size=image_size, **shape),
         )
 
     def work(self, image_size: int) -> Work:
@@ -123,17 +123,6 @@ class Nb201(Space):
         if size.stem != "cifar":
             raise HarnessError(f"space {self.name!r} has no network with the stem {size.stem!r}")
         return build_network(architecture, channels=size.channels, cells=size.cells, classes=classes)
-
-
-def _elementwise(size: Size, image_size: int, edges: tuple[Edge, ...]) -> int:
-    """Count what batch norms and ReLUs do (`harness.spaces.space.Counts`)."""
-    total = 2 * size.channels * image_size**2  # stem
-    for stage in range(STAGES):
-        width, side = size.channels << stage, image_size >> stage
-        total += size.cells * sum(operation(edge.operation).elementwise(width, side) for edge in edges)
-        if stage:  # residual block: ReLU before it at the side before, two batch norms and a ReLU between
-            total += width // 2 * (2 * side) ** 2 + 5 * width * side**2
-    return total + 3 * (size.channels << (STAGES - 1)) * (image_size >> (STAGES - 1)) ** 2
 
 
 @cache

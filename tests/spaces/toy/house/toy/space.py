@@ -21,11 +21,8 @@ register(
     Operation("conv_b", "conv b", "conv", (Convolution((3, 3)),)),
 )
 EDGES = ((0, 1), (0, 2), (1, 2))  # (source, node)
-FEW, MANY, LOW = (
-    ("zero", "identity", "conv_a"),
-    ("zero", "identity", "conv_a", "conv_b"),
-    ("identity", "zero", "conv_b"),
-)
+FEW, MANY = ("zero", "identity", "conv_a"), ("zero", "identity", "conv_a", "conv_b")
+LOW = ("identity", "zero", "conv_b")
 FULL = {"up": (FEW, FEW, MANY), "down": (LOW, LOW, LOW)}
 KEEP = {"up": None, "down": 1}
 
