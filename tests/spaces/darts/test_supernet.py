@@ -7,12 +7,13 @@ import torch
 from torch.nn import functional as F
 
 from harness.errors import HarnessError
-from harness.spaces.darts import layers
+from harness.spaces.darts import kernels, layers
 from harness.spaces.darts.layers import Source
 from harness.spaces.darts.mixed import PoolNorm
 from harness.spaces.registry import published
 from tests.spaces.darts import naive
 
+pytestmark = pytest.mark.usefixtures("form")
 SPACES = ("darts", "s5", "s1", "s2", "s3", "s4", "darts-sep7", "stacnas-four", "stacnas-families")
 # every operation of the space on every edge, and edges with unequal numbers of options
 RAGGED = {"normal": [["skip_connect", "none"]] * 9 + [["max_pool_3x3", "sep_conv_3x3", "avg_pool_3x3"]] * 5}
@@ -82,18 +83,24 @@ def assert_equal_loss_and_gradients(net, alpha, labels, logits, expected):
         assert a is None or (a - b).norm() <= 1e-9 * b.norm() + 1e-12 * scale, name
 
 
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("name", SPACES)
-def test_loss_and_every_gradient_equal_the_naive_network(name, memory_format, quiet):
+def test_loss_and_every_gradient_equal_the_naive_network(name, quiet):
     space, net, x, labels, alpha = make(name)
-    ours = net(x.contiguous(memory_format=memory_format), softmax(alpha))
+    ours = net(x.contiguous(memory_format=torch.channels_last), softmax(alpha))
     theirs = naive_logits(space, net, x, softmax(alpha))
     assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
 
 
-@pytest.mark.parametrize("cells", [5, 8])
+def test_the_layout_of_images_does_not_matter():
+    space, net, x, labels, alpha = make()
+    ours = net.to(memory_format=torch.contiguous_format)(x, softmax(alpha))
+    theirs = naive_logits(space, net, x, softmax(alpha))
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+
+
+@pytest.mark.parametrize("cells", [4, 8])
 def test_deeper_networks(cells):
-    space, net, x, labels, alpha = make(cells=cells)
+    space, net, x, labels, alpha = make("s5", cells=cells, images=2)
     ours, theirs = net(x, softmax(alpha)), naive_logits(space, net, x, softmax(alpha))
     assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
 
@@ -228,7 +235,7 @@ def test_running_statistics_of_pools():
     _, net, x, _, alpha = make("s5")
     net(x, softmax(alpha))
     cell = net.cells[0]
-    state = cell.preprocess[0](net.stem(x))
+    state = cell.preprocess[0](F.relu(net.stem(x)))
     for edge, stride in ((0, 1), (2, 1), (5, 1)):
         for position, pooled in ((0, naive.max_pool(state, stride)), (1, naive.average_pool(state, stride))):
             norm = cell.edges[edge][str(position)]
@@ -244,7 +251,7 @@ def test_evaluation_uses_running_statistics_edge_by_edge():
         norm.running_mean += torch.rand(norm.num_features)
     net.eval()
     mixing = {name: m.detach() for name, m in softmax(alpha).items()}
-    cell, source = net.cells[0], net.stem(x)
+    cell, source = net.cells[0], F.relu(net.stem(x))
     state = [module(source) for module in cell.preprocess]
     got = []
     hook = cell.register_forward_hook(lambda *args: got.append(args[2]))
@@ -303,3 +310,31 @@ def test_images_whose_maps_cannot_be_halved_are_refused():
     _, net, _, _, alpha = make("s2")
     with pytest.raises(HarnessError, match=r"10 pixels.*divide by 4"):
         net(torch.zeros(1, 3, 10, 10).double(), softmax(alpha))
+
+
+def test_a_supernet_with_auxiliary_connections_takes_mixing_weights_without_theirs():
+    """A measurement knows no auxiliary connection: it counts as left out."""
+    _, net, x, _, alpha = make("s2", auxiliary=True)
+    plain = {name: a.detach()[:, :-1] for name, a in alpha.items()}
+    zeros = {name: torch.cat([m, torch.zeros(14, 1).double()], 1) for name, m in plain.items()}
+    assert torch.allclose(net(x, plain), net(x, zeros), rtol=1e-9)
+
+
+def test_both_forms_draw_the_same_noise(form, monkeypatch):
+    _, net, x, _, alpha = make("s4")
+    mixing = {name: a.detach() for name, a in softmax(alpha).items()}
+    net.generator = torch.Generator().manual_seed(1)
+    first = net(x, mixing)
+    monkeypatch.setattr(kernels, "library", lambda: None)
+    net.generator = torch.Generator().manual_seed(1)
+    assert torch.allclose(net(x, mixing), first, rtol=1e-9)
+
+
+def test_passes_that_wait_for_their_gradients():
+    """Two forwards, then both backwards: running statistics that have moved on do no harm."""
+    _, net, x, labels, alpha = make("s5")
+    losses = [F.cross_entropy(net(batch, softmax(alpha)), labels) for batch in (x, x.flip(0))]
+    first, second = (torch.autograd.grad(loss, list(alpha.values())) for loss in losses)
+    alone = torch.autograd.grad(F.cross_entropy(net(x, softmax(alpha)), labels), list(alpha.values()))
+    assert all(torch.allclose(a, b, rtol=1e-9, atol=1e-14) for a, b in zip(first, alone, strict=True))
+    assert not torch.allclose(first[0], second[0])
