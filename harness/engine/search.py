@@ -162,7 +162,7 @@ class Search(Steps):
         track.architecture_accuracy.append(accuracy)
         track.weight_lr.append(rate)
         for diagnostic in self.spec.diagnostics:
-            due = self.epoch % diagnostic.every == 0
+            due = diagnostic.due(self.epoch, self.spec.all_epochs)
             track.diagnostics[diagnostic.name].append(diagnostic.measure(self) if due else None)
         if any(value is not None and not math.isfinite(value) for value in (loss, other_loss)):
             raise HarnessError(f"the search diverged: its loss is no finite number in epoch {self.epoch}")

@@ -94,7 +94,7 @@ class Steps:
         self.seen.clear()
         coin = torch.rand((), generator=self.generators["coin"]).item()
         epoch = min(self.epoch, self.spec.search_epochs - 1)
-        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"])
+        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"], tuning=self.epoch > epoch)
 
     def mixing(self, side: Side = "architecture") -> Mixing:
         """Turn alpha into the mixing weights of the present step of one side, one matrix [edges, ops] per group."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from harness.methods.bench import Bench
 from harness.methods.part import Part
@@ -14,15 +14,26 @@ class _Diagnostic(Part):
     every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
     images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
 
+    def due(self, epoch: int, last: int) -> bool:
+        """Tell whether to measure after ``epoch`` of ``last`` epochs."""
+        return epoch % self.every == 0
+
 
 class Eigenvalue(_Diagnostic):
     """Largest eigenvalue of the Hessian of the architecture's loss with respect to alpha (RobustDARTS, section 3).
 
     The loss is that under alpha's opinion. The weight decay of alpha's optimiser is on the diagonal. All ``images`` are
-    one batch; RobustDARTS takes the last batch of the epoch, augmented.
+    one batch; RobustDARTS takes the last batch of the epoch, augmented. Measured after the ``first`` epoch, every
+    ``every`` from there, and after the last.
     """
 
+    version = 2
     name: Literal["eigenvalue"]
+    first: NonNegativeInt = Field(description="epochs before the first measurement; 0: before training")
+
+    def due(self, epoch: int, last: int) -> bool:
+        """Tell whether to measure after ``epoch`` of ``last`` epochs."""
+        return epoch == last or (epoch >= self.first and (epoch - self.first) % self.every == 0)
 
     def measure(self, search: Bench) -> float:
         """Return the eigenvalue."""
