@@ -99,6 +99,21 @@ class _Checks:
         if (row.values or not may_be_silent) and len(row.values) != len(table.columns):
             message = f"{len(row.values)} values for {len(table.columns)} columns"
             self.fail((*at, "values") if row.values else at, message)
+        self.printed_settings(at, table, row)
+
+    def printed_settings(self, at: KeyPath, table: Table, row: Row) -> None:
+        """Only of settings do other places say the same; where they do, there is a printed one."""
+        for key in ("official", "elsewhere"):
+            stated = getattr(row, key)
+            if stated is None:
+                continue
+            if (row.kind or table.kind) != "setting":
+                self.fail((*at, key), "only of rows of kind 'setting'")
+            if len(stated.values) != len(table.columns):
+                self.fail((*at, key, "values"), f"{len(stated.values)} values for {len(table.columns)} columns")
+            for index, value in enumerate(stated.values):
+                if value is not None and row.values[index] is None:
+                    self.fail((*at, key, "values", index), "there is no printed value here")
 
     def sample_sizes(self) -> None:
         """Without n, a printed std says nothing about the mean: the normal band would fall back to its floor."""
