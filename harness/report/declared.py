@@ -12,7 +12,7 @@ from harness.analysis.measures import stop_epoch
 from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.figure_rows import FigureRows
-from harness.report.operations import edge_panels, magnitude_panel
+from harness.report.operations import edge_panels, gradients_panel, magnitude_panel
 from harness.report.panels import (
     EPOCH,
     SEEDS_DRAWN,
@@ -42,7 +42,7 @@ MEASUREMENTS = {
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
-BY_OPERATION = ("magnitude", "edge-weights")
+BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,15 @@ def _eigenvalue(rows: FigureRows, panel: declared.EigenvaluePanel) -> list[Panel
     return [Panel(title, EPOCH, y_label, (left,), right_label="eigenvalue", right=(right,))]
 
 
+def _gradients(rows: FigureRows, panel: declared.GradientsPanel) -> list[Panel]:
+    [row] = panel.rows
+    done = rows.done(row)
+    if not done:
+        return [Panel(panel.title, EPOCH, "dL/dp", (), note=rows.note(panel.rows, ()))]
+    title = panel.title + rows.partly(row)
+    return [gradients_panel(f"{title}, edge {edge}", done, f"{panel.of}/{panel.cell}/{edge}") for edge in panel.edges]
+
+
 def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
     return [_swept_column(rows, panel, column) for column in panel.columns]
 
@@ -215,6 +224,7 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "edge-weights": _edge_weights,
     "entropy": _entropy,
     "diagnostic": _diagnostic,
+    "gradients": _gradients,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
     "theory": _theory,

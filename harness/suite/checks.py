@@ -12,7 +12,15 @@ from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
 from harness.spaces import nb201
-from harness.suite.figures import AccuracyPanel, DiagnosticPanel, EigenvaluePanel, Panel, SweepPanel, search_number
+from harness.suite.figures import (
+    AccuracyPanel,
+    DiagnosticPanel,
+    EigenvaluePanel,
+    GradientsPanel,
+    Panel,
+    SweepPanel,
+    search_number,
+)
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
 
@@ -233,7 +241,7 @@ class _Checks:
             number = getattr(panel, key, None)
             if number is not None:
                 self.number((*at, key), panel.rows, number)
-        if isinstance(panel, DiagnosticPanel | EigenvaluePanel):
+        if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel):
             self.measured(at, panel)
 
     def accuracy(self, at: KeyPath, column: str) -> None:
@@ -257,7 +265,7 @@ class _Checks:
                 except HarnessError as error:
                     self.fail(at, f"{error} (row {row!r})")
 
-    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel) -> None:
+    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel | GradientsPanel) -> None:
         """Some profile must measure what is to be shown."""
         for index, row in enumerate(panel.rows):
             names = {diagnostic.name for spec in self.specs(row) for diagnostic in spec.diagnostics}

@@ -59,6 +59,16 @@ class DiagnosticPanel(_Panel):
     since: Since | None = None
 
 
+class GradientsPanel(_Panel):
+    """Gradients of the loss by the mixing weights of one cell, by epoch: axes per edge, a line per operation."""
+
+    kind: Literal["gradients"]
+    of: ClassVar[str] = "operation-gradients"
+    rows: OneRow
+    cell: Literal["first", "middle", "last"]
+    edges: Annotated[list[Literal["1<-0", "2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]], Field(min_length=1)]
+
+
 class EigenvaluePanel(_Panel):
     """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
 
@@ -117,6 +127,7 @@ Panel = Annotated[
     | EdgeWeightsPanel
     | EntropyPanel
     | DiagnosticPanel
+    | GradientsPanel
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel
