@@ -115,13 +115,14 @@ class _Checks:
             stated = getattr(row, key)
             if stated is None:
                 continue
-            if (row.kind or table.kind) != "setting":
-                self.fail((*at, key), "only of rows of kind 'setting'")
             if len(stated.values) != len(table.columns):
                 self.fail((*at, key, "values"), f"{len(stated.values)} values for {len(table.columns)} columns")
             for index, value in enumerate(stated.values):
-                if value is not None and row.values[index] is None:
+                cell = row.values[index]
+                if value is not None and cell is None:
                     self.fail((*at, key, "values", index), "there is no printed value here")
+                if value is not None and cell is not None and (cell.kind or row.kind or table.kind) != "setting":
+                    self.fail((*at, key, "values", index), "what is printed here is not of kind 'setting'")
 
     def sample_sizes(self) -> None:
         """Without n, a printed std says nothing about the mean: the normal band would fall back to its floor."""

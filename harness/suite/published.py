@@ -60,7 +60,7 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,
-                    kind=row.kind or table.kind,
+                    kind=cell.kind or row.kind or table.kind,
                     official=_said(row.official, index),
                     elsewhere=_said(row.elsewhere, index),
                     runs=cell.runs or row.runs,

@@ -86,6 +86,7 @@ class Cell(Strict):
     band: Band | None = None
     status: Status | None = None
     note: str | None = None
+    kind: Kind | None = None
     runs: str | None = Field(default=None, description="as of a row")
 
     @model_validator(mode="before")

@@ -54,9 +54,10 @@ def judged() -> list[JudgedSetting]:
 
 # By table: coherent, contradicted, unchecked.
 COUNTS = {
-    "single-darts-text-sizes": (7, 0, 0),
     "delve-experiments": (30, 2, 0),
     "darts-pt-text-counts": (1, 1, 0),
+    "single-darts-text-transfer": (0, 0, 2),
+    "single-darts-text-imagenet": (5, 0, 0),
     "sp-darts-t2": (8, 3, 0),
     "sp-darts-t4": (9, 0, 0),
     "sp-darts-text-s1-s4": (0, 4, 0),
@@ -103,7 +104,8 @@ def test_beside_a_setting_stands_what_our_search_runs(judged: list[JudgedSetting
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    ({"kind": "result"}, "official: only of rows of kind 'setting'"),
+    ({"kind": "result"}, r"official.values\[0\]: what is printed here is not of kind 'setting'"),
+    ({"values": [{"value": "1", "kind": "result"}, "2"]}, r"official.values\[0\]: what is printed here is not of kind"),
     ({"official": {"source": "code", "values": ["1"]}}, "official.values: 1 values for 2 columns"),
     ({"values": ["1", None]}, r"official.values\[1\]: there is no printed value here"),
     ({"kind": "settings"}, "kind: unknown value 'settings'; did you mean 'setting'"),
