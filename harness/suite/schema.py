@@ -17,6 +17,7 @@ Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Status = Literal["measured", "recomputed", "audited", "cited"]
 Statistic = Literal["mean", "best"]
+Kind = Literal["result", "setting"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
 
@@ -68,6 +69,7 @@ class Column(Strict):
     top: PositiveInt = Field(default=1, description="an answer counts if right among this many guesses")
     difference: bool = Field(default=False, description="from another row, in the column of the same facts")
     operation: str | None = Field(default=None, description="of NAS-Bench-201, whose edges the column counts")
+    setting: str | None = Field(default=None, description="key path of a search's setting, where it is one: batch_size")
 
     @model_validator(mode="after")
     def _accuracies_name_their_split(self) -> Column:
@@ -84,6 +86,8 @@ class Cell(Strict):
     band: Band | None = None
     status: Status | None = None
     note: str | None = None
+    kind: Kind | None = None
+    runs: str | None = Field(default=None, description="as of a row")
 
     @model_validator(mode="before")
     @classmethod
@@ -96,6 +100,13 @@ class Summary(Strict):
 
     take: Literal["mean", "best", "difference"]
     of: list[str] = Field(min_length=2, description="table/row, of this suite")
+
+
+class Stated(Strict):
+    """What another place says where a row prints settings, in the order of the table's columns; null: nothing."""
+
+    source: str
+    values: list[Published | None]
 
 
 class Row(Strict):
@@ -118,13 +129,18 @@ class Row(Strict):
     status: Status | None = None
     band: Band | None = None
     note: str | None = None
+    kind: Kind | None = Field(default=None, description="of its numbers; null: as the table")
+    official: Stated | None = Field(default=None, description="public configuration of the printed settings")
+    elsewhere: Stated | None = Field(default=None, description="another section on the printed settings")
+    runs: str | None = Field(default=None, description="suite/table/row, the search of ours that has these settings")
     values: list[Cell | None] = Field(default_factory=list)
 
 
 class Table(Strict):
     """A published table. ``number``: the paper's own, with arabic digits; else ``text`` for numbers of the running
     text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours. A
-    figure's rows (``F2``) may have no values: curves print none.
+    figure's rows (``F2``) may have no values: curves print none. ``kind``: settings are no results, and no run of ours
+    can confirm them.
     """
 
     paper: str
@@ -136,6 +152,7 @@ class Table(Strict):
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
+    kind: Kind = "result"
     rows: dict[Name, Row]
 
 
