@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.data import encoded, sources
+from harness.data import cifar, encoded, sources
 from harness.data.images import Dataset
 from harness.data.load import load_dataset
 from harness.errors import HarnessError
 from tests.data import layouts
+from tests.hostile import at_most
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +142,14 @@ def test_a_missing_batch_and_a_broken_archive_are_named(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(HarnessError, match=r"cifar-10-python.tar.gz: broken archive"):
         load_dataset("cifar10", tmp_path / "b")
+
+
+def test_an_archive_larger_than_any_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar, "LARGEST_ARCHIVE", 10_000_000)
+    endless = bytes(50_000_000)  # 49 KB when packed
+    layouts.write_archive("cifar10", tmp_path, scratch=tmp_path / "scratch", data_batch_2=endless)
+    with at_most(20), pytest.raises(HarnessError, match=r"broken archive: unpacks to more than 10,000,000 bytes"):
+        load_dataset("cifar10", tmp_path)
 
 
 JPEG16 = {"bytes": layouts.encode(np.zeros((3, 16, 16), np.uint8), "JPEG"), "path": ""}
