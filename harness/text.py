@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Write text `printable` and on one line."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    return printable(re.sub(r"\s*\n\s*", " ", text.strip()))
 
 
 def brief(value: Any) -> str:

@@ -229,6 +229,17 @@ def test_a_contradictory_entry_is_named_and_nothing_written(name: str, nats_info
     assert target.read_text() == "earlier"
 
 
+def test_fractions_are_refused(nats_infos: Any, tmp_path: Path) -> None:
+    infos = {1: copy.deepcopy(nats_infos[1])}
+    for protocol in infos[1].values():
+        for result in protocol["all_results"].values():
+            result["eval_acc1es"] = {key: value / 100 for key, value in result["eval_acc1es"].items()}
+    source = official.write_nats(tmp_path / "nats", infos)
+    with pytest.raises(HarnessError, match=r"nats: accuracies look like fractions, not percent"):
+        import_official(source, tmp_path / "table.parquet", partial=True)
+    assert not (tmp_path / "table.parquet").exists()
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_torch_file_cut_anywhere_is_named(zipped: bool, nb201_infos: Any, tmp_path: Path) -> None:
     whole = official.write_nb201(tmp_path / "whole.pth", {0: copy.deepcopy(nb201_infos[0])}, zipped=zipped).read_bytes()
