@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from harness.text import CONTROL
+
 # The same examples every time, as many as a second or two allows.
 repeatable = settings(
     derandomize=True,
@@ -17,6 +19,11 @@ repeatable = settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+def is_one_line(error: Exception) -> bool:
+    """Tell whether an error can be printed on one line of any terminal."""
+    return "\n" not in str(error) and CONTROL.search(str(error)) is None
 
 
 @contextmanager
