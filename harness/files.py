@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-LARGEST_TEXT = 2**26  # bytes of a suite or record, which are some hundred KB at most
+LARGEST_TEXT = 2**26  # bytes of a record, which has some hundred KB
+# What `harness.text.CONTROL` finds, as JSON escapes it (an even number of backslashes before is text) or in UTF-8.
+_JSON_CONTROL = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\(?:[bfr]|u(?:00(?:0[0-8b-f]|1[0-9a-f]|7f|[89][0-9a-f])|061c|200[ef]|202[89a-e]|206[6-9]))"
+    rb"|\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]",
+    re.IGNORECASE,
+)
 
 
 def read_regular(path: Path, limit: int = LARGEST_TEXT) -> bytes:
@@ -28,6 +35,14 @@ def read_regular(path: Path, limit: int = LARGEST_TEXT) -> bytes:
                 errno.EFBIG, f"{facts.st_size:,} bytes are more than the {limit:,} that it may have", str(path)
             )
         return file.read(facts.st_size)
+
+
+def read_json(path: Path) -> bytes:
+    """Return the content of a JSON file; raise `OSError` as `read_regular` does, and for control characters in it."""
+    content = read_regular(path)
+    if _JSON_CONTROL.search(content):
+        raise OSError(errno.EINVAL, "control characters in its text", str(path))
+    return content
 
 
 def files_below(root: Path, suffix: str) -> list[Path]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import bz2
 import io
 import math
+import os
 import statistics
 import zipfile
 from collections.abc import Iterator
@@ -75,21 +76,28 @@ def import_official(source: Path, target: Path, *, partial: bool = False) -> int
     if len(rows) != nb201.SIZE and not (partial and rows):
         raise HarnessError(f"{source}: results of {len(rows):,} architectures, expected {nb201.SIZE:,}")
     rows.sort(key=lambda row: row["index"])
+    try:
+        _write(rows, source, target, partial)
+    except OSError as error:
+        raise HarnessError(f"{target}: {error.strerror}") from error
+    return len(rows)
+
+
+def _write(rows: list[Row], source: Path, target: Path, partial: bool) -> None:
     with replacing(target) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
         try:
             read_columns(temporary, partial=partial)
         except HarnessError as error:
             raise HarnessError(f"{source}: {str(error).removeprefix(f'{temporary}: ')}") from error
-    return len(rows)
 
 
 def _open(source: Path) -> tuple[list[str], Iterator[tuple[int, Entry, Entry]]]:
     """Return all architecture strings by index, and (index, 12-epoch entry, 200-epoch entry) one by one."""
-    if source.is_dir():
+    if os.path.isdir(source):
         meta = _load_pbz2(source / META)
         return _strings(meta, source), _nats_entries(source)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise HarnessError(f"{source}: no such file or folder")
     if source.suffix != ".pth":
         raise HarnessError(f"{source}: neither a NAS-Bench-201 .pth file nor a NATS-Bench folder")

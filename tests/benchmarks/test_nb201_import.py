@@ -260,6 +260,13 @@ def test_a_packed_file_larger_than_any_is_not_unpacked(tmp_path: Path, monkeypat
         import_official(source, tmp_path / "table.parquet", partial=True)
 
 
+def test_a_target_that_cannot_be_written_is_named(nats_infos: Any, tmp_path: Path) -> None:
+    source = official.write_nats(tmp_path / "nats", {1: nats_infos[1]})
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HarnessError, match=r"file/table\.parquet: (Not a directory|File exists)"):
+        import_official(source, tmp_path / "file" / "table.parquet", partial=True)
+
+
 def test_sizes_that_disagree_without_the_official_rule(nats_infos: Any, tmp_path: Path) -> None:
     infos = change(nats_infos, 3, "200", "dataset_seed", "cifar100", value=[777, 999])
     infos = change(infos, 3, "200", "all_results", ("cifar100", 999), "params", value=9.9)
