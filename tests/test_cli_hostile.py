@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from harness.analysis.coverage import Entry
+from harness.audit.finding import Finding
+from harness.audit.present import as_csv as findings_as_csv
 from harness.cli.published import as_csv, as_markdown
 
 LONG = "x" * 5000
@@ -130,6 +132,19 @@ def test_published_numbers_are_no_formulas_for_a_spreadsheet():
     assert (
         as_markdown([ENTRY]).splitlines()[2].startswith("| p | T1 | =HYPERLINK(1) | @sum | -0.5 |  | 3 | % | +1\\|2 |")
     )
+
+
+def test_findings_are_no_formulas_for_a_spreadsheet():
+    finding = Finding("minus", "error", ("=s:t/r/c",), "+1 is not 1", "inconsistent")
+    assert findings_as_csv([finding]).splitlines()[1] == "minus,error,inconsistent,'=s:t/r/c,'+1 is not 1"
+
+
+def test_more_runs_than_anyone_plans_are_a_slip_of_the_hand(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    for old, new in (("n: 2", "n: 99999999999"), ("seeds: 3", "seeds: 99999999999")):
+        (project.folder / "suites" / "large.yaml").write_text(path.read_text().replace(old, new, 1))
+        answer = project.cli("validate", "suites/large.yaml")
+        assert answer.code == 2 and "input should be less than or equal to 100000, got 99999999999" in answer.err
 
 
 ENVIRONMENTS = {

@@ -20,7 +20,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
-from harness.text import printable
+from harness.text import one_line, printable
 
 DEFAULT_PROFILE: ProfileName = "reduced"
 
@@ -76,7 +76,7 @@ def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     plans = make_plans(suites, profile, request.selection, request.overrides, data=find_data(names, root))
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
-            typer.echo(f"note: {loaded.path}: {note}", err=True)
+            typer.echo(one_line(f"note: {loaded.path}: {note}"), err=True)
     return plans
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.text import brief
+from harness.text import LONGEST, brief
 
 PLAIN_KIND = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 # What may be copied in all. CIFAR-100's training images are 154 MB; the benchmark lists 15,625 architectures.
@@ -93,7 +93,7 @@ class _PlainUnpickler(pickle._Unpickler):
         if self._weights and (_STORAGE.fullmatch(full) or full in _TENSORS):
             return _nothing
         if full not in self._admitted:
-            raise pickle.UnpicklingError(f"it asks for {full}; only containers and numpy arrays are admitted")
+            raise pickle.UnpicklingError(f"it asks for {full[:LONGEST]}; only containers and numpy arrays are admitted")
         return self._admitted[full]
 
     def persistent_load(self, pid: Any) -> None:
