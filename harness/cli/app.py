@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from harness.cli.text import speak_utf8
 from harness.errors import HarnessError
 
 EXAMPLES = """
@@ -122,6 +123,7 @@ RESULTS = Path("results")
 
 def main() -> None:
     """Run the command line."""
+    speak_utf8()
     app(prog_name="harness")
 
 

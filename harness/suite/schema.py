@@ -20,6 +20,7 @@ Statistic = Literal["mean", "best"]
 Kind = Literal["result", "setting"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
+Runs = Annotated[int, Field(gt=0, le=100_000, description="each is planned: a slip of the hand must not fill memory")]
 
 
 class Paper(Strict):
@@ -82,7 +83,7 @@ class Cell(Strict):
     """One published number, where it differs from its row's and column's common facts."""
 
     value: Published
-    n: PositiveInt | None = None
+    n: Runs | None = None
     band: Band | None = None
     status: Status | None = None
     note: str | None = None
@@ -121,7 +122,7 @@ class Row(Strict):
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
-    n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
+    n: Runs | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None
     summary: Summary | None = None
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
@@ -186,7 +187,7 @@ class Embedded(Strict):
     """What a profile runs when the suite's images are not at hand: the machinery on scikit-learn's digits."""
 
     dataset: str
-    seeds: PositiveInt
+    seeds: Runs
     benchmark: Benchmark
     search: dict[str, Any]
 
@@ -199,8 +200,8 @@ class Profile(Strict):
     """
 
     comparable: bool
-    seeds: PositiveInt | Literal["published"]
-    unstated_seeds: PositiveInt = Field(description="seeds of a row whose n the paper does not state")
+    seeds: Runs | Literal["published"]
+    unstated_seeds: Runs = Field(description="seeds of a row whose n the paper does not state")
     benchmark: Benchmark
     search: dict[str, Any]
     scale: dict[str, Factor] = Field(default_factory=dict, description="key path of a number: factor")
