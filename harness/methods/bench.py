@@ -86,6 +86,12 @@ class Bench(Protocol):
     def dominant_eigenvalue(self, images: int) -> float:
         """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha."""
 
+    def operation_gradients(self, images: int) -> list[Tensor]:
+        """Return dL/dp of each cell's own mixing weights on the architecture's first images, row by row.
+
+        By cell in their order: the rows [options] of its type, in the order of their places, one after the other.
+        """
+
 
 def largest(mixing: Mixing) -> Mixing:
     """Return the one-hot weights of the largest of each row; an edge that is left out, of zeros, stays so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -12,6 +13,7 @@ from typing import Any
 from harness.config import validate
 from harness.documents import Describe, Document, KeyPath, load_document
 from harness.errors import HarnessError, nearest
+from harness.files import files_below
 from harness.methods.catalogue import Catalogue, Layer, resolve
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
@@ -143,7 +145,7 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
     for name in map(str, paths):
         here = _suites_of(name)
         if not here:
-            near = sorted(str(p) for p in Path(name).parent.glob("*.yaml"))
+            near = [str(Path(found)) for found in glob.glob(f"{glob.escape(os.path.dirname(name) or '.')}/*.yaml")]
             raise HarnessError(f"{name}: no suite{nearest(name, near)}")
         found.update(dict.fromkeys(here))
     return list(found)
@@ -151,11 +153,11 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
 
 def _suites_of(name: str) -> list[Path]:
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):
         return [path]
-    if path.is_dir():
-        base, matches = path, sorted(path.rglob("*.yaml"))
+    if os.path.isdir(path):
+        base, matches = path, files_below(path, ".yaml")
     else:
         base = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
-        matches = [p for p in map(Path, sorted(glob.glob(name, recursive=True))) if p.is_file()]
+        matches = [p for p in map(Path, sorted(glob.glob(name, recursive=True))) if not p.is_dir()]
     return [p for p in matches if not any(part[0] in "_." for part in p.relative_to(base).parts)]
