@@ -18,7 +18,8 @@ from harness.runner.evaluate import found_accuracy, test_accuracy
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render
 from harness.spaces.registry import known, published
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
 from harness.text import one_line
 

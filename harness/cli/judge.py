@@ -27,7 +27,8 @@ from harness.runner.plan import Plan, ProfileName, data_needed
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.runner.survey import place
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.text import one_line
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from harness.methods.bench import Bench, largest
-from harness.part import Part
+from harness.methods.composition import Composed
+from harness.methods.mixing import largest
+from harness.methods.search import Search
 from harness.spaces.space import Space
 
 CELLS = ("first", "middle", "last")
 
 
-class _Diagnostic(Part):
+class _Diagnostic(Composed):
+    """``passes``: what an image costs, in passes through all operations; without a backward one, a third of one."""
+
+    passes: ClassVar[float] = 1 / 3
+
     name: str
     every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
     images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
@@ -39,7 +44,10 @@ class Eigenvalue(_Diagnostic):
     ``every`` from there, and after the last.
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("learns",)}
+    passes: ClassVar[float] = 60  # Lanczos iterations
     version = 2
+
     name: Literal["eigenvalue"]
     first: NonNegativeInt = Field(description="epochs before the first measurement; 0: before training")
 
@@ -47,7 +55,7 @@ class Eigenvalue(_Diagnostic):
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
         return epoch == last or (epoch >= self.first and (epoch - self.first) % self.every == 0)
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the eigenvalue."""
         return [search.dominant_eigenvalue(self.images)]
 
@@ -61,7 +69,7 @@ class SupernetAccuracy(_Diagnostic):
 
     name: Literal["supernet-accuracy"]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
         return search.accuracies([search.fixed(search.strengths())], self.images)
 
@@ -71,7 +79,7 @@ class DiscretisedAccuracy(_Diagnostic):
 
     name: Literal["discretised-accuracy"]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
         return search.accuracies([largest(search.fixed(search.strengths()))], self.images)
 
@@ -82,6 +90,8 @@ class OperationGradients(_Diagnostic):
     p are the mixing weights by alpha's opinion, which all cells share: the gradient is that by one cell's own. The loss
     is the mean over ``images``, one batch; the paper does not say of which.
     """
+
+    passes: ClassVar[float] = 1
 
     name: Literal["operation-gradients"]
 
@@ -94,7 +104,7 @@ class OperationGradients(_Diagnostic):
             for option in group.options[row]
         ]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the gradients in the order of `names`."""
         gradients = search.operation_gradients(self.images)
         return [value for place in _chosen(gradients) for value in gradients[place].tolist()]

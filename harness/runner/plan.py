@@ -23,7 +23,7 @@ from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile, Row
 from harness.text import brief
 

@@ -25,7 +25,7 @@ from harness.suite.published import published_cells
 from harness.suite.schema import Measure, NormalBand, Row, Table
 
 if TYPE_CHECKING:
-    from harness.suite.load import LoadedSuite
+    from harness.suite.loaded import LoadedSuite
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last

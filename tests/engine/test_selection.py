@@ -187,7 +187,7 @@ def test_noise_stays_on_while_tuning(noise, images, monkeypatch):
         search.spec.select.before_epoch(search)
         edge = int((search.decided["cell"] < 0).nonzero()[0])
         seen.clear()
-        search.moment = search.next_moment()
+        search.now = search.next_step()
         search.weight_step(torch.arange(16))
         search.epoch += 1
         first = seen[-1][0][edge, 0].item()  # (0.2 + r) / (1 + r)

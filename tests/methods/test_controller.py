@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 from torch.nn import functional as F
 
-from harness.methods.controller import HIDDEN, LAYERS, PolicyGradient, Walk, walk, weight_count
-from harness.methods.relaxations import Controller, Moment
+from harness.methods.controller import PolicyGradient
+from harness.methods.relaxations import Controller
+from harness.methods.step import Step
+from harness.methods.walk import HIDDEN, LAYERS, Walk, walk, weight_count
 from tests.groups import CELL
 
 TEMPERATURE, TANH = 5.0, 2.5
@@ -92,7 +94,7 @@ def test_mixing_weights_are_the_drawn_path_and_alpha_gets_no_gradient() -> None:
     part = Controller(name="controller", temperature=TEMPERATURE, tanh_constant=TANH)
     alpha = drawn_weights(5).requires_grad_()
     assert part.alpha_shape(CELL) == alpha.shape and part.sampled
-    mixing = part.mixing(alpha, CELL, Moment(0, 1, 0.0, torch.Generator().manual_seed(2)))
+    mixing = part.mixing(alpha, CELL, Step(0, 1, 0.0, torch.Generator().manual_seed(2)))
     path = walk(alpha, 6, TEMPERATURE, TANH, torch.Generator().manual_seed(2)).path
     assert torch.equal(mixing, F.one_hot(path, 5).double()) and not mixing.requires_grad
 
@@ -118,7 +120,7 @@ class Stand:
         self.alpha = {"cell": nn.Parameter(weights.clone())}
         controller = relaxation or Controller(name="controller", temperature=TEMPERATURE, tanh_constant=TANH)
         self.spec = SimpleNamespace(relaxation=controller, batch_size=64, space=SimpleNamespace(groups=(CELL,)))
-        self.moment = Moment(0, 1, 0.0, torch.Generator().manual_seed(0))
+        self.now = Step(0, 1, 0.0, torch.Generator().manual_seed(0))
         self.memory: dict[str, Any] = {}
         self.moved: list[Tensor] = []
         self.drawn: list[tuple[int, str]] = []

@@ -10,13 +10,13 @@ from harness.methods.relaxations import (
     EdgeNormalised,
     GumbelHard,
     MixedTemperature,
-    Moment,
     Sigmoid,
     Simplex,
     Softmax,
     Uniform,
     UniformPath,
 )
+from harness.methods.step import Step
 from tests.groups import CELL
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -24,7 +24,7 @@ DRAWS = 20_000
 
 
 def moment(epoch=0, epochs=50, coin=0.0, seed=0):
-    return Moment(epoch, epochs, coin, torch.Generator().manual_seed(seed))
+    return Step(epoch, epochs, coin, torch.Generator().manual_seed(seed))
 
 
 def sp(**changes):
@@ -84,7 +84,7 @@ def test_a_uniform_path_takes_each_operation_equally_often():
 @pytest.mark.parametrize("part", [gumbel(), UniformPath(name="uniform-path")], ids=lambda part: part.name)
 def test_edges_are_drawn_independently(part):
     generator = torch.Generator().manual_seed(5)
-    when = Moment(0, 250, 0.0, generator)
+    when = Step(0, 250, 0.0, generator)
     pairs = [part.mixing(torch.zeros(2, 5), CELL, when).argmax(-1).tolist() for _ in range(4000)]
     table = np.zeros((5, 5))
     np.add.at(table, tuple(np.array(pairs).T), 1)

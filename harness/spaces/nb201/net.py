@@ -22,9 +22,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding, kernels
-from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
-from harness.spaces.nb201.space import GROUP
 from harness.spaces.supernet import Mixing, Network, Supernet
 
 KERNELS = {CONV1: 1, CONV3: 3}
