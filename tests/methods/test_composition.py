@@ -55,10 +55,8 @@ def test_a_new_relaxation_is_known_by_what_it_declares() -> None:
 
 
 def test_absence_and_the_needs_of_earlier_parts_count_too() -> None:
-    weights_only, eigenvalue = (
-        WeightsOnly(name="weights-only"),
-        Eigenvalue(name="eigenvalue", every=1, images=8, first=0),
-    )
+    weights_only = WeightsOnly(name="weights-only")
+    eigenvalue = Eigenvalue(name="eigenvalue", every=1, images=8, first=0)
     with pytest.raises(ValueError, match="'weights-only' does not work with weight_relaxation 'softmax'"):
         fit("update", weights_only, {"weight_relaxation": Softmax(name="softmax")})
     fit("update", weights_only, {"weight_relaxation": None})
@@ -67,6 +65,6 @@ def test_absence_and_the_needs_of_earlier_parts_count_too() -> None:
 
 def test_partial_channels_and_groups_are_looked_at_where_there_is_a_space() -> None:
     quarter = published("nb201").model_copy(update={"partial_channels": 4})
-    with pytest.raises(ValueError, match="'sigmoid' does not work with space.partial_channels above 1"):
+    with pytest.raises(ValueError, match=r"'sigmoid' does not work with space\.partial_channels above 1"):
         fit("relaxation", Sigmoid(name="sigmoid"), {"space": quarter})
     fit("relaxation", EdgeNormalised(name="edge-normalised"), {"space": quarter})
