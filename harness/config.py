@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.documents import TAGS, ErrorAt, KeyPath, mixes
+from harness.documents import DEEPEST, TAGS, ErrorAt, KeyPath, is_plain_number, mixes, read_value
 from harness.errors import HarnessError, nearest
+from harness.text import brief
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,13 +52,13 @@ def validate(model: type[Model], data: object, describe: ErrorAt) -> Model:
         if first["type"] == "union_tag_invalid":
             path = (*path, _discriminator(first))
         raise describe(path, _explain(model, first, path)) from error
-    for path in _truths_as_numbers(data, made, ()):
-        raise describe(path, "must be a number, not true or false")
+    for path, message in _not_numbers(data, made, ()):
+        raise describe(path, message)
     return made
 
 
-def _truths_as_numbers(data: Any, made: Any, path: KeyPath) -> Iterator[KeyPath]:
-    """Yield where pydantic took a truth value for 1 or 0 (it has no setting against that alone)."""
+def _not_numbers(data: Any, made: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield where pydantic took for a number what is none here (it has no setting against that alone)."""
     children: Iterable[tuple[Any, Any, Any]] = ()
     if isinstance(data, dict):
         below = made.get if isinstance(made, dict) else partial(getattr, made)
@@ -66,11 +66,13 @@ def _truths_as_numbers(data: Any, made: Any, path: KeyPath) -> Iterator[KeyPath]
     elif isinstance(data, list) and isinstance(made, list | tuple):
         children = ((i, value, child) for i, (value, child) in enumerate(zip(data, made, strict=False)))
     for key, value, child in children:
-        if isinstance(value, bool):
-            if isinstance(child, int | float) and not isinstance(child, bool):
-                yield (*path, key)
+        number = isinstance(child, int | float) and not isinstance(child, bool)
+        if isinstance(value, bool) and number:
+            yield (*path, key), "must be a number, not true or false"
+        elif isinstance(value, str) and number and not is_plain_number(value, "float"):
+            yield (*path, key), f"not a plain decimal number: {brief(value)}"
         elif isinstance(value, dict | list):
-            yield from _truths_as_numbers(value, child, (*path, key))
+            yield from _not_numbers(value, child, (*path, key))
 
 
 def _path_in(data: object, error: Any) -> KeyPath:
@@ -102,11 +104,11 @@ def _explain(model: type[BaseModel], error: Any, path: KeyPath) -> str:
         given = context.get("tag", given)
         expected = str(context.get("expected_tags", context.get("expected")))
         choices = re.findall(r"'([^']*)'", expected)
-        return f"unknown value {given!r}{nearest(str(given), choices)}"
+        return f"unknown value {brief(given)}{nearest(brief(given), choices)}"
     if kind == "union_tag_not_found":
         return f"missing key {_discriminator(error)!r}"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return message if kind == "value_error" else f"{message[0].lower()}{message[1:]}, got {given!r}"
+    return message if kind == "value_error" else f"{message[0].lower()}{message[1:]}, got {brief(given)}"
 
 
 def fields_at(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
@@ -131,14 +133,12 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def parse_override(text: str) -> tuple[KeyPath, Any]:
-    """Read one ``--set key.path=value``; the value is YAML."""
+    """Read one ``--set key.path=value``; the value is YAML as strict as in a suite."""
     key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not all(key.split(".")):
-        raise HarnessError(f"--set {text!r}: expected key.path=value")
-    try:
-        return tuple(key.strip().split(".")), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise HarnessError(f"--set {text!r}: cannot read the value") from error
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path) or len(path) > DEEPEST:
+        raise HarnessError(f"--set {brief(text)}: expected key.path=value")
+    return path, read_value(value, f"--set {brief(text)}")
 
 
 def nest(path: KeyPath, value: object) -> dict[str, Any]:

@@ -6,34 +6,45 @@ in an included file, is reported where the user wrote it.
 
 from __future__ import annotations
 
+import itertools
+import math
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from harness.errors import HarnessError, nearest
+from harness.files import read_regular
+from harness.text import CONTROL, brief
 
 KeyPath = tuple[str | int, ...]
 ErrorAt = Callable[[KeyPath, str], HarnessError]
 TAGS = ("name", "kind")  # the keys that say which of several blocks one is
 DEEPEST = 30  # levels of a document
+LARGEST = 2**20  # bytes of a file; composed, a byte can take some 350
+MOST_FILES = 100  # read for one document: files that include two others each are many soon
+LONGEST_NUMBER = 40  # characters
 # libyaml reads a suite ten times faster; the two loaders accept the same texts.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value was written."""
+    """Where a value was written; on the command line, which has no ``line``, the option."""
 
-    file: Path
-    line: int
+    file: Path | str
+    line: int | None
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return str(self.file) if self.line is None else f"{self.file}:{self.line}"
+
+
+PlaceAt = Callable[[int], Place]  # from a line
 
 
 class WrittenFloat(float):
@@ -53,8 +64,9 @@ class WrittenFloat(float):
         return self  # as for any number
 
 
-_NUMBERS = {
-    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+# As YAML 1.1 sees them, less octal, hexadecimal, base 60, underscores, infinities and what is not a number.
+NUMBERS = {
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]{0,17})"),
     "float": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
 }
 _KINDS: dict[str, Callable[[str], Any]] = {
@@ -119,10 +131,23 @@ class Describe:
 
 def load_document(file: Path) -> Document:
     """Read a YAML mapping with its includes (local keys win); raise `ConfigError` or `HarnessError`."""
-    return _load(file, ())
+    return _load(file, (), itertools.count(1))
 
 
-def _load(file: Path, parents: tuple[Path, ...]) -> Document:
+def read_value(text: str, option: str) -> Any:
+    """Read one value of the command line as strictly as a document; ``option`` says where it stands in errors."""
+    at = partial(_at_option, option)
+    node = _compose(text, at)
+    return None if node is None else _Reader(at).plain(node, ())
+
+
+def _at_option(option: str, line: int) -> Place:
+    return Place(option, None)
+
+
+def _load(file: Path, parents: tuple[Path, ...], count: Iterator[int]) -> Document:
+    if next(count) > MOST_FILES:
+        raise HarnessError(f"{file}: more than {MOST_FILES} files include each other")
     local = _read(file)
     parents = (*parents, file.resolve())
     merged = Document({}, {(): local.places[()]})
@@ -131,14 +156,14 @@ def _load(file: Path, parents: tuple[Path, ...]) -> Document:
         raise local.error(("include",), "must be a list of file names")
     for index, name in enumerate(includes):
         target = file.parent / name
-        if not target.is_file():
+        if not os.path.isfile(target):
             near = [p for pattern in ("*.yaml", "*/*.yaml") for p in file.parent.glob(pattern) if p != file]
             choices = [p.relative_to(file.parent).as_posix() for p in near]
             raise local.error(("include", index), f"no such file {name!r}{nearest(name, choices)}")
         if target.resolve() in parents:
             chain = " -> ".join(p.name for p in (*parents, target.resolve()))
             raise local.error(("include", index), f"files include each other: {chain}")
-        _merge_documents(merged, _load(target, parents))
+        _merge_documents(merged, _load(target, parents, count))
     _merge_documents(merged, local)
     merged.places[()] = local.places[()]
     return merged
@@ -163,57 +188,64 @@ def _merge_documents(base: Document, top: Document) -> None:
 
 
 def _read(file: Path) -> Document:
-    start = Place(file, 1)
+    at = partial(Place, file)
     try:
-        node = _composed(file, file.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1) if mark else start
-        raise ConfigError(place, (), f"not YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(start, (), f"not a readable YAML text: {reason}") from error
+        node = _composed(file, read_regular(file, LARGEST).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(at(1), (), f"not a readable YAML text: {error}") from error
     except OSError as error:
         raise HarnessError(f"{file}: {error.strerror}") from error
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(start, (), "must be a mapping of keys to values")
-    reader = _Reader(file)
-    reader.places[()] = start
+        raise ConfigError(at(1), (), "must be a mapping of keys to values")
+    reader = _Reader(at)
+    reader.places[()] = at(1)
     return Document(reader.mapping(node, ()), reader.places)
 
 
 @lru_cache(maxsize=32)  # suites share their bases
 def _composed(file: Path, text: str) -> yaml.Node | None:
-    _check_depth(text, file)
-    node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
-    return node
+    return _compose(text, partial(Place, file))
 
 
-def _check_depth(text: str, file: Path) -> None:
+def _compose(text: str, at: PlaceAt) -> yaml.Node | None:
+    """Read YAML up to its nodes; raise `ConfigError`."""
+    try:
+        _check_depth(text, at)
+        node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        return node
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(at(line), (), f"not YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise ConfigError(at(1), (), f"not a readable YAML text: {' '.join(str(error).split())}") from error
+
+
+def _check_depth(text: str, at: PlaceAt) -> None:
     """Refuse deep nesting before composing, which recurses in C and would end the process."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             mark = event.start_mark
-            raise ConfigError(Place(file, mark.line + 1 if mark else 1), (), "nested too deeply")
+            raise ConfigError(at(mark.line + 1 if mark else 1), (), "nested too deeply")
 
 
 class _Reader:
     """Turns YAML nodes into plain data and notes where everything stands.
 
     Stricter than YAML 1.1: no tags, no aliases (an alias can make a small file endless, and `include` does
-    its work), no duplicate keys, numbers in plain decimals only.
+    its work), no duplicate keys, numbers in plain decimals only, no control characters.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, at: PlaceAt) -> None:
+        self.at = at
         self.places: dict[KeyPath, Place] = {}
         self._seen: set[int] = set()
 
     def plain(self, node: yaml.Node, path: KeyPath) -> Any:
         """Return a node's plain data."""
-        place = self.places.setdefault(path, Place(self.file, node.start_mark.line + 1))
+        place = self.places.setdefault(path, self.at(node.start_mark.line + 1))
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         if id(node) in self._seen:
             raise ConfigError(place, path, "YAML aliases (*name) are not allowed")
@@ -224,9 +256,14 @@ class _Reader:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(child, (*path, i)) for i, child in enumerate(node.value)]
-        if kind in _NUMBERS and not _NUMBERS[kind].fullmatch(node.value):
-            raise ConfigError(place, path, f"not a plain decimal number: {node.value!r}")
+        if kind in NUMBERS and not is_plain_number(node.value, kind):
+            raise ConfigError(place, path, f"not a plain decimal number: {brief(node.value)}")
+        self._check_text(node.value, place, path)
         return _KINDS[kind](node.value)
+
+    def _check_text(self, text: str, place: Place, path: KeyPath) -> None:
+        if found := CONTROL.search(text):
+            raise ConfigError(place, path, f"control character {found[0]!r} is not allowed")
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         """Return a mapping's plain data."""
@@ -234,14 +271,21 @@ class _Reader:
         for key_node, value_node in node.value:
             key = str(key_node.value)
             here = (*path, key)
-            line = Place(self.file, key_node.start_mark.line + 1)
+            line = self.at(key_node.start_mark.line + 1)
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag.endswith(":merge"):
                 raise ConfigError(line, path, "keys must be plain words")
+            self._check_text(key, line, path)
             if key in data:
                 raise ConfigError(line, here, "key written twice")
             self.places[here] = line
             data[key] = self.plain(value_node, here)
         return data
+
+
+def is_plain_number(text: str, kind: str) -> bool:
+    """Tell whether a text is a number as people write one: decimal, not endless, ``kind`` int or float."""
+    plain = len(text) <= LONGEST_NUMBER and NUMBERS[kind].fullmatch(text) is not None
+    return plain and math.isfinite(float(text))
 
 
 def mixes(old: Any, new: Any) -> bool:

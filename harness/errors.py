@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from harness.text import one_line
+
 
 class HarnessError(Exception):
-    """Bad input or missing data, worded for the user in one line."""
+    """Bad input or missing data, worded for the user in one line, which what it quotes cannot break or colour."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from pathlib import Path
 from typing import Any, Literal
@@ -96,12 +97,39 @@ def test_includes_are_relative_to_the_including_file(tmp_path: Path) -> None:
         ("a: 1_000\n", ":1: a: not a plain decimal number: '1_000'"),
         ("a: 0x10\n", ":1: a: not a plain decimal number: '0x10'"),
         ("a: .inf\n", ":1: a: not a plain decimal number: '.inf'"),
+        ("a: .nan\n", ":1: a: not a plain decimal number: '.nan'"),
+        ("a: 010\n", ":1: a: not a plain decimal number: '010'"),
+        ("a: 1.0e+999\n", ":1: a: not a plain decimal number: '1.0e+999'"),
+        ("a: [1, " + "7" * 5000 + "]\n", f":1: a[1]: not a plain decimal number: '{'7' * 57}...{'7' * 58}'"),
+        ("a: 1." + "7" * 5000 + "\n", f":1: a: not a plain decimal number: '1.{'7' * 55}...{'7' * 58}'"),
+        ('a: {title: "\\e[31mred"}\n', ":1: a.title: control character '\\x1b' is not allowed"),
+        ('a: "\\u202Egnp.exe"\n', ":1: a: control character '\\u202e' is not allowed"),
+        ('a:\n  "\\x9b2J": 1\n', ":2: a: control character '\\x9b' is not allowed"),
         ("a: 1\nb: " + "[" * 100_000 + "\n", ":2: nested too deeply"),
     ],
 )
 def test_what_a_document_may_not_hold(text: str, said: str, tmp_path: Path) -> None:
     path = write(tmp_path, top=text, base="x: 1\n")
     assert error_of(path) == f"{path}{said}"
+
+
+def test_pipes_devices_and_what_is_too_large_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert error_of(tmp_path / "pipe.yaml") == f"{tmp_path}/pipe.yaml: not a regular file"
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    assert error_of(tmp_path / "zero.yaml") == f"{tmp_path}/zero.yaml: not a regular file"
+    large = write(tmp_path, large="a: 1\n" + "# " * 600_000)
+    assert error_of(large) == f"{large}: 1,200,005 bytes are more than the 1,048,576 that it may have"
+    for name in ("pipe.yaml", "x" * 5000):
+        said = error_of(write(tmp_path, top=f"include: [{name}]\n"))
+        assert f"include[0]: no such file {name!r}" in said
+
+
+def test_files_that_include_two_others_each_are_not_read_for_ever(tmp_path: Path) -> None:
+    for level in range(12):
+        write(tmp_path, **{f"f{level}": f"include: [f{level + 1}.yaml, f{level + 1}.yaml]\n"})
+    write(tmp_path, f12="a: 1\n")
+    assert "more than 100 files include each other" in error_of(tmp_path / "f0.yaml")
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
@@ -185,6 +213,12 @@ class Side(Strict):
          "unable to parse string as a number, got 'x'"),
         ("side: {name: left, size: 1}\nrates: [0, yes]", ":2: rates[1]: must be a number, not true or false"),
         ("side: {name: left, size: no}", ":1: side.size: must be a number, not true or false"),
+        ("side: {name: left, size: '1_0'}", ":1: side.size: not a plain decimal number: '1_0'"),
+        ("side: {name: left, size: ' 8 '}", ":1: side.size: not a plain decimal number: ' 8 '"),
+        ("side: {name: left, size: '٨'}", ":1: side.size: input should be a valid integer, "
+         "unable to parse string as an integer, got '٨'"),
+        ("side: {name: right, width: 1e999}", ":1: side.width: input should be a finite number, got '1e999'"),
+        ("side: {name: right, width: infinity}", ":1: side.width: input should be a finite number, got 'infinity'"),
         ("side: {name: left, size: 1.5}", ":1: side.size: input should be a valid integer, got a number with a "
          "fractional part, got 1.5"),
     ],
@@ -214,8 +248,35 @@ def test_overrides() -> None:
     assert nest(("a", "b"), 3) == {"a": {"b": 3}}
 
 
-@pytest.mark.parametrize("text", ["a", "=1", "a..b=1", ".a=1", "a=[1", "a=!!python/name:os.system x"])
-def test_overrides_that_cannot_be_read(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *((text, "expected key.path=value") for text in ("a", "=1", "a..b=1", ".a=1", ".".join("a" * 31) + "=1")),
+        ("a=[1", "not YAML: did not find expected ',' or ']'"),
+        ("a=1\n---\n2", "not YAML: but found another document"),
+        ("a=\x07", 'control characters are not allowed in "<unicode string>", position 0'),
+        ("a=!!python/name:os.system x", "YAML tag python/name:os.system is not allowed"),
+        ("epochs=010", "not a plain decimal number: '010'"),
+        ("a=1:00", "not a plain decimal number: '1:00'"),
+        ("a=0x10", "not a plain decimal number: '0x10'"),
+        ("a=0b1", "not a plain decimal number: '0b1'"),
+        ("a=1_0", "not a plain decimal number: '1_0'"),
+        ("a=.inf", "not a plain decimal number: '.inf'"),
+        ("a={b: [1, 1_0]}", "b[1]: not a plain decimal number: '1_0'"),
+        ("a=[&x 1, *x]", "[1]: YAML aliases (*name) are not allowed"),
+        ("a={b: 1, b: 2}", "b: key written twice"),
+        ("a={<<: {b: 1}}", "keys must be plain words"),
+        ("a=" + "[" * 100_000, "nested too deeply"),
+        ("a=" + "7" * 5000, f"not a plain decimal number: '{'7' * 57}...{'7' * 58}'"),
+        ('a="\\e[2J"', "control character '\\x1b' is not allowed"),
+    ],
+)
+def test_overrides_that_cannot_be_read(text: str, said: str) -> None:
     with pytest.raises(HarnessError, match=r"^--set '.*': ") as caught:
         parse_override(text)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(said) and "\n" not in str(caught.value)
+
+
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    error = HarnessError("bad \x1b[31mname\x1b[0m\nin \udcff file \u202e\n")
+    assert str(error) == "bad \\x1b[31mname\\x1b[0m in \\udcff file \\u202e"

@@ -9,8 +9,8 @@ from typing import Literal, assert_never
 from harness.analysis.aggregate import Summary
 from harness.suite.schema import AbsoluteBand, Band, ExactBand, NormalBand
 
-Verdict = Literal["PASS", "DRIFT", "FAIL", "INCOMPLETE", "NOT RUN", "NOT JUDGED"]
-VERDICTS: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL", "INCOMPLETE", "NOT RUN", "NOT JUDGED")
+Verdict = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED"]
+VERDICTS: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED")
 ROUND_OFF = 1e-9  # sums of printed decimals miss their value by some 1e-14; no band is that narrow
 
 

@@ -15,7 +15,7 @@ from harness.analysis.outcomes import Outcome, digest
 from harness.analysis.series import Series, find_series
 from harness.runner.plan import Plan, ProfileName
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 
 Judged = CellVerdict | ClaimVerdict | BaselineVerdict
 IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from harness.audit.finding import SEVERITIES, Finding
 from harness.audit.registry import TITLES
+from harness.text import no_formula
 
 FIELDS = ("rule", "severity", "verdict", "cells", "evidence")
 
@@ -53,7 +54,8 @@ def as_csv(findings: Sequence[Finding]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
-    writer.writerows((f.rule, f.severity, f.verdict, " ".join(f.cells), f.evidence) for f in findings)
+    rows = ((f.rule, f.severity, f.verdict, " ".join(f.cells), f.evidence) for f in findings)
+    writer.writerows(map(no_formula, row) for row in rows)
     return text.getvalue()
 
 

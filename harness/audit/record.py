@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.audit.finding import Finding, by_cell
 from harness.audit.lines import Line
 from harness.errors import HarnessError
+from harness.files import read_json
 
 FILE = "audit.json"
 # A rule that finds only that numbers are possible says nothing for them.
@@ -42,9 +43,11 @@ def numbers_checksum(lines: Iterable[Line]) -> str:
 def read_audit(path: Path) -> AuditRecord | None:
     """Read a recorded audit; None where there is none; raise `HarnessError` for another file."""
     try:
-        return AuditRecord.model_validate_json(path.read_bytes())
+        return AuditRecord.model_validate_json(read_json(path))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise HarnessError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         raise HarnessError(f"{path}: not a recorded audit: {error.errors()[0]['msg']}") from error
 

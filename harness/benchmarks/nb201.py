@@ -16,6 +16,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.benchmarks import nb201_genuine
 from harness.benchmarks.nb201_file import (
     ACCURACIES,
     STD,
@@ -23,7 +24,7 @@ from harness.benchmarks.nb201_file import (
     read_columns,
 )
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
-from harness.data.sources import NB201_TABLE, first_existing, missing
+from harness.data.sources import NB201_TABLE, DataMissing, DataStatus, first_existing, missing
 from harness.errors import HarnessError, nearest
 from harness.spaces.nb201 import encoding as nb201
 
@@ -40,6 +41,20 @@ def locate_table(root: Path | None) -> Path:
         remedy = "import it from the official NAS-Bench-201 (.pth) or NATS-Bench (-simple folder) files"
         raise missing("the NAS-Bench-201 table", root, NB201_TABLE, remedy)
     return path
+
+
+def status(root: Path | None) -> DataStatus:
+    """Say which table is at hand, read and checked."""
+    try:
+        path = locate_table(root)
+    except DataMissing as error:
+        return DataStatus("nb201", False, None, None, None, str(error))
+    try:
+        columns, strings, checksum = read_columns(path, partial=False)
+    except HarnessError as error:
+        return DataStatus("nb201", False, path, None, None, str(error))
+    note = f"NAS-Bench-201 table, {nb201_genuine.describe(columns)}"
+    return DataStatus("nb201", True, path, len(strings), checksum, note)
 
 
 class Nb201Table:

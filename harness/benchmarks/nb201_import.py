@@ -3,15 +3,15 @@
 Two formats hold the same nested dicts, one entry per architecture and training protocol:
 
 - NAS-Bench-201: one torch file (``NAS-Bench-201-v1_1-096897.pth``) ``{meta_archs, arch2infos: {index: {less, full}},
-  evaluated_indexes}``. The whole file takes tens of GB of memory and, in torch's safe unpickler, some twenty
-  minutes (extrapolated from small files); prefer the other format.
+  evaluated_indexes}``. The whole file takes tens of GB of memory and some twenty minutes (extrapolated from small
+  files); prefer the other format.
 - NATS-Bench: a folder (``NATS-tss-v1_0-3ffb9-simple``) with ``meta.pickle.pbz2`` and one
   ``{index:06d}.pickle.pbz2`` ``{"12", "200"}`` per architecture, read one at a time.
 
 An entry is ``{arch_index, arch_str, dataset_seed: {run: seeds}, all_results: {(run, seed): result}, ...}``; a
 result holds ``epochs``, ``params`` (in millions), ``train_times`` (seconds by epoch), ``eval_acc1es``
 (percent, by "set@epoch"). Facts: the packages ``nas_201_api`` 2.1 and ``nats_bench`` 1.8. Both formats are
-pickles and read as data only: one that asks for code is refused.
+pickles and read as data only, weights left out: one that asks for code is refused.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from __future__ import annotations
 import bz2
 import io
 import math
-import re
+import os
 import statistics
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,9 +32,11 @@ import pyarrow.parquet as pq
 
 from harness.benchmarks.nb201_file import ACCURACIES, PARAMS, SCHEMA, SECONDS, STD, read_columns
 from harness.data.atomic import replacing
-from harness.data.unpickle import BROKEN_PICKLE, NUMPY_NAMES, load_plain
+from harness.data.unpickle import load_plain
 from harness.errors import HarnessError
+from harness.files import read_regular
 from harness.spaces.nb201 import encoding as nb201
+from harness.text import brief
 
 # Our data set and split to the official training run and the set it is evaluated on. CIFAR-10 has two runs:
 # trained on half of the training images (validated on the rest) and on all of them (tested).
@@ -49,6 +52,9 @@ EVALUATIONS: Final = {
 COST_RUNS: Final = ("cifar10-valid", "cifar100", "ImageNet16-120")
 RUNS: Final = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
 LEGACY_SEED: Final = 888  # whose size holds where trials disagree, as in nats_bench's get_compute_costs
+LARGEST: Final = 1e9  # of any number: percent, seconds of an epoch, millions of parameters
+LARGEST_ENTRY: Final = 2**28  # bytes of one architecture's results, unpacked
+TORCH_MAGIC: Final = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER: begins the files of torch 1.5 and older
 
 PICKLE_SUFFIX: Final = ".pickle.pbz2"
 META: Final = f"meta{PICKLE_SUFFIX}"
@@ -70,21 +76,28 @@ def import_official(source: Path, target: Path, *, partial: bool = False) -> int
     if len(rows) != nb201.SIZE and not (partial and rows):
         raise HarnessError(f"{source}: results of {len(rows):,} architectures, expected {nb201.SIZE:,}")
     rows.sort(key=lambda row: row["index"])
+    try:
+        _write(rows, source, target, partial)
+    except OSError as error:
+        raise HarnessError(f"{target}: {error.strerror}") from error
+    return len(rows)
+
+
+def _write(rows: list[Row], source: Path, target: Path, partial: bool) -> None:
     with replacing(target) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
         try:
             read_columns(temporary, partial=partial)
         except HarnessError as error:
             raise HarnessError(f"{source}: {str(error).removeprefix(f'{temporary}: ')}") from error
-    return len(rows)
 
 
 def _open(source: Path) -> tuple[list[str], Iterator[tuple[int, Entry, Entry]]]:
     """Return all architecture strings by index, and (index, 12-epoch entry, 200-epoch entry) one by one."""
-    if source.is_dir():
+    if os.path.isdir(source):
         meta = _load_pbz2(source / META)
         return _strings(meta, source), _nats_entries(source)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise HarnessError(f"{source}: no such file or folder")
     if source.suffix != ".pth":
         raise HarnessError(f"{source}: neither a NAS-Bench-201 .pth file nor a NATS-Bench folder")
@@ -112,7 +125,7 @@ def _nats_entries(folder: Path) -> Iterator[tuple[int, Entry, Entry]]:
 
 def _nb201_entries(content: Any, source: Path) -> Iterator[tuple[int, Entry, Entry]]:
     infos = _get(content, "arch2infos", str(source))
-    if not isinstance(infos, dict) or not all(isinstance(index, int) for index in infos):
+    if not isinstance(infos, dict) or not all(map(_is_count, infos)):
         raise HarnessError(f"{source}: 'arch2infos' is not a dict by index")
     for index, info in infos.items():
         where = f"{source}: architecture {index}"
@@ -120,29 +133,42 @@ def _nb201_entries(content: Any, source: Path) -> Iterator[tuple[int, Entry, Ent
 
 
 def _load_pbz2(path: Path) -> Any:
+    unpacked = bz2.BZ2Decompressor()
     try:
-        content = bz2.decompress(path.read_bytes())
+        content = unpacked.decompress(read_regular(path), max_length=LARGEST_ENTRY)
     except (OSError, ValueError) as error:
         raise HarnessError(f"{path}: not a readable bz2 file: {error}") from error
+    if not unpacked.eof:
+        raise HarnessError(f"{path}: not a readable bz2 file: cut short, or larger than {LARGEST_ENTRY:,} bytes")
     return load_plain(io.BytesIO(content), str(path), strings="ASCII")
 
 
 def _load_pth(path: Path) -> Any:
-    """Read a torch file as data: tensors, containers and numpy numbers."""
-    import torch  # only this format needs it, and it takes seconds to import
-
-    admitted: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-        (function, name) for name, function in NUMPY_NAMES.items()
-    ]
-    admitted += [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64)]
+    """Read a torch file as data: containers and numpy numbers, no weights; either of torch's two formats."""
     try:
-        with torch.serialization.safe_globals(admitted):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (*BROKEN_PICKLE, RuntimeError, OSError) as error:
-        # torch explains at length how to load the file all the same; what matters is the name it refused.
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"it asks for {refused[1]}" if refused else str(error).partition("\n")[0]
-        raise HarnessError(f"{path}: pickle refused: {reason}") from error
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                return _load_old_pth(file, str(path))
+        with zipfile.ZipFile(path) as archive:
+            return _load_zipped_pth(archive, str(path))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        raise HarnessError(f"{path}: not a readable torch file: {error}") from error
+
+
+def _load_old_pth(file: IO[bytes], where: str) -> Any:
+    """Read the content, which follows three pickles: the magic number, the format's version, facts of the system."""
+    magic, _, _ = (load_plain(file, where, strings="ASCII") for _ in range(3))
+    if magic != TORCH_MAGIC:
+        raise HarnessError(f"{where}: not a torch file")
+    return load_plain(file, where, strings="ASCII", weights=True)
+
+
+def _load_zipped_pth(archive: zipfile.ZipFile, where: str) -> Any:
+    members = [member for member in archive.infolist() if member.filename.endswith("/data.pkl")]
+    if len(members) != 1 or members[0].compress_type != zipfile.ZIP_STORED:
+        raise HarnessError(f"{where}: not a torch file")
+    with archive.open(members[0]) as file:
+        return load_plain(file, where, strings="ASCII", weights=True)
 
 
 def _row(index: int, strings: list[str], less: Entry, full: Entry, where: str) -> Row:
@@ -151,7 +177,9 @@ def _row(index: int, strings: list[str], less: Entry, full: Entry, where: str) -
         raise HarnessError(f"{where}: 'meta_archs' has {len(strings)} architectures")
     for entry in (less, full):
         if _get(entry, "arch_str", where) != strings[index]:
-            raise HarnessError(f"{where}: its results are of {entry['arch_str']!r}, expected {strings[index]!r}")
+            raise HarnessError(
+                f"{where}: its results are of {brief(entry['arch_str'])}, expected {brief(strings[index])}"
+            )
     runs = {(run, 200): _results(full, run, 200, where) for run in RUNS}
     runs |= {(run, 12): _results(less, run, 12, where) for run in RUNS}
     row: Row = {"index": index, "arch_str": strings[index]}
@@ -170,14 +198,17 @@ def _row(index: int, strings: list[str], less: Entry, full: Entry, where: str) -
 
 def _results(entry: Entry, run: str, epochs: int, where: str) -> dict[int, Entry]:
     """Return the results of a run by seed; empty where a 12-epoch run is absent (most are in version 1.0)."""
-    seeds = _get(entry, "dataset_seed", where)
-    if epochs == 12 and run not in seeds:
+    runs = _get(entry, "dataset_seed", where)
+    if epochs == 12 and isinstance(runs, dict) and run not in runs:
         return {}
-    results = {seed: _get(_get(entry, "all_results", where), (run, seed), where) for seed in _get(seeds, run, where)}
+    seeds = _get(runs, run, where)
+    if not isinstance(seeds, list | tuple) or not all(map(_is_count, seeds)):
+        raise HarnessError(f"{where}: the seeds of run {run!r} are {brief(seeds)}, not a list of integers")
+    results = {seed: _get(_get(entry, "all_results", where), (run, seed), where) for seed in seeds}
     if not results:
         raise HarnessError(f"{where}: no trial of the {epochs}-epoch run {run!r}")
     for seed, result in results.items():
-        if _get(result, "epochs", where) != epochs:
+        if _number(result, "epochs", where) != epochs:
             raise HarnessError(f"{where}: run {run!r}, seed {seed}: not a run of {epochs} epochs")
     return results
 
@@ -215,8 +246,13 @@ def _get(mapping: Any, key: Any, where: str) -> Any:
     return mapping[key]
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31
+
+
 def _number(mapping: Any, key: Any, where: str) -> float:
     value = _get(mapping, key, where)
-    if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-        raise HarnessError(f"{where}: {key!r} is {value!r}, not a finite number")
+    plain = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not plain or not -LARGEST <= value <= LARGEST:  # also where it is not a number
+        raise HarnessError(f"{where}: {key!r} is {brief(value)}, not a finite number below {LARGEST:g}")
     return float(value)

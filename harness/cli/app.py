@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from harness.cli.text import speak_utf8
 from harness.errors import HarnessError
 
 EXAMPLES = """
@@ -136,6 +137,7 @@ RESULTS = Path("results")
 
 def main() -> None:
     """Run the command line."""
+    speak_utf8()
     app(prog_name="harness")
 
 
@@ -285,13 +287,22 @@ def list_(
 
 @app.command()
 def show(
-    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The beginning of a trial's id, or a record's path.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIAL|ROW", help="The beginning of a trial's id, a record's path, or a row: [SUITE/]TABLE/ROW."
+        ),
+    ],
     results: Results = RESULTS,
 ) -> None:
-    """Show one record, epoch by epoch."""
-    from harness.cli.inspect import show_trial
+    """Show one record, epoch by epoch, or the settings of a row.
 
-    raise typer.Exit(show_trial(trial, results))
+    Of a row: what it runs under the paper profile, setting by setting, each with its source.
+    """
+    from harness.cli.inspect import show_trial
+    from harness.cli.rows import show_row
+
+    raise typer.Exit(show_row(what) if "/" in what and not what.endswith(".json") else show_trial(what, results))
 
 
 @app.command()

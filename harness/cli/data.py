@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 
 def status() -> int:
     """Print one line per data set and table."""
+    from harness.benchmarks.nb201 import status as table_status
     from harness.data.status import status as data_status
 
     root = data_root()
@@ -20,13 +21,13 @@ def status() -> int:
     rows = [
         (
             line.name,
-            "at hand" if line.available else "missing",
+            line.state,
             "-" if line.count is None else f"{line.count:,}",
             "-" if line.where is None else str(line.where),
             "-" if line.fingerprint is None else line.fingerprint[:16],
             line.note,
         )
-        for line in data_status(root)
+        for line in (*data_status(root), table_status(root))
     ]
     typer.echo(columns(("name", "state", "count", "where", "checksum", "note"), rows))
     return 0

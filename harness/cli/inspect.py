@@ -18,8 +18,10 @@ from harness.runner.evaluate import found_accuracy, test_accuracy
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render
 from harness.spaces.registry import known, published
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
+from harness.text import one_line
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
@@ -36,7 +38,7 @@ def validate_suites(suites: Sequence[str] | None) -> int:
             rows = sum(len(table.rows) for table in suite.tables.values())
             numbers = sum(1 for _ in published_cells(suite))
             said = f"{len(suite.tables)} tables, {rows} rows, {numbers} published numbers, {len(suite.claims)} claims"
-            typer.echo(f"{loaded.path}: valid ({said})")
+            typer.echo(one_line(f"{loaded.path}: valid ({said})"))
     return 2 if wrong else 0
 
 
@@ -171,7 +173,8 @@ def _epochs(record: Record) -> Table:
     track = record.trajectory
     assert track is not None, "asked for by the caller"
     header = ("epoch", "w loss", "w acc", "a loss", "a acc", "lr", "seconds", "test", "architecture")
-    seconds = [None, *record.provenance.epoch_seconds]
+    seconds: list[float | None] = [None, *record.provenance.epoch_seconds]
+    seconds += [None] * (len(track.architectures) - len(seconds))  # a selection may add an entry without training
     rows = []
     for epoch, architecture in enumerate(track.architectures):
         numbers = [

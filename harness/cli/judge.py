@@ -20,12 +20,16 @@ from harness.audit.record import AuditRecord, cell_words, numbers_checksum, read
 from harness.cli.select import Request
 from harness.data.sources import data_root
 from harness.errors import HarnessError
+from harness.files import read_json
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
 from harness.runner.plan import Plan, ProfileName, data_needed
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.runner.survey import place
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
+from harness.text import one_line
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -71,7 +75,9 @@ class Evidence:
         store = self.request.store
         self.index = store.index()
         for path in store.strays():
-            typer.echo(f"warning: {path}: not named like a record, left out", err=True)
+            typer.echo(one_line(f"warning: {path}: not named like a record, left out"), err=True)
+        for path in store.doubles():
+            typer.echo(one_line(f"warning: {path}: another file has a record of this id; one of them counts"), err=True)
 
     def verdicts(self) -> Iterator[SuiteVerdict]:
         """Judge every suite under every profile that is asked for, or has records."""
@@ -130,7 +136,7 @@ class Evidence:
     def records(self, plan: Plan) -> Iterator[Record]:
         """Read the planned trials' records; say which cannot be read."""
         for trial in plan.trials:
-            path = self.index.get(trial.id)
+            path = place(trial, self.request.store, self.index)
             if path is not None:
                 try:
                     yield read_record(path)
@@ -144,10 +150,12 @@ def baseline_path(loaded: LoadedSuite, profile: str) -> Path:
 
 
 def _load_baseline(path: Path) -> Baseline | None:
-    if not path.is_file():
-        return None
     try:
-        return Baseline.model_validate_json(path.read_bytes())
+        return Baseline.model_validate_json(read_json(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HarnessError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

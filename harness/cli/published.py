@@ -11,6 +11,7 @@ from dataclasses import asdict
 from harness.analysis.coverage import Entry, coverage, entries
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
+from harness.text import no_formula
 
 COLUMNS = (
     "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol", "status", "verdict", "note",
@@ -36,9 +37,9 @@ def coverage_lines(listed: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def _cells(entry: Entry) -> list[str]:
+def _cells(entry: Entry) -> list[str | float | None]:
     facts = asdict(entry)
-    return ["" if facts[name] is None else str(facts[name]) for name in COLUMNS]
+    return [facts[name] for name in COLUMNS]
 
 
 def as_csv(listed: Sequence[Entry]) -> str:
@@ -46,11 +47,12 @@ def as_csv(listed: Sequence[Entry]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(map(_cells, listed))
+    writer.writerows(map(no_formula, _cells(entry)) for entry in listed)
     return text.getvalue()
 
 
 def as_markdown(listed: Sequence[Entry]) -> str:
     """Write a table for a page of markdown."""
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, listed)]
+    texts = (["" if cell is None else str(cell) for cell in _cells(entry)] for entry in listed)
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *texts]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)

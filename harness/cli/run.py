@@ -20,6 +20,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.text import one_line, printable
 
 DEFAULT_PROFILE: ProfileName = "reduced"
 
@@ -75,7 +76,7 @@ def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     plans = make_plans(suites, profile, request.selection, request.overrides, data=find_data(names, root))
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
-            typer.echo(f"note: {loaded.path}: {note}", err=True)
+            typer.echo(one_line(f"note: {loaded.path}: {note}"), err=True)
     return plans
 
 
@@ -114,7 +115,7 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
     """Print how many trials ended how, where the records are, and what to do about the rest."""
     names = {t.trial.id: f"{t.trial.method} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
     for trial_id, error in tally.failed.items():
-        typer.echo(f"failed: {names[trial_id]} ({trial_id}): {error}", err=True)
+        typer.echo(printable(f"failed: {names[trial_id]} ({trial_id}): {error}"), err=True)
     for why in dict.fromkeys(tally.blocked.values()):
         count = sum(reason == why for reason in tally.blocked.values())
         typer.echo(f"blocked: {count} trials: {why}", err=True)

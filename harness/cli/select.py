@@ -12,7 +12,8 @@ from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Plan, ProfileName, Selection, make_plan, parse_seeds
 from harness.runner.store import Store
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 
 DEFAULT_SUITES = "suites"
 

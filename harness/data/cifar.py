@@ -7,8 +7,10 @@ each row the red, green and blue plane of one 32x32 image, and a list of labels.
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,11 @@ from harness.data.images import Dataset, ImageSet, fingerprint
 from harness.data.sources import CifarSource, DataMissing, FoundCifar, Part, locate_cifar
 from harness.data.unpickle import load_plain
 from harness.errors import HarnessError
+from harness.files import read_regular
 
 SIDE = 32
+LARGEST_FILE = 2**28  # bytes of a file of the official folder; CIFAR-100's training images are 155 MB
+LARGEST_ARCHIVE = 2**29  # bytes of an official archive, unpacked: 186 MB
 
 
 def load_cifar(source: CifarSource, root: Path | None, *, limit: int | None, test: bool) -> Dataset:
@@ -75,9 +80,18 @@ def _read_official(source: CifarSource, found: FoundCifar, part: Part) -> tuple[
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise HarnessError(f"{path}: {error.strerror}") from error
+
+
+class _Bounded(gzip.GzipFile):
+    """A packed file that may not unpack to more than an official archive could."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0 or self.tell() + size > LARGEST_ARCHIVE:
+            raise tarfile.ReadError(f"unpacks to more than {LARGEST_ARCHIVE:,} bytes")
+        return super().read(size)
 
 
 def _archive_members(path: Path, folder: str, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -85,12 +99,12 @@ def _archive_members(path: Path, folder: str, names: tuple[str, ...]) -> dict[st
     wanted = {f"{folder}/{name}": name for name in names}
     files = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with _Bounded(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
                 file = archive.extractfile(member) if member.name in wanted else None
                 if file is not None:
                     files[wanted[member.name]] = file.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise HarnessError(f"{path}: broken archive: {error}") from error
     absent = [name for name in names if name not in files]
     if absent:

@@ -26,6 +26,7 @@ from harness.data.atomic import replacing
 from harness.errors import HarnessError
 
 CACHE_VARIABLE = "HARNESS_CACHE"
+PNG_DEPTH = 24  # where a PNG file says how many bits a channel has; Pillow cuts 16 down to 8 without a word
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
@@ -72,8 +73,9 @@ def first_image(file: Path) -> bytes:
 
 def _first_rows(file: Path, table: pq.ParquetFile, column: str, rows: int) -> pa.Array:
     """Read the first ``rows`` values of one column; a dotted name reads a field of a struct."""
-    if column not in {table.schema.column(i).path for i in range(len(table.schema))}:
-        raise HarnessError(f"{file}: no column {column!r}")
+    found = [table.schema.column(i).path for i in range(len(table.schema))].count(column)
+    if found != 1:
+        raise HarnessError(f"{file}: {'more than one' if found else 'no'} column {column!r}")
     batches, count = [], 0
     try:
         for batch in table.iter_batches(batch_size=rows, columns=[column], use_threads=False):
@@ -97,8 +99,11 @@ def _labels(file: Path, table: pq.ParquetFile, column: str, rows: int) -> Labels
 
 def _decoded(file: Path, table: pq.ParquetFile, rows: int, side: int) -> Pixels:
     """Return the first ``rows`` images uint8 [rows, 3, side, side], from the cache where it has them."""
+    folder = _cache_folder()
+    if folder is None:
+        return _decode(_first_rows(file, table, "img.bytes", rows), side, file)
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()[:32]
-    kept = _cache_folder() / f"{checksum}-{rows}-pillow{PIL.__version__}.npy"
+    kept = folder / f"{checksum}-{rows}-rgb-pillow{PIL.__version__}.npy"
     images = _read_cache(kept, (rows, 3, side, side))
     if images is None:
         images = _decode(_first_rows(file, table, "img.bytes", rows), side, file)
@@ -114,14 +119,19 @@ def _decode(encoded: pa.Array, side: int, file: Path) -> Pixels:
                 # The header alone is read so far: a picture of the wrong size is never decoded.
                 if image.size != (side, side):
                     raise HarnessError(f"{file}: row {row}: image of size {image.size}, expected {side}")
-                images[row] = np.asarray(image.convert("RGB"))
+                if image.mode != "RGB" or (image.format == "PNG" and value[PNG_DEPTH] != 8):
+                    raise HarnessError(f"{file}: row {row}: image of mode {image.mode}, expected 8-bit RGB")
+                images[row] = np.asarray(image)
         except (OSError, SyntaxError, ValueError) as error:
             raise HarnessError(f"{file}: row {row}: not a PNG or JPEG image: {error}") from error
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "harness")
+def _cache_folder() -> Path | None:
+    """Return the folder, None where there is neither the variable nor a home."""
+    home = os.path.expanduser("~")
+    chosen = os.environ.get(CACHE_VARIABLE) or ("" if home == "~" else f"{home}/.cache/harness")
+    return Path(chosen) if chosen else None
 
 
 def _read_cache(path: Path, shape: tuple[int, ...]) -> Pixels | None:

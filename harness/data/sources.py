@@ -106,17 +106,17 @@ def data_root() -> Path | None:
     value = os.environ.get(DATA_VARIABLE, "")
     if not value:
         return None
-    root = Path(value).expanduser()
-    if not root.is_dir():
+    root = os.path.expanduser(value)  # an unknown user stays as written
+    if not os.path.isdir(root):  # asks nothing of the folder; also for names too long, and without permission
         raise DataMissing(f"{DATA_VARIABLE}={value} is not a folder")
-    return root
+    return Path(root)
 
 
 def first_existing(root: Path | None, places: Sequence[str]) -> Path | None:
     """Return the first of ``places`` (paths relative to ``root``) that exists, or None."""
     if root is None:
         return None
-    return next((root / place for place in places if (root / place).exists()), None)
+    return next((root / place for place in places if os.path.exists(root / place)), None)
 
 
 def missing(what: str, root: Path | None, places: Sequence[str], remedy: str) -> DataMissing:
@@ -134,10 +134,16 @@ class FoundCifar:
 
 
 def locate_cifar(source: CifarSource, root: Path | None) -> FoundCifar:
-    """Find a CIFAR source, the official (lossless) layouts first; raise `DataMissing` where there is none."""
+    """Find a CIFAR source, the official (lossless) layouts first; raise `DataMissing` where there is none.
+
+    An official folder without its training files is an error, and not passed over for another copy.
+    """
     folders = (f"{source.name}/{source.folder}", source.folder)
     archives = (f"{source.name}/{source.archive.file}", source.archive.file)
     if folder := first_existing(root, folders):
+        absent = [name for name in source.members["train"] if not os.path.isfile(folder / name)]
+        if absent:
+            raise DataMissing(f"{folder / absent[0]}: No such file; the official folder of {source.name} has it")
         return FoundCifar("folder", folder)
     if archive := first_existing(root, archives):
         return FoundCifar("archive", archive)
@@ -147,3 +153,23 @@ def locate_cifar(source: CifarSource, root: Path | None) -> FoundCifar:
     official = source.archive
     remedy = f"get {official.url} ({official.size:,} bytes, md5 {official.md5}) and put it there"
     raise missing(f"dataset {source.name}", root, places, remedy)
+
+
+@dataclass(frozen=True)
+class DataStatus:
+    """What is known of a data set or table. ``where``: None where there is none; ``count``: images or rows.
+
+    ``fingerprint``: only where it is cheap, the sha256 of a table.
+    """
+
+    name: str
+    available: bool
+    where: Path | None
+    count: int | None
+    fingerprint: str | None
+    note: str
+
+    @property
+    def state(self) -> str:
+        """Say it in a word or two; what is there may still be none that can be used."""
+        return "at hand" if self.available else "missing" if self.where is None else "unusable"

@@ -1,68 +1,61 @@
-"""What data is at hand, without reading it all."""
+"""Which data sets are at hand, without reading them all."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.encoded import first_image, open_parquet
-from harness.data.sources import CIFAR, NB201_TABLE, CifarSource, FoundCifar, first_existing, locate_cifar
+from harness.data.sources import CIFAR, CifarSource, DataStatus, FoundCifar, locate_cifar
 from harness.errors import HarnessError
 
 PNG = b"\x89PNG"
-
-
-@dataclass(frozen=True)
-class DataStatus:
-    """One line of `status`.
-
-    ``count``: images (training and test) or rows; ``fingerprint``: only where it is cheap, the sha256 of a
-    table.
-    """
-
-    name: str
-    available: bool
-    where: Path | None
-    count: int | None
-    fingerprint: str | None
-    note: str
+IMAGE_BYTES = 3 * 32 * 32
 
 
 def status(root: Path | None) -> list[DataStatus]:
-    """Return one line per known data set and table under the data root."""
+    """Return one line per known data set under the data root."""
     digits = DataStatus("digits", True, None, 1797, None, "embedded in scikit-learn")
-    return [digits, *(_cifar(source, root) for source in CIFAR.values()), _nb201(root)]
+    return [digits, *(_cifar(source, root) for source in CIFAR.values())]
 
 
 def _cifar(source: CifarSource, root: Path | None) -> DataStatus:
+    where = None
     try:
         found = locate_cifar(source, root)
+        where = found.path
         count, note = _describe(source, found)
     except HarnessError as error:
-        return DataStatus(source.name, False, None, None, None, str(error))
-    return DataStatus(source.name, True, found.path, count, None, note)
+        return DataStatus(source.name, False, where, None, None, str(error))
+    return DataStatus(source.name, True, where, count, None, note)
 
 
 def _describe(source: CifarSource, found: FoundCifar) -> tuple[int, str]:
-    """Count the images of a CIFAR source and say which kind of copy it is."""
+    """Count the images of a CIFAR source, as far as sizes of files tell, and say which kind of copy it is."""
     expected = sum(source.counts.values())
-    if found.kind != "parquet":
-        return expected, f"official {found.kind}"
+    if found.kind == "archive":
+        size = found.path.stat().st_size
+        if size != source.archive.size:
+            raise HarnessError(f"{found.path}: {size:,} bytes, the official archive has {source.archive.size:,}")
+        return expected, "official archive"
+    if found.kind == "folder":
+        return _describe_folder(source, found.path)
     files = [file for part in source.counts for file in sorted(found.path.glob(f"{part}-*.parquet"))]
     count = sum(open_parquet(file).metadata.num_rows for file in files)
     lossless = first_image(files[0]).startswith(PNG)
     kind = "parquet, PNG" if lossless else "parquet, JPEG: not the lossless originals, not canonical"
-    return count, kind if count == expected else f"{kind}; incomplete: {count:,} of {expected:,} images"
+    return count, _complete(kind, count, expected)
 
 
-def _nb201(root: Path | None) -> DataStatus:
-    path = first_existing(root, NB201_TABLE)
-    if path is None:
-        return DataStatus("nb201", False, None, None, None, f"looked for {', '.join(NB201_TABLE)}")
-    try:
-        count = open_parquet(path).metadata.num_rows
-    except HarnessError as error:
-        return DataStatus("nb201", False, path, None, None, str(error))
-    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    return DataStatus("nb201", True, path, count, checksum, "NAS-Bench-201 table")
+def _describe_folder(source: CifarSource, folder: Path) -> tuple[int, str]:
+    """Count the images that the files of an official folder have room for."""
+    count = 0
+    for part, members in source.members.items():
+        share = source.counts[part] // len(members)
+        for path in (folder / member for member in members):
+            if path.is_file() and path.stat().st_size > share * IMAGE_BYTES:
+                count += share
+    return count, _complete("official folder", count, sum(source.counts.values()))
+
+
+def _complete(kind: str, count: int, expected: int) -> str:
+    return kind if count == expected else f"{kind}; incomplete: {count:,} of {expected:,} images"

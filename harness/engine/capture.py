@@ -110,12 +110,11 @@ class Recorder:
     def branch(self) -> Hashable | None:
         """Name what the host decides about the present step; None where it cannot be recorded."""
         search, spec = self.search, self.search.spec
-        update = getattr(spec.update, "unrolled", None) is False or spec.update.name in ("joint", "weights-only")
         draws = spec.weight_noise or spec.drop_path or spec.weight_relaxation
-        seen = spec.relaxation.branch(search.moment)
-        if seen is None or not update or draws or search.deciding:
+        seen = spec.relaxation.branch(search.now)
+        if seen is None or not spec.update.recordable or draws or search.deciding:
             return None
-        return search.warming_up(), seen, search.moment.epoch if spec.auxiliary_skip else None
+        return search.warming_up(), seen, search.now.epoch if spec.auxiliary_skip else None
 
 
 def recorder(search: Steps) -> Recorder | None:

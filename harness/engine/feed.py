@@ -11,8 +11,8 @@ from harness.data.augment import augment, average_pool_images, cut_out, normalis
 from harness.data.batches import draw_with_replacement, epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.errors import HarnessError
-from harness.methods.relaxations import Moment
 from harness.methods.spec import SearchData, SearchSpec
+from harness.methods.step import Step
 
 
 class Feed:
@@ -26,7 +26,7 @@ class Feed:
         if asked > there:
             raise HarnessError(f"{asked} images are to be evaluated, but the architecture has {there}")
 
-    def augmented(self, indices: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
+    def augmented(self, indices: Tensor, step: Step) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
         data, drop_path, generator = self.spec.data, self.spec.drop_path, self.streams["augmentation"]
         images = augment(
@@ -34,7 +34,7 @@ class Feed:
             std=self.dataset.std, generator=generator,
         )  # fmt: skip
         if drop_path is not None and drop_path.cutout:
-            images = cut_out(images, drop_path.cutout, drop_path.cutout_probability(moment), generator)
+            images = cut_out(images, drop_path.cutout, drop_path.cutout_probability(step), generator)
         return images, self.images.labels[indices]
 
     def plain(self, indices: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,17 +69,23 @@ class Feed:
         count, size = len(self.architecture_set), self.spec.batch_size
         generator = self.streams["architecture-batches"]
         while True:
-            if self.spec.data.architecture_draw == "with-replacement":
-                yield draw_with_replacement(count, size, generator)
-            else:
-                yield from epoch_batches(count, size, generator, drop_last=False)
+            match self.spec.data.architecture_draw:
+                case "with-replacement":
+                    yield draw_with_replacement(count, size, generator)
+                case "first-of-pass":
+                    yield next(epoch_batches(count, size, generator, drop_last=False))
+                case "pass":
+                    yield from epoch_batches(count, size, generator, drop_last=False)
 
 
 def select_images(dataset: Dataset, data: SearchData) -> tuple[ImageSet, Tensor, Tensor]:
-    """Return the training images at the search's size, and the index sets of weights and architecture."""
-    total = len(dataset.train.labels)
-    weights, architecture = data.counts(total)
-    images = average_pool_images(dataset.train.images, data.image_size)
+    """Return the images at the search's size, and the index sets of weights and architecture."""
+    weights, architecture = data.counts(len(dataset.train))
+    pixels, labels = dataset.train.images, dataset.train.labels
+    if data.split == "test":
+        architecture = min(architecture, len(dataset.test) // 2)
+        pixels = torch.cat([pixels[:weights], dataset.test.images[:architecture]])
+        labels = torch.cat([labels[:weights], dataset.test.labels[:architecture]])
     first = torch.arange(weights)
     second = first if data.split == "shared" else torch.arange(weights, weights + architecture)
-    return ImageSet(images, dataset.train.labels), first, second
+    return ImageSet(average_pool_images(pixels, data.image_size), labels), first, second

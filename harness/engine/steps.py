@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.data.images import Dataset
+from harness.engine.cell_gradients import cell_gradients
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser
 from harness.engine.unrolled import unrolled_gradient
-from harness.methods.bench import Mixing
-from harness.methods.relaxations import Moment, Side
+from harness.methods.mixing import Mixing
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
+from harness.methods.step import Side, Step
 from harness.seeds import derive_seed
 from harness.spaces.space import UNDECIDED, Group
 from harness.spaces.supernet import Supernet
@@ -38,7 +39,7 @@ STREAMS: dict[str, Callable[[torch.device], str]] = {
 
 
 class Steps:
-    """What parts see of a search (`harness.methods.bench.Bench`)."""
+    """What parts see of a search (`harness.methods.search.Search`)."""
 
     def __init__(self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device) -> None:
         self.spec, self.device, self.seed, self.classes = spec, device, seed, dataset.classes
@@ -56,11 +57,11 @@ class Steps:
         self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
         self.epoch = 0
         self.seen: dict[Tensor, tuple[Tensor, Tensor]] = {}
-        self.moment = self.next_moment()
+        self.now = self.next_step()
         self.parts: dict[str, Any] = {}
         self.memory: dict[str, Any] = {}
         spec.update.begin(self)
-        self.opinions: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
+        self.history: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
@@ -89,19 +90,19 @@ class Steps:
 
     # mixing weights -----------------------------------------------------------------------------------------
 
-    def next_moment(self) -> Moment:
+    def next_step(self) -> Step:
         """Begin a step: what its weights and its architecture share. Tuning stays at the search's last epoch."""
         self.seen.clear()
         coin = torch.rand((), generator=self.generators["coin"]).item()
         epoch = min(self.epoch, self.spec.search_epochs - 1)
-        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"])
+        return Step(epoch, self.spec.epochs, coin, self.generators["relaxation"], tuning=self.epoch > epoch)
 
     def mixing(self, side: Side = "architecture") -> Mixing:
         """Turn alpha into the mixing weights of the present step of one side, one matrix [rows, options] per group."""
         extra, relaxation = self.spec.auxiliary_skip, self._relaxation(side)
-        mixing = {g: relaxation.mixing(alpha, self.groups[g], self.moment) for g, alpha in self.alpha.items()}
+        mixing = {g: relaxation.mixing(alpha, self.groups[g], self.now) for g, alpha in self.alpha.items()}
         if extra is not None:
-            mixing = {g: extra.apply(weights, self.moment) for g, weights in mixing.items()}
+            mixing = {g: extra.apply(weights, self.now) for g, weights in mixing.items()}
         return self.fixed(mixing)
 
     def _relaxation(self, side: Side) -> Any:
@@ -138,7 +139,7 @@ class Steps:
         second-order method is at the very step that the weights then take.
         """
         if indices not in self.seen:
-            self.seen[indices] = self.feed.augmented(indices, self.moment)
+            self.seen[indices] = self.feed.augmented(indices, self.now)
         return self.seen[indices]
 
     def draw_images(self, count: int, stream: str) -> Tensor:
@@ -150,8 +151,8 @@ class Steps:
         drops = None
         if self.spec.drop_path is not None and net.training:
             shape = (*net.droppable, len(images))
-            moment = replace(self.moment, generator=self.generators["drop-path"])
-            drops = self.spec.drop_path.factors(shape, moment).to(images)
+            step = replace(self.now, generator=self.generators["drop-path"])
+            drops = self.spec.drop_path.factors(shape, step).to(images)
         with self._precision():
             logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
         return logits if logits.dtype == images.dtype else logits.float()
@@ -175,9 +176,7 @@ class Steps:
             mixing = {group: m.detach() for group, m in mixing.items()}
         if noise is not None:
             self.net.eval()  # SDARTS attacks in evaluation mode, so that running statistics stay as they are
-            mixing = noise.perturb(
-                mixing, self.moment, lambda noisy: self.loss(images, labels, self.fixed(noisy), None)
-            )
+            mixing = noise.perturb(mixing, self.now, lambda noisy: self.loss(images, labels, self.fixed(noisy), None))
             mixing = self.fixed(mixing)  # no noise on decided edges
             self.net.train()
         torch.autograd.backward(self.loss(images, labels, mixing, self.weight_meter, "weights"))
@@ -275,7 +274,7 @@ class Steps:
     @torch.no_grad()
     def path_accuracy(self, mixing: Mixing, indices: Tensor, *, augmented: bool) -> float:
         """Return the accuracy (percent) of one-hot mixing weights on one batch, in evaluation mode."""
-        inputs, labels = self.feed.augmented(indices, self.moment) if augmented else self.feed.plain(indices)
+        inputs, labels = self.feed.augmented(indices, self.now) if augmented else self.feed.plain(indices)
         training = self.net.training
         self.net.eval()
         logits = self.logits(self.net, inputs, mixing, sampled=True)
@@ -294,6 +293,20 @@ class Steps:
         with batch_statistics(self.net):
             logits = self.net(inputs, self.fixed(mixing))
             return largest_eigenvalue(F.cross_entropy(logits, labels), list(self.alpha.values()), decay)
+
+    def operation_gradients(self, images: int) -> list[Tensor]:
+        """Return dL/dp by cell, row by row, under alpha's opinion, in single precision and without drop-path."""
+        inputs, labels = self.feed.plain(self.feed.first(images))
+        mixing, kinds = self.fixed(self.strengths()), self.net.kinds
+        with batch_statistics(self.net):
+            found = cell_gradients(
+                mixing, len(kinds), lambda own: F.cross_entropy(self.net.by_cell(inputs, own), labels)
+            )
+        rows = {kind: self.spec.space.rows(kind) for kind in set(kinds)}
+        return [
+            torch.cat([of_cell[group.name][row] for group, row in rows[kind]]).cpu()
+            for kind, of_cell in zip(kinds, found, strict=True)
+        ]
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

@@ -21,7 +21,7 @@ class Trajectory(BaseModel):
     measured. Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions;
     one that trains no more (best path) adds a single entry. The last architecture is the result.
 
-    Schema 1, of NAS-Bench-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
+    Schema 1, of NAS-Search-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
     """
 
     model_config = ConfigDict(extra="forbid")

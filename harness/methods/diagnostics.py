@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from harness.methods.bench import Bench, largest
-from harness.part import Part
+from harness.methods.composition import Composed
+from harness.methods.mixing import largest
+from harness.methods.search import Search
+from harness.spaces.space import Space
+
+CELLS = ("first", "middle", "last")
 
 
-class _Diagnostic(Part):
+class _Diagnostic(Composed):
+    """``passes``: what an image costs, in passes through all operations; without a backward one, a third of one."""
+
+    passes: ClassVar[float] = 1 / 3
+
+    name: str
     every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
     images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
+
+    def due(self, epoch: int, last: int) -> bool:
+        """Tell whether to measure after ``epoch`` of ``last`` epochs."""
+        return epoch % self.every == 0
+
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name the series of numbers that it leaves: one, of its own name, or several below it.
+
+        ``cells``: the cell types of the supernet's cells, in their order.
+        """
+        return [self.name]
 
 
 class Eigenvalue(_Diagnostic):
     """Largest eigenvalue of the Hessian of the architecture's loss with respect to alpha (RobustDARTS, section 3).
 
     The loss is that under alpha's opinion. The weight decay of alpha's optimiser is on the diagonal. All ``images`` are
-    one batch; RobustDARTS takes the last batch of the epoch, augmented.
+    one batch; RobustDARTS takes the last batch of the epoch, augmented. Measured after the ``first`` epoch, every
+    ``every`` from there, and after the last.
     """
 
-    name: Literal["eigenvalue"]
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("learns",)}
+    passes: ClassVar[float] = 60  # Lanczos iterations
+    version = 2
 
-    def measure(self, search: Bench) -> float:
+    name: Literal["eigenvalue"]
+    first: NonNegativeInt = Field(description="epochs before the first measurement; 0: before training")
+
+    def due(self, epoch: int, last: int) -> bool:
+        """Tell whether to measure after ``epoch`` of ``last`` epochs."""
+        return epoch == last or (epoch >= self.first and (epoch - self.first) % self.every == 0)
+
+    def measure(self, search: Search) -> list[float]:
         """Return the eigenvalue."""
-        return search.dominant_eigenvalue(self.images)
+        return [search.dominant_eigenvalue(self.images)]
 
 
 class SupernetAccuracy(_Diagnostic):
@@ -38,9 +69,9 @@ class SupernetAccuracy(_Diagnostic):
 
     name: Literal["supernet-accuracy"]
 
-    def measure(self, search: Bench) -> float:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
-        return search.accuracies([search.fixed(search.strengths())], self.images)[0]
+        return search.accuracies([search.fixed(search.strengths())], self.images)
 
 
 class DiscretisedAccuracy(_Diagnostic):
@@ -48,9 +79,43 @@ class DiscretisedAccuracy(_Diagnostic):
 
     name: Literal["discretised-accuracy"]
 
-    def measure(self, search: Bench) -> float:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
-        return search.accuracies([largest(search.fixed(search.strengths()))], self.images)[0]
+        return search.accuracies([largest(search.fixed(search.strengths()))], self.images)
 
 
-Diagnostic = Annotated[Eigenvalue | SupernetAccuracy | DiscretisedAccuracy, Field(discriminator="name")]
+class OperationGradients(_Diagnostic):
+    """dL/dp of every operation of every edge, in the first, middle and last cell (Single-DARTS, Figures 3, 5 to 10).
+
+    p are the mixing weights by alpha's opinion, which all cells share: the gradient is that by one cell's own. The loss
+    is the mean over ``images``, one batch; the paper does not say of which.
+    """
+
+    passes: ClassVar[float] = 1
+
+    name: Literal["operation-gradients"]
+
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name the series ``operation-gradients/CELL/TARGET<-SOURCE/OPERATION``."""
+        return [
+            f"{self.name}/{label}/{group.nodes[row]}<-{group.sources[row]}/{option}"
+            for label, place in zip(CELLS, _chosen(cells), strict=True)
+            for group, row in space.rows(cells[place])
+            for option in group.options[row]
+        ]
+
+    def measure(self, search: Search) -> list[float]:
+        """Return the gradients in the order of `names`."""
+        gradients = search.operation_gradients(self.images)
+        return [value for place in _chosen(gradients) for value in gradients[place].tolist()]
+
+
+def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
+    """Return the places of the first, the middle and the last cell."""
+    last = len(cells) - 1
+    return 0, last // 2, last
+
+
+Diagnostic = Annotated[
+    Eigenvalue | SupernetAccuracy | DiscretisedAccuracy | OperationGradients, Field(discriminator="name")
+]

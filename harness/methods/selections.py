@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.methods.bench import Bench, Mixing
-from harness.part import Part
+from harness.methods.composition import Composed
+from harness.methods.mixing import Mixing
+from harness.methods.search import Search
+from harness.methods.step import Step
 from harness.spaces.space import LEFT_OUT, UNDECIDED, Group, Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.methods.relaxations import Moment
-
 BEAM = 20_000  # beginnings of paths that are kept where not all can be listed
 Choice = tuple[Group, int]  # a row of a group
 
 
-class _Selection(Part):
+class _Selection(Composed):
     """``after_search``: nothing of it happens before the search's last epoch, so equal searches are one run."""
 
     @property
@@ -38,10 +38,22 @@ class _Selection(Part):
         """Return the epochs of training that follow."""
         return 0
 
-    def before_epoch(self, search: Bench) -> None:
+    @property
+    def first_images(self) -> int:
+        """Return how many of the architecture's first images it asks for by number."""
+        return 0
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return what it evaluates, in images times passes through all operations.
+
+        ``path``: the part of them that a path has; ``images``: of the architecture's set.
+        """
+        return 0.0
+
+    def before_epoch(self, search: Search) -> None:
         """Decide what is due before an epoch."""
 
-    def conclude(self, search: Bench) -> bool:
+    def conclude(self, search: Search) -> bool:
         """Decide the rest when all epochs are done; tell whether there was any."""
         return False
 
@@ -63,9 +75,12 @@ class Progressive(_Selection):
 
     With ``tuning_lr`` the search stops at ``start`` ("end": after all its epochs) and interval * (edges - 1) epochs
     of tuning follow, the weights' optimiser starting anew at a constant ``tuning_lr`` times its rate; the last edge
-    is decided before the last of them (DARTS-PT's code). Without, the decisions fall into the search, before the
-    epochs ``start``, ``start`` + interval, ... (SGAS).
+    is decided before the last of them. One decision falls before an epoch at most: at ``interval`` 1 none is left for
+    the last edge, which takes its operation of largest weight (all as DARTS-PT's code). Without, the decisions fall
+    into the search, before the epochs ``start``, ``start`` + interval, ... (SGAS).
     """
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("independent",)}
 
     name: Literal["progressive"]
     edges: Literal["random", "certainty", "certainty-stability"]
@@ -89,9 +104,22 @@ class Progressive(_Selection):
             raise ValueError("perturbation, and nothing else, needs 'images'")
         return self
 
-    def check(self, epochs: int, space: Space) -> None:
+    @property
+    def first_images(self) -> int:
+        """Return the images of each accuracy, where they are not all."""
+        return self.images if isinstance(self.images, int) else 0
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return one evaluation per option that is perturbed."""
+        options = sum(len(row) for group in space.groups for row in group.options)
+        return 0.0 if self.images is None else options * (self.first_images or images)
+
+    def check(self, others: Mapping[str, Any]) -> None:
         """Raise ValueError where a search has too few epochs or operations."""
-        first, last = self._start(epochs), self.events(epochs, self.decisions(space))[-1]
+        if not {"epochs", "space"} <= others.keys():
+            return
+        epochs, space = others["epochs"], others["space"]
+        first, last = self._start(epochs), max(self.events(epochs, self.decisions(space)), default=0)
         if first > epochs:
             raise ValueError(f"tuning starts after epoch {first}, but there are {epochs}")
         if self.tuning_lr is None and last >= epochs:
@@ -124,11 +152,21 @@ class Progressive(_Selection):
         return 0 if self.tuning_lr is None else self.interval * (self.decisions(space) - 1)
 
     def events(self, epochs: int, decisions: int) -> list[int]:
-        """Return before which epochs an edge of every cell type is decided, [decisions]."""
-        due = [self._start(epochs) + self.interval * index for index in range(decisions)]
-        return due if self.tuning_lr is None else [min(epoch, due[-1] - 1) for epoch in due]
+        """Return before which epochs an edge of every cell type is decided, [decisions].
 
-    def before_epoch(self, search: Bench) -> None:
+        At interval 1 with tuning, one less: the last edge is left to its weights.
+        """
+        due = [self._start(epochs) + self.interval * index for index in range(decisions)]
+        if self.tuning_lr is None:
+            return due
+        return due[:-1] if self.interval == 1 else [*due[:-1], due[-1] - 1]
+
+    @property
+    def mathematics(self) -> int:
+        """Return 2 where the last edge is left to its weights."""
+        return 2 if self.tuning_lr is not None and self.interval == 1 else self.version
+
+    def before_epoch(self, search: Search) -> None:
         """Decide as many edges of every cell type as are due."""
         space = search.spec.space
         due = self.events(search.spec.epochs, self.decisions(space)).count(search.epoch)
@@ -139,7 +177,7 @@ class Progressive(_Selection):
                 search.decided[group.name][row] = self._operation(search, group, row)
                 leave_out_the_rest(search.decided, rows)
 
-    def _edge(self, search: Bench, rows: Sequence[Choice]) -> Choice:
+    def _edge(self, search: Search, rows: Sequence[Choice]) -> Choice:
         import torch
 
         undecided = [index for index, (g, row) in enumerate(rows) if search.decided[g.name][row] == UNDECIDED]
@@ -147,10 +185,10 @@ class Progressive(_Selection):
             drawn = torch.randint(len(undecided), (), generator=search.generators["selection"])
             return rows[undecided[int(drawn)]]
         history = self.history if self.edges == "certainty-stability" else 0
-        scores = edge_scores(rows, search.opinions, history)
+        scores = edge_scores(rows, search.history, history)
         return rows[max(undecided, key=scores.tolist().__getitem__)]
 
-    def _operation(self, search: Bench, group: Group, row: int) -> int:
+    def _operation(self, search: Search, group: Group, row: int) -> int:
         zeros = () if self.none_allowed else group.of_kind("none")[row]
         allowed = [option for option in range(group.shape[1]) if option not in zeros]
         if self.operation == "magnitude":
@@ -182,26 +220,26 @@ def leave_out_the_rest(decided: Mapping[str, Tensor], rows: Sequence[Choice]) ->
 
 
 def edge_scores(
-    rows: Sequence[Choice], opinions: Mapping[str, Sequence[Sequence[Sequence[float]]]], history: int
+    rows: Sequence[Choice], history: Mapping[str, Sequence[Sequence[Sequence[float]]]], look_back: int
 ) -> Tensor:
-    """Score edges by importance x certainty (x stability where ``history`` > 0), each min-max normalised over ``rows``.
+    """Score edges by importance x certainty (x stability where ``look_back`` > 0), each min-max normalised over rows.
 
-    ``opinions``: by group the mixing weights [epochs, rows, options], the last epoch being now. `none` has no part in
+    ``history``: by group the mixing weights [epochs, rows, options], the last epoch being now. `none` has no part in
     p, the weights of the K others made to sum to 1. Importance: their sum before that; certainty: 1 - H(p) / log K;
-    stability: mean over the last ``history`` epochs of sum_k min(p_now, p_then), 0 where there is none (SGAS,
+    stability: mean over the last ``look_back`` epochs of sum_k min(p_now, p_then), 0 where there is none (SGAS,
     Eq. 3 to 6). Returns [rows].
     """
     import torch
 
     measured = {}
     for group in {group.name: group for group, _ in rows}.values():
-        weights = torch.tensor(opinions[group.name][-1 - history :], dtype=torch.float64)
+        weights = torch.tensor(history[group.name][-1 - look_back :], dtype=torch.float64)
         for row, zeros in enumerate(group.of_kind("none")):
             real = [option for option in range(group.shape[1]) if option not in zeros]
             measured[group.name, row] = _edge_qualities(weights[:, row, real])
     qualities = torch.stack([torch.stack(measured[group.name, row]) for group, row in rows], 1)
     scores = _normalised(qualities[0]) * _normalised(qualities[1])
-    return scores * _normalised(qualities[2]) if history else scores
+    return scores * _normalised(qualities[2]) if look_back else scores
 
 
 def _edge_qualities(weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -226,13 +264,28 @@ class BestPath(_Selection):
     Networks are in evaluation mode; of equal accuracies the first path counts (AutoDL).
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("distribution",)}
+    whole_channels: ClassVar[bool] = True
+
     name: Literal["best-path"]
     draw: Literal["uniform", "most-probable", "policy"]
     candidates: PositiveInt
     images: PositiveInt
     augmented: bool
 
-    def conclude(self, search: Bench) -> bool:
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where paths cannot be drawn so."""
+        relaxation, update = others.get("relaxation"), others.get("update")
+        if relaxation is not None and (self.draw == "policy") != relaxation.names_paths:
+            raise ValueError(f"draw {self.draw!r} does not work with relaxation {relaxation.name!r}")
+        if update is not None and self.draw == "most-probable" and not update.trains_alpha:
+            raise ValueError(f"draw {self.draw!r} does not work with update {update.name!r}")
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return one path per candidate."""
+        return path * self.candidates * self.images
+
+    def conclude(self, search: Search) -> bool:
         """Decide all edges."""
         from torch.nn import functional as F
 
@@ -250,7 +303,7 @@ class BestPath(_Selection):
             search.decided[group].copy_(chosen[best])
         return True
 
-    def _paths(self, search: Bench) -> Mixing:
+    def _paths(self, search: Search) -> Mixing:
         """Return, by group, options [candidates, rows]."""
         import torch
 
@@ -259,14 +312,14 @@ class BestPath(_Selection):
             shapes = {group.name: (group.shape[1], (self.candidates, group.shape[0])) for group in groups}
             return {name: torch.randint(high, shape, generator=generator) for name, (high, shape) in shapes.items()}
         if self.draw == "policy":
-            return self._sampled(search, groups, replace(search.moment, generator=generator))
+            return self._sampled(search, groups, replace(search.now, generator=generator))
         return likeliest({name: weights.cpu().log() for name, weights in search.strengths().items()}, self.candidates)
 
-    def _sampled(self, search: Bench, groups: Sequence[Group], moment: Moment) -> Mixing:
+    def _sampled(self, search: Search, groups: Sequence[Group], step: Step) -> Mixing:
         import torch
 
         def path() -> list[Tensor]:
-            mixings = (search.spec.relaxation.mixing(search.alpha[g.name].detach(), g, moment) for g in groups)
+            mixings = (search.spec.relaxation.mixing(search.alpha[g.name].detach(), g, step) for g in groups)
             return [mixing.argmax(-1).cpu() for mixing in mixings]
 
         drawn = zip(*(path() for _ in range(self.candidates)), strict=True)

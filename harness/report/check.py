@@ -38,6 +38,7 @@ COLOURS: dict[Verdict, str] = {
     "PASS": "green",
     "DRIFT": "yellow",
     "FAIL": "bold red",
+    "UNDECIDED": "cyan",
     "INCOMPLETE": "magenta",
     "NOT RUN": "dim",
     "NOT JUDGED": "dim",

@@ -15,6 +15,7 @@ from harness.analysis.measures import accuracy_at, magnitude_at
 from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import formula, margin_texts, profile_mark
+from harness.text import no_formula
 
 Value = str | float | int | None
 Fields = dict[str, Value]
@@ -174,10 +175,5 @@ def _write(names: Sequence[str], rows: Iterable[Fields]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_plain(row.get(name)) for name in names] for row in rows)
+    writer.writerows([no_formula(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
-
-
-def _plain(value: Value) -> Value:
-    """Keep a spreadsheet from reading text as a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
-from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, seeds_line
+from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, only_measured, seeds_line
 from harness.report.style import operation_style
 from harness.spaces.space import Group
 
@@ -33,6 +33,16 @@ def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ..
         for group in groups
         for row, lines in enumerate(_edge_lines(outcomes, group))
     )  # fmt: skip
+
+
+def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Panel:
+    """Show what was measured per operation below a name, ``operation-gradients/CELL/EDGE``."""
+    names = [name.removeprefix(f"{below}/") for name in outcomes[0].diagnostics if name.startswith(f"{below}/")]
+    lines = tuple(
+        only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
+        for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(names))
+    )
+    return Panel(title, EPOCH, "dL/dp", lines)
 
 
 def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, ...]]:

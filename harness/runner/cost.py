@@ -10,17 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.methods.collaborative import Collaborative
-from harness.methods.controller import PolicyGradient
-from harness.methods.diagnostics import Eigenvalue
-from harness.methods.noises import AdversarialNoise
-from harness.methods.selections import BestPath, Progressive
 from harness.methods.spec import SearchSpec
-from harness.methods.updates import Alternating, Joint
 from harness.spaces.space import Space
 
 FORWARD = 1 / 3  # of a pass
-CURVATURE = 60  # passes to one eigenvalue, by Lanczos iterations
 
 
 @dataclass(frozen=True)
@@ -60,34 +53,16 @@ def _passes_a_step(spec: SearchSpec) -> float:
     path = _path(spec.space)
     of_alpha = path if spec.relaxation.sampled else 1.0
     of_weights = path if (spec.weight_relaxation or spec.relaxation).sampled else 1.0
-    match spec.update:
-        case Alternating(unrolled=unrolled):
-            passes = of_weights + of_alpha + 3 * unrolled
-        case Collaborative():
-            passes = of_weights + of_alpha + path
-        case Joint():
-            passes = of_alpha
-        case _:
-            passes = of_weights
-    return passes + (spec.weight_noise.steps if isinstance(spec.weight_noise, AdversarialNoise) else 0)
+    noise = 0 if spec.weight_noise is None else spec.weight_noise.passes
+    return spec.update.passes(of_weights, of_alpha, path) + noise
 
 
 def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
     """Return what is evaluated beside the steps, in images times passes through all operations."""
-    select, path = spec.select, _path(spec.space)
-    total = 0.0
-    for part in spec.diagnostics:
-        cost = CURVATURE if isinstance(part, Eigenvalue) else FORWARD
-        total += spec.all_epochs // part.every * part.images * cost
-    if isinstance(spec.update, PolicyGradient):
-        total += spec.epochs * spec.update.steps * spec.update.samples * spec.batch_size * FORWARD * path
-    if isinstance(select, BestPath):
-        total += select.candidates * select.images * FORWARD * path
-    if isinstance(select, Progressive) and select.images is not None:
-        images = architecture if select.images == "all" else select.images
-        asked = sum(len(row) for group in spec.space.groups for row in group.options)
-        total += asked * images * FORWARD
-    return total
+    path = _path(spec.space)
+    measured = sum(spec.all_epochs // part.every * part.images * part.passes for part in spec.diagnostics)
+    paths = spec.epochs * spec.update.paths_an_epoch * spec.batch_size * path
+    return measured + FORWARD * (paths + spec.select.image_passes(spec.space, path, architecture))
 
 
 def _path(space: Space) -> float:

@@ -86,11 +86,9 @@ def evaluate(
 
 
 def table_problem(data_root: Path | None) -> str | None:
-    """Say why the table cannot be looked up, naming the file; None where it can."""
-    from harness.benchmarks.nb201 import locate_table
-
+    """Say why the table cannot be looked up, naming the file; None where it can: it has been read and checked."""
     try:
-        locate_table(data_root)
+        load_table(data_root)
     except HarnessError as error:
         return str(error)
     return None

@@ -10,6 +10,7 @@ record holds the evaluations that a trial asks for is compared where records are
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -22,8 +23,9 @@ from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile, Row
+from harness.text import brief
 
 ProfileName = Literal["paper", "reduced"]
 
@@ -105,11 +107,16 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """Read ``0-4``, ``2`` or ``0,2-3``; raise `HarnessError`."""
     seeds: dict[int, None] = {}
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last or first) < int(first):
-            raise HarnessError(f"--seeds {text!r}: expected numbers and ranges such as 0-4 or 0,2-3")
-        seeds.update(dict.fromkeys(range(int(first), int(last or first) + 1)))
+        match = _SEEDS.fullmatch(part.strip())
+        if not match or int(match[2] or match[1]) < int(match[1]):
+            what = f"expected numbers and ranges such as 0-4 or 0,2-3, up to {10**SEED_DIGITS - 1:,}"
+            raise HarnessError(f"--seeds {brief(text)}: {what}")
+        seeds.update(dict.fromkeys(range(int(match[1]), int(match[2] or match[1]) + 1)))
     return tuple(seeds)
+
+
+SEED_DIGITS = 4
+_SEEDS = re.compile(rf"([0-9]{{1,{SEED_DIGITS}}})(?:-([0-9]{{1,{SEED_DIGITS}}}))?")
 
 
 def data_needed(loaded: LoadedSuite, profile: str) -> list[str]:

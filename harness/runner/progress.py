@@ -13,6 +13,8 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from harness.text import printable
+
 if TYPE_CHECKING:
     from harness.runner.plan import Trial
 
@@ -129,7 +131,7 @@ class PlainProgress:
         """Print nothing at the end."""
 
     def _print(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 class TreeProgress(PlainProgress):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+import math
+from itertools import chain
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.engine.trajectory import Trajectory
+from harness.text import printable
 
 SCHEMA = 1
+PER_EPOCH = ("weight_loss", "weight_accuracy", "architecture_loss", "architecture_accuracy", "weight_lr")
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Key = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[0-9]{1,9}$")]  # dataset/split/training epochs
 
 
 class Provenance(BaseModel):
     """How the record came to be; not part of the result and never compared."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     harness: str
     git: str | None
@@ -22,13 +29,13 @@ class Provenance(BaseModel):
     torch: str
     platform: str
     device: str
-    threads: int
+    threads: Whole
     started: str
     search_seconds: float
     evaluation_seconds: float
     epoch_seconds: list[float]
     peak_memory_mb: float | None
-    resumed_from_epoch: int | None
+    resumed_from_epoch: Whole | None
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
 
@@ -42,7 +49,7 @@ class Record(BaseModel):
     ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     schema_version: Literal[1] = 1
     id: str
@@ -51,17 +58,52 @@ class Record(BaseModel):
     profile: Literal["paper", "reduced"]
     method: str
     dataset: str
-    seed: int
+    seed: Annotated[int, Field(ge=0, le=2**31)]
     embedded: bool
     spec: dict[str, Any]
     benchmark: dict[str, Any]
-    part_versions: dict[str, int]
+    part_versions: dict[str, Whole]
     data_fingerprint: str | None
     data_checksum: str | None = None
     benchmark_checksum: str | None
     trajectory: Trajectory | None
-    evaluations: dict[str, dict[str, float]]
+    evaluations: dict[str, dict[Key, float]]
     values: dict[str, list[float]] = {}
     found: list[str] = []
     error: str | None
     provenance: Provenance
+
+    @field_validator("error")
+    @classmethod
+    def _printable(cls, error: str | None) -> str | None:
+        return None if error is None else printable(error)
+
+    @field_validator("spec", "benchmark")
+    @classmethod
+    def _finite(cls, block: dict[str, Any]) -> dict[str, Any]:
+        json.dumps(block, allow_nan=False)  # raises ValueError
+        return block
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        runs = self.spec.get("runs", 0)
+        if not isinstance(runs, int) or isinstance(runs, bool):
+            raise ValueError(f"spec.runs is {runs!r}, not a whole number")
+        if self.trajectory is not None:
+            _check_lengths(self.trajectory)
+        return self
+
+
+def _check_lengths(trajectory: Trajectory) -> None:
+    """Raise `ValueError` unless every epoch has its numbers, all of them finite."""
+    epochs = len(trajectory.architectures)
+    if not epochs:
+        raise ValueError("trajectory without an architecture")
+    for name in PER_EPOCH:
+        values = getattr(trajectory, name)
+        if len(values) != epochs:
+            raise ValueError(f"trajectory.{name} has {len(values)} values for {epochs} architectures")
+    lists = [*(getattr(trajectory, name) for name in PER_EPOCH), *trajectory.diagnostics.values()]
+    weights = (edge for epochs in trajectory.mixing.values() for edges in epochs for edge in edges)
+    if not all(value is None or math.isfinite(value) for value in chain(*lists, *weights)):
+        raise ValueError("trajectory holds a number that is not finite")

@@ -23,11 +23,12 @@ from pydantic import ValidationError
 from harness.audit.record import FILE as AUDIT
 from harness.data.atomic import replacing
 from harness.errors import HarnessError
+from harness.files import files_below, read_json
 from harness.runner.record import Record
 
 LINE = 110  # a value longer than this is spread over lines
 STALE_SECONDS = 60.0  # a write takes milliseconds: an older temporary file belongs to a killed process
-_NAME = re.compile(r"s(\d+)-([0-9a-f]+)\.json")
+_NAME = re.compile(r"s([0-9]+)-([0-9a-f]+)\.json")
 _TEMPORARY = re.compile(r"\.\d+\.tmp$")  # <name>.<process id>.tmp: records and checkpoints alike
 
 
@@ -61,8 +62,7 @@ class Store:
 
     def files(self) -> Iterator[Path]:
         """Yield every JSON file that claims to be a record, in a stable order."""
-        found = self.root.rglob("*.json")
-        return iter(sorted(p for p in found if not any(s.startswith(".") for s in p.relative_to(self.root).parts)))
+        return iter(files_below(self.root, ".json"))
 
     def read_all(self) -> Iterator[Record | RecordError]:
         """Yield every record; in the place of a broken or foreign file, what is wrong with it."""
@@ -73,9 +73,17 @@ class Store:
                 yield error
 
     def index(self) -> dict[str, Path]:
-        """Map the ids of all records to their files, by file name alone."""
+        """Map the ids of all records to their files, by file name alone; of several files, to the first."""
+        return {trial_id: path for trial_id, path in reversed(self._named())}
+
+    def doubles(self) -> list[Path]:
+        """Return the records whose id an earlier file has as well."""
+        index = self.index()
+        return [path for trial_id, path in self._named() if index[trial_id] != path]
+
+    def _named(self) -> list[tuple[str, Path]]:
         names = ((path, _NAME.fullmatch(path.name)) for path in self.files())
-        return {name[2]: path for path, name in names if name}
+        return [(name[2], path) for path, name in names if name]
 
     def strays(self) -> list[Path]:
         """Return the JSON files that are not named like a record; the recorded audit has a place of its own."""
@@ -84,7 +92,7 @@ class Store:
 
     def find(self, prefix: str) -> list[Path]:
         """Return the records whose id starts with ``prefix``."""
-        return [path for trial_id, path in self.index().items() if trial_id.startswith(prefix)]
+        return [path for trial_id, path in self._named() if trial_id.startswith(prefix)]
 
     def clean(self) -> list[Path]:
         """Remove the temporary files that killed processes left; return their paths."""
@@ -99,7 +107,7 @@ class Store:
 def read_record(path: Path) -> Record:
     """Read and validate one record; raise `RecordError` with one line that names the file."""
     try:
-        record = Record.model_validate_json(path.read_bytes())
+        record = Record.model_validate_json(read_json(path))
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
     except ValidationError as error:

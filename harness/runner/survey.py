@@ -53,7 +53,7 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     """
     index = store.index()
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
-    return _shared([_task(trial, _place(trial, store, index), no_table, device, force) for trial in trials], store)
+    return _shared([_task(trial, place(trial, store, index), no_table, device, force) for trial in trials], store)
 
 
 def _shared(tasks: list[Task], store: Store) -> list[Task]:
@@ -91,7 +91,8 @@ def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
 
 
-def _place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
+def place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
+    """Return the file of a trial's record: in its own place, else wherever its id is; None where there is none."""
     own = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
     return own if own.exists() else index.get(trial.id)
 

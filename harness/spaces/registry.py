@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -14,7 +15,7 @@ from harness import spaces
 from harness.errors import HarnessError, nearest
 from harness.spaces.space import Space
 
-DEFAULT = "nb201"  # of suites that name no space
+DEFAULT = "nb201"  # of tables, and of trajectories that do not tell their groups
 
 
 def known() -> dict[str, type[Space]]:
@@ -28,13 +29,18 @@ def _found(folders: tuple[str, ...]) -> dict[str, type[Space]]:
     return {name: import_module(f"{spaces.__name__}.{name}.space").SPACE for name in names}
 
 
-def published(name: str) -> Space:
-    """Build a space by the name that papers give it (`Space.presets`); raise `HarnessError`."""
-    presets = {preset: (cls, settings) for cls in known().values() for preset, settings in cls.presets().items()}
+def settings(name: str) -> Mapping[str, Any]:
+    """Return the settings of a space by the name that papers give it (`Space.presets`); raise `HarnessError`."""
+    presets = {preset: found for space in known().values() for preset, found in space.presets().items()}
     if name not in presets:
         raise HarnessError(f"unknown space {name!r}{nearest(name, presets)}")
-    cls, settings = presets[name]
-    return cls.model_validate(settings)
+    return presets[name]
+
+
+def published(name: str) -> Space:
+    """Build a space by the name that papers give it; raise `HarnessError`."""
+    found = settings(name)
+    return known()[found["name"]].model_validate(found)
 
 
 def _built(value: Any) -> Any:

@@ -23,6 +23,11 @@ class Supernet(nn.Module, ABC):
 
     @property
     @abstractmethod
+    def kinds(self) -> tuple[str, ...]:
+        """Return the cell type of every cell, in their order."""
+
+    @property
+    @abstractmethod
     def droppable(self) -> tuple[int, int]:
         """Return (cells, edges): how many paths drop-path may drop; edges are those of the largest cell type."""
 
@@ -35,6 +40,10 @@ class Supernet(nn.Module, ABC):
         count as the constant 1, so that their weights, which are 0, have a gradient. ``drops`` [*droppable, B]:
         factors on the outputs of edges, image by image, indexed by cell and place.
         """
+
+    @abstractmethod
+    def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
+        """Return the logits where every cell mixes by weights of its own: one mixing per cell, in their order."""
 
     def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
         """Return the logits under each of several mixings, without gradients; what they agree on may be shared.

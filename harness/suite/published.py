@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.documents import KeyPath
-from harness.suite.schema import Band, Column, Status, Suite
+from harness.suite.schema import Band, Column, Kind, Stated, Status, Suite
 from harness.suite.values import Published
 
 
 @dataclass(frozen=True)
 class PublishedCell:
-    """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself."""
+    """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself.
+
+    Of a setting, ``official`` and ``elsewhere``: what other places say, and which; ``runs``: our search with it.
+    """
 
     table: str
     row: str
@@ -26,6 +29,10 @@ class PublishedCell:
     source: str | None
     protocol: str
     note: str | None
+    kind: Kind
+    official: tuple[Published, str] | None
+    elsewhere: tuple[Published, str] | None
+    runs: str | None
 
     @property
     def path(self) -> KeyPath:
@@ -53,4 +60,13 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,
+                    kind=cell.kind or row.kind or table.kind,
+                    official=_said(row.official, index),
+                    elsewhere=_said(row.elsewhere, index),
+                    runs=cell.runs or row.runs,
                 )
+
+
+def _said(stated: Stated | None, index: int) -> tuple[Published, str] | None:
+    value = stated.values[index] if stated else None
+    return (value, stated.source) if stated and value else None

@@ -17,8 +17,10 @@ Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Status = Literal["measured", "recomputed", "audited", "cited"]
 Statistic = Literal["mean", "best"]
+Kind = Literal["result", "setting"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
+Runs = Annotated[int, Field(gt=0, le=100_000, description="each is planned: a slip of the hand must not fill memory")]
 
 
 class Paper(Strict):
@@ -68,6 +70,7 @@ class Column(Strict):
     top: PositiveInt = Field(default=1, description="an answer counts if right among this many guesses")
     difference: bool = Field(default=False, description="from another row, in the column of the same facts")
     operation: str | None = Field(default=None, description="whose edges the column counts")
+    setting: str | None = Field(default=None, description="key path of a search's setting, where it is one: batch_size")
 
     @model_validator(mode="after")
     def _accuracies_name_their_split(self) -> Column:
@@ -80,10 +83,12 @@ class Cell(Strict):
     """One published number, where it differs from its row's and column's common facts."""
 
     value: Published
-    n: PositiveInt | None = None
+    n: Runs | None = None
     band: Band | None = None
     status: Status | None = None
     note: str | None = None
+    kind: Kind | None = None
+    runs: str | None = Field(default=None, description="as of a row")
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +103,13 @@ class Summary(Strict):
     of: list[str] = Field(min_length=2, description="table/row, of this suite")
 
 
+class Stated(Strict):
+    """What another place says where a row prints settings, in the order of the table's columns; null: nothing."""
+
+    source: str
+    values: list[Published | None]
+
+
 class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
@@ -110,7 +122,7 @@ class Row(Strict):
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
-    n: PositiveInt | None = Field(default=None, description="runs behind the published mean; null: not stated")
+    n: Runs | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None
     summary: Summary | None = None
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
@@ -118,13 +130,18 @@ class Row(Strict):
     status: Status | None = None
     band: Band | None = None
     note: str | None = None
+    kind: Kind | None = Field(default=None, description="of its numbers; null: as the table")
+    official: Stated | None = Field(default=None, description="public configuration of the printed settings")
+    elsewhere: Stated | None = Field(default=None, description="another section on the printed settings")
+    runs: str | None = Field(default=None, description="suite/table/row, the search of ours that has these settings")
     values: list[Cell | None] = Field(default_factory=list)
 
 
 class Table(Strict):
     """A published table. ``number``: the paper's own, with arabic digits; else ``text`` for numbers of the running
     text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours. A
-    figure's rows (``F2``) may have no values: curves print none.
+    figure's rows (``F2``) may have no values: curves print none. ``kind``: settings are no results, and no run of ours
+    can confirm them.
     """
 
     paper: str
@@ -136,6 +153,7 @@ class Table(Strict):
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
+    kind: Kind = "result"
     rows: dict[Name, Row]
 
 
@@ -170,7 +188,7 @@ class Embedded(Strict):
     """What a profile runs when the suite's images are not at hand: the machinery on scikit-learn's digits."""
 
     dataset: str
-    seeds: PositiveInt
+    seeds: Runs
     benchmark: Benchmark
     search: dict[str, Any]
 
@@ -183,8 +201,8 @@ class Profile(Strict):
     """
 
     comparable: bool
-    seeds: PositiveInt | Literal["published"]
-    unstated_seeds: PositiveInt = Field(description="seeds of a row whose n the paper does not state")
+    seeds: Runs | Literal["published"]
+    unstated_seeds: Runs = Field(description="seeds of a row whose n the paper does not state")
     benchmark: Benchmark
     search: dict[str, Any]
     scale: dict[str, Factor] = Field(default_factory=dict, description="key path of a number: factor")

@@ -7,14 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-_NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+from harness.text import brief
+
+_NUMBER = r"[-+]?[0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,3})?"
 _VALUE = re.compile(rf"^\s*({_NUMBER})\s*(?:(?:±|\+-|\+/-)\s*({_NUMBER}))?\s*$")
 
 
 class Published(BaseModel):
     """One printed number: mean, std where printed, and the text, which also tells the number of decimals."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     text: str
     mean: float
@@ -28,7 +30,7 @@ class Published(BaseModel):
         text = getattr(data, "text", str(data)).strip()
         match = _VALUE.match(text)
         if not match or isinstance(data, bool) or data is None:
-            raise ValueError(f"not a published value: {text!r}; write it like '93.51 ± 0.13' or '54.30'")
+            raise ValueError(f"not a published value: {brief(text)}; write it like '93.51 ± 0.13' or '54.30'")
         mean, std = match.groups()
         return {"text": text, "mean": float(mean), "std": None if std is None else abs(float(std))}
 

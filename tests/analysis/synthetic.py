@@ -14,7 +14,8 @@ from harness.runner.plan import Plan, ProfileName, Selection, Trial, make_plan
 from harness.runner.record import Provenance, Record
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.registry import published
-from harness.suite.load import LoadedSuite, load_suite
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
 NO_DATA = DataAvailability(

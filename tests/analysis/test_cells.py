@@ -11,7 +11,7 @@ from harness.analysis.cells import CellVerdict
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.runner.plan import Plan, Selection
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 ALL = ["t1/darts", "t1/exchanged", "t2/faster", "own/uniform"]

@@ -11,7 +11,7 @@ from harness.analysis.claims import ClaimVerdict
 from harness.analysis.verdicts import judge
 from harness.runner.plan import Plan, Selection
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 

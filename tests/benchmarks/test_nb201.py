@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.benchmarks import nb201_file
-from harness.benchmarks.nb201 import Nb201Table, locate_table
+from harness.benchmarks import nb201_file, nb201_genuine
+from harness.benchmarks.nb201 import Nb201Table, locate_table, status
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import DataMissing
 from harness.errors import HarnessError
@@ -233,6 +234,57 @@ def test_a_wrong_file_is_named(change: Any, message: str, tmp_path: Path) -> Non
         Nb201Table.load(write(tmp_path / "wrong.parquet", columns), partial=True)
 
 
+def test_a_column_written_twice_is_named(tmp_path: Path) -> None:
+    write(path := tmp_path / "twice.parquet", make_columns(SOME))
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("trials", table["trials"]), path)
+    with pytest.raises(HarnessError, match=r"twice\.parquet: more than one column 'trials'"):
+        Nb201Table.load(path, partial=True)
+
+
+def test_fractions_are_named_also_for_some_architectures(tmp_path: Path) -> None:
+    columns = make_columns(SOME)
+    for name in nb201_file.ACCURACIES:
+        columns[name] = [value / 100 for value in columns[name]]
+    with pytest.raises(HarnessError, match=r"look like fractions, not percent: the best cifar10_test_200 is 0\.1"):
+        Nb201Table.load(write(tmp_path / "fractions.parquet", columns), partial=True)
+
+
+def test_a_small_file_may_not_ask_for_much_memory(tmp_path: Path) -> None:
+    long = make_columns({code: code for code in range(200)}) | {"arch_str": ["x" * 1_000_000] * 200}
+    many = {name: values * 1_000_000 for name, values in make_columns({3: 15624}).items()}
+    for columns, message in ((long, "text of more than 200 characters"), (many, "1,000,000 architectures, expected")):
+        path = write(tmp_path / "bomb.parquet", columns)
+        assert path.stat().st_size < 200_000
+        usual, counted = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+        pa.set_memory_pool(counted)
+        try:
+            with pytest.raises(HarnessError, match=message):
+                Nb201Table.load(path, partial=True)
+        finally:
+            pa.set_memory_pool(usual)
+        assert counted.max_memory() < 2**25
+
+
+def test_the_status_says_whose_values_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for root in (None, tmp_path):
+        assert (status(root).state, status(root).where) == ("missing", None)
+        assert "looked for nb201/nb201.parquet" in status(root).note
+    (tmp_path / "nb201.parquet").write_bytes(b"no parquet")
+    assert (status(tmp_path).state, status(tmp_path).count) == ("unusable", None)
+    assert "not a readable parquet file" in status(tmp_path).note
+    columns = make_columns({code: code for code in range(nb201.SIZE)})
+    path = write(tmp_path / "nb201.parquet", columns)
+    order = hashlib.sha256("\n".join(columns["arch_str"]).encode()).hexdigest()
+    monkeypatch.setattr(nb201_file, "OFFICIAL_ORDER", order)
+    assert "architecture 1835" in status(tmp_path).note and not status(tmp_path).available
+    monkeypatch.setattr(nb201_genuine, "check", lambda *_: None)
+    line = status(tmp_path)
+    assert (line.available, line.count, line.where) == (True, nb201.SIZE, path)
+    assert line.fingerprint == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert re.search(r"values [0-9a-f]{16}: not those of a table known here", line.note)
+
+
 def test_some_architectures_need_the_mark(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="5 architectures, expected 15,625"):
         Nb201Table.load(write(tmp_path / "some.parquet", make_columns(SOME)))
@@ -255,6 +307,9 @@ def test_a_whole_table_must_be_in_the_official_order(tmp_path: Path, monkeypatch
             Nb201Table.load(path, partial=partial)
     order = hashlib.sha256("\n".join(columns["arch_str"]).encode()).hexdigest()
     monkeypatch.setattr(nb201_file, "OFFICIAL_ORDER", order)
+    with pytest.raises(HarnessError, match=r"whole\.parquet: column 'cifar10_valid_200', architecture 1835: .*"):
+        Nb201Table.load(path)
+    monkeypatch.setattr(nb201_genuine, "check", lambda *_: None)
     table = Nb201Table.load(path)
     assert table.accuracy(np.arange(nb201.SIZE), **C10).tolist() == columns["cifar10_valid_200"]
     ops = np.array(list(nb201.enumerate_all()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import copy
 import functools
 import os
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from harness.benchmarks import nb201_import
 from harness.benchmarks.nb201 import Nb201Table
 from harness.benchmarks.nb201_import import import_official
 from harness.errors import HarnessError
 from harness.spaces.nb201 import encoding as nb201
 from tests.benchmarks import official
+from tests.hostile import at_most
 
 nas_201_api = pytest.importorskip("nas_201_api")
 nats_bench = pytest.importorskip("nats_bench")
@@ -201,6 +204,15 @@ WRONG = {
     "no times": ((*TRIAL, "train_times"), None, "no 0 where"),
     "no size": ((*TRIAL, "params"), None, "'params' is None"),
     "not a dict": ((3, "200"), [1], "no 'arch_str' where"),
+    "huge size": ((*TRIAL, "params"), 1e14, "'params' is 100000000000000.0, not a finite number below 1e\\+09"),
+    "huge whole size": ((*TRIAL, "params"), 10**5000, "'params' is a number of thousands of digits"),
+    "huge seconds": ((*TRIAL, "train_times", 0), 1e308, "0 is 1e\\+308, not a finite number"),
+    "a truth": ((*TRIAL, "params"), True, "'params' is True, not a finite number"),
+    "seeds no list": ((3, "200", "dataset_seed", "cifar100"), 5, "the seeds of run 'cifar100' are 5, not a list"),
+    "runs no dict": ((3, "12", "dataset_seed"), 5, "no 'cifar10-valid' where"),
+    "a huge seed": ((3, "200", "dataset_seed", "cifar100"), [10**5000], "the seeds of run 'cifar100' are a number of"),
+    "seeds of lists": ((3, "200", "dataset_seed", "cifar100"), [[777]], "the seeds of run 'cifar100' are \\[\\[777"),
+    "a string without end": ((3, "12", "arch_str"), "x" * 10**6, "its results are of '.{,120}', expected"),
 }
 
 
@@ -215,6 +227,44 @@ def test_a_contradictory_entry_is_named_and_nothing_written(name: str, nats_info
         import_official(source, target, partial=True)
     assert [file.name for file in target.parent.iterdir()] == [target.name]
     assert target.read_text() == "earlier"
+
+
+def test_fractions_are_refused(nats_infos: Any, tmp_path: Path) -> None:
+    infos = {1: copy.deepcopy(nats_infos[1])}
+    for protocol in infos[1].values():
+        for result in protocol["all_results"].values():
+            result["eval_acc1es"] = {key: value / 100 for key, value in result["eval_acc1es"].items()}
+    source = official.write_nats(tmp_path / "nats", infos)
+    with pytest.raises(HarnessError, match=r"nats: accuracies look like fractions, not percent"):
+        import_official(source, tmp_path / "table.parquet", partial=True)
+    assert not (tmp_path / "table.parquet").exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_torch_file_cut_anywhere_is_named(zipped: bool, nb201_infos: Any, tmp_path: Path) -> None:
+    whole = official.write_nb201(tmp_path / "whole.pth", {0: copy.deepcopy(nb201_infos[0])}, zipped=zipped).read_bytes()
+    cut = tmp_path / "cut.pth"
+    for end in (*range(0, 600, 7), *range(600, len(whole) - 5000, len(whole) // 40)):
+        cut.write_bytes(whole[:end])
+        with pytest.raises(HarnessError, match=r"cut\.pth: (pickle refused|not a (readable )?torch file)") as caught:
+            import_official(cut, tmp_path / "table.parquet", partial=True)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_packed_file_larger_than_any_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nb201_import, "LARGEST_ENTRY", 10_000_000)
+    source = official.write_nats(tmp_path / "nats", {})
+    (source / "000003.pickle.pbz2").write_bytes(bz2.compress(bytes(50_000_000)))
+    message = r"000003.*: not a readable bz2 file: cut short, or larger than 10,000,000 bytes"
+    with at_most(30), pytest.raises(HarnessError, match=message):
+        import_official(source, tmp_path / "table.parquet", partial=True)
+
+
+def test_a_target_that_cannot_be_written_is_named(nats_infos: Any, tmp_path: Path) -> None:
+    source = official.write_nats(tmp_path / "nats", {1: nats_infos[1]})
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(HarnessError, match=r"file/table\.parquet: (Not a directory|File exists)"):
+        import_official(source, tmp_path / "file" / "table.parquet", partial=True)
 
 
 def test_sizes_that_disagree_without_the_official_rule(nats_infos: Any, tmp_path: Path) -> None:

@@ -3,18 +3,22 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
-from harness.data import encoded, sources
+from harness.data import cifar, encoded, sources
 from harness.data.images import Dataset
 from harness.data.load import load_dataset
 from harness.errors import HarnessError
 from tests.data import layouts
+from tests.hostile import at_most
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +145,66 @@ def test_a_missing_batch_and_a_broken_archive_are_named(tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(HarnessError, match=r"cifar-10-python.tar.gz: broken archive"):
         load_dataset("cifar10", tmp_path / "b")
+
+
+def test_an_archive_larger_than_any_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar, "LARGEST_ARCHIVE", 10_000_000)
+    endless = bytes(50_000_000)  # 49 KB when packed
+    layouts.write_archive("cifar10", tmp_path, scratch=tmp_path / "scratch", data_batch_2=endless)
+    with at_most(20), pytest.raises(HarnessError, match=r"broken archive: unpacks to more than 10,000,000 bytes"):
+        load_dataset("cifar10", tmp_path)
+
+
+def picture(mode: str, form: str) -> dict[str, object]:
+    """Return an encoded picture of 32 x 32 in one of Pillow's modes."""
+    buffer = io.BytesIO()
+    Image.new(mode, (32, 32)).save(buffer, form)
+    return {"bytes": buffer.getvalue(), "path": ""}
+
+
+def sixteen_bits_a_channel() -> dict[str, object]:
+    """Return a PNG of 32 x 32 with three channels of 16 bits, which Pillow cannot write."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", 32, 32, 16, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80\0" * 96) * 32)
+    encoded = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return {"bytes": encoded, "path": ""}
+
+
+@pytest.mark.parametrize(
+    ("image", "mode"),
+    [
+        *((picture(mode, "PNG"), mode) for mode in ("I;16", "L", "LA", "RGBA", "P", "1")),
+        *((picture(mode, "JPEG"), mode) for mode in ("L", "CMYK")),
+        (sixteen_bits_a_channel(), "RGB"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_images_of_other_modes_are_not_taken_for_rgb(image: dict[str, object], mode: str, tmp_path: Path) -> None:
+    layouts.write_parquet("cifar10", tmp_path, img=[image] * 25)
+    with pytest.raises(HarnessError, match=f"row 0: image of mode {mode}, expected 8-bit RGB"):
+        load_dataset("cifar10", tmp_path)
+
+
+def test_a_column_written_twice_is_named(tmp_path: Path) -> None:
+    folder = layouts.write_parquet("cifar10", tmp_path, shards=1)
+    (file,) = folder.glob("train-*")
+    table = pq.read_table(file)
+    pq.write_table(table.append_column("label", table["label"]), file)
+    with pytest.raises(HarnessError, match="more than one column 'label'"):
+        load_dataset("cifar10", tmp_path)
+
+
+def test_no_home_means_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layouts.write_parquet("cifar10", tmp_path)
+    monkeypatch.delenv("HARNESS_CACHE")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    check_content("cifar10", load_dataset("cifar10", tmp_path))
+    assert not (tmp_path / "~").exists()
 
 
 JPEG16 = {"bytes": layouts.encode(np.zeros((3, 16, 16), np.uint8), "JPEG"), "path": ""}

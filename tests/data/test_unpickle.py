@@ -62,7 +62,7 @@ def test_anything_else_is_refused_and_not_run(
     value: object, protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(HarnessError, match=r"^file: pickle refused: it asks for \S+; only") as caught:
+    with pytest.raises(HarnessError, match=r"^file: pickle refused: it asks for [^;]+; only") as caught:
         load_plain(io.BytesIO(pickle.dumps(value, protocol=protocol)), "file", strings="bytes")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())

@@ -21,7 +21,7 @@ def search_at(monkeypatch, images, epoch, **settings):
     search.alpha["cell"].data.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(3)))
     search.net.train()
     search.epoch = epoch
-    search.moment = search.next_moment()
+    search.now = search.next_step()
     return search
 
 

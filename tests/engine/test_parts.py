@@ -189,7 +189,7 @@ def test_attacked_training_losses_are_above_those_of_random_noise(images):
     for method in ("sdarts-adv", "sdarts-rs"):
         search = build(tiny(method, epochs=2, batch_size=16), images)
         search.epoch = 1
-        search.moment = search.next_moment()
+        search.now = search.next_step()
         search.weight_step(BATCH)
         losses[method] = search.weight_meter.take()[0]
     assert losses["sdarts-adv"] > losses["sdarts-rs"]

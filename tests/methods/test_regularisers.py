@@ -6,7 +6,7 @@ import torch
 from scipy import integrate, special, stats
 
 from harness.methods.regularisers import AuxiliarySkip, DirichletDivergence, Entropy
-from harness.methods.relaxations import Moment
+from harness.methods.step import Step
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
@@ -99,7 +99,7 @@ def test_beta_falls_from_1_in_the_first_epoch_to_0_after_the_last():
 
 @pytest.mark.parametrize("epoch", [0, 25, 49])
 def test_the_auxiliary_skip_is_a_column_of_its_own(epoch):
-    part, moment = AuxiliarySkip(name="auxiliary-skip"), Moment(epoch, 50, 0.0, torch.Generator())
+    part, moment = AuxiliarySkip(name="auxiliary-skip"), Step(epoch, 50, 0.0, torch.Generator())
     leaf = ALPHA.clone().requires_grad_()
     got = part.apply(leaf.softmax(-1), moment)
     wanted = np.column_stack([special.softmax(ALPHA.numpy(), axis=1), np.full(6, 1 - epoch / 50)])

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch.nn import functional as F
 
-from harness.methods.relaxations import Controller, Moment, Softmax
+from harness.methods.relaxations import Controller, Softmax
 from harness.methods.selections import Selection, edge_scores
+from harness.methods.step import Step
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.registry import published
 from tests.groups import CELL, group
@@ -107,10 +108,10 @@ class Stand:
         space = published("nb201").narrowed({"cell": [ops] * 6})
         self.spec = SimpleNamespace(epochs=epochs, space=space, select=selection, relaxation=None)
         self.decided = {"cell": torch.full((6,), -1)}
-        self.opinions = {"cell": [weights.tolist()]}
+        self.history = {"cell": [weights.tolist()]}
         self.alpha = {"cell": torch.zeros_like(weights)}
         self.generators = {"selection": torch.Generator().manual_seed(seed)}
-        self.moment = Moment(0, epochs, 0.0, torch.Generator())
+        self.now = Step(0, epochs, 0.0, torch.Generator())
         self.accuracy = lambda mixing: 50.0
 
     def strengths(self) -> dict[str, torch.Tensor]:
@@ -162,7 +163,10 @@ def test_perturbation_decides_after_0_5_10_15_20_and_24_epochs_of_25() -> None:
     assert early.search_epochs(100) == 20
     assert [epoch for epoch, _ in decisions(Stand(WEIGHTS, early, epochs=100), 45)] == [20, 25, 30, 35, 40, 44]
     quick = decisions(Stand(WEIGHTS, select(PT, interval=1), epochs=4), 9)
-    assert [(epoch, len(edges)) for epoch, edges in quick] == [(4, 1), (5, 1), (6, 1), (7, 1), (8, 2)]
+    # one epoch, one decision: five edges, the sixth is left to its largest weight
+    assert [(epoch, len(edges)) for epoch, edges in quick] == [(4, 1), (5, 1), (6, 1), (7, 1), (8, 1)]
+    versions = [select(PT), select(PT, interval=1), select(SGAS, interval=1)]
+    assert [selection.mathematics for selection in versions] == [1, 2, 1]
 
 
 def test_greedy_decides_before_epochs_10_to_35() -> None:
@@ -187,7 +191,7 @@ def test_the_order_of_edges_is_that_of_their_scores() -> None:
     history = opinions(12, 5, 11)
     for changes, look_back in (({"edges": "certainty"}, 0), ({"edges": "certainty-stability", "history": 4}, 4)):
         stand = Stand(torch.from_numpy(history[-1]), select(SGAS, **changes))
-        stand.opinions = {"cell": history.tolist()}
+        stand.history = {"cell": history.tolist()}
         # all edges stay in the normalisation, decided ones too: the scores do not change from one to the next
         wanted = np.argsort(-sgas(history, nb201.OPS, look_back), kind="stable")
         order = [edges[0] for _, edges in decisions(stand, 50)]
@@ -309,11 +313,11 @@ def test_a_policy_is_sampled_from_the_selection_stream_and_its_own_stays() -> No
     stand = Stand(WEIGHTS, select(PATHS, draw="policy", candidates=20))
     part = stand.spec.relaxation = Controller(name="controller", temperature=5.0, tanh_constant=2.5)
     stand.alpha = {"cell": torch.randn(part.alpha_shape(CELL), generator=torch.Generator().manual_seed(1))}
-    before = stand.moment.generator.get_state()
+    before = stand.now.generator.get_state()
     found = stand.spec.select._paths(stand)["cell"]
-    moment = replace(stand.moment, generator=torch.Generator().manual_seed(0))
+    moment = replace(stand.now, generator=torch.Generator().manual_seed(0))
     wanted = torch.stack([part.mixing(stand.alpha["cell"], CELL, moment).argmax(-1) for _ in range(20)])
-    assert torch.equal(found, wanted) and torch.equal(stand.moment.generator.get_state(), before)
+    assert torch.equal(found, wanted) and torch.equal(stand.now.generator.get_state(), before)
 
 
 def test_the_largest_weight_decides_nothing_by_itself() -> None:

@@ -56,6 +56,11 @@ class DartsSupernet(Supernet):
         self.classifier = nn.Linear(self._cells()[-1].place.channels * NODES, classes)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kind of every cell."""
+        return tuple(cell.place.kind for cell in self._cells())
+
+    @property
     def droppable(self) -> tuple[int, int]:
         """Return (cells, 14)."""
         return len(self.cells), len(EDGES)
@@ -79,6 +84,14 @@ class DartsSupernet(Supernet):
             out = self._through(number, before, last, mixings[0], mixes, False, None)
             before, last, number = last, F.relu(out), number + 1
         return [self._from_cell(number, before, last, mixing, False, None) for mixing in mixings]
+
+    def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
+        """Return the logits where every cell mixes by weights of its own."""
+        before = last = self.stem(x)
+        for number, mixing in enumerate(mixings):
+            before, last = last, self._through(number, before, last, mixing, {}, False, None)
+        logits: Tensor = self.classifier(last.mean((2, 3)))
+        return logits
 
     def _agree(self, kind: str, mixings: Sequence[Mixing]) -> bool:
         names = [group.name for group in self.groups[kind]]

@@ -21,6 +21,7 @@ NODES = 4
 EDGES = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2))  # (target, source)
 SIZE = len(OPS) ** len(EDGES)
 _CODES = {name: code for code, name in enumerate(OPS)}
+GROUP = "cell"  # the one alpha matrix, shared by all cells
 STAGES = 3  # cells at C, 2C and 4C channels
 
 

@@ -22,9 +22,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding, kernels
-from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
-from harness.spaces.nb201.space import GROUP
 from harness.spaces.supernet import Mixing, Network, Supernet
 
 KERNELS = {CONV1: 1, CONV3: 3}
@@ -292,13 +291,22 @@ class Nb201Supernet(Supernet):
         self.head = head(channels << (STAGES - 1), classes)
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the one cell type as often as there are cells."""
+        return (GROUP,) * len(self._cells())
+
+    @property
     def droppable(self) -> tuple[int, int]:
         """Return cells through all stages, and their edges."""
         return len(self._cells()), len(EDGES)
 
     def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
         """Map images [B, 3, H, W] and mixing weights ``{"cell": [E, O]}`` to logits [B, classes]."""
-        return self._from_cell(0, self.stem(x), self._matrix(mixing), sampled, drops)
+        return self._from_cell(0, self.stem(x), [self._matrix(mixing)] * len(self.kinds), sampled, drops)
+
+    def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
+        """Return the logits where every cell mixes by weights of its own."""
+        return self._from_cell(0, self.stem(x), [self._matrix(mixing) for mixing in mixings], False, None)
 
     @torch.no_grad()
     def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
@@ -309,7 +317,10 @@ class Nb201Supernet(Supernet):
         x, matrices, first = self.stem(x), [self._matrix(mixing) for mixing in mixings], self._cells()[0]
         shared = first.fusible(x)
         values = first.many(x, matrices) if shared else [x] * len(matrices)
-        return [self._from_cell(int(shared), v, m, False, None) for v, m in zip(values, matrices, strict=True)]
+        cells = len(self.kinds)
+        return [
+            self._from_cell(int(shared), v, [m] * cells, False, None) for v, m in zip(values, matrices, strict=True)
+        ]
 
     def _matrix(self, mixing: Mixing) -> Tensor:
         """Return [E, O]: an auxiliary skip connection, the identity, counts with the operation."""
@@ -322,16 +333,18 @@ class Nb201Supernet(Supernet):
     def _cells(self) -> list[MixedCell]:
         return [cell for cells in self.stages for cell in cells]  # type: ignore[attr-defined]
 
-    def _from_cell(self, start: int, x: Tensor, matrix: Tensor, sampled: bool, drops: Tensor | None) -> Tensor:
-        """Map the input of cell ``start`` to logits."""
+    def _from_cell(
+        self, start: int, x: Tensor, matrices: Sequence[Tensor], sampled: bool, drops: Tensor | None
+    ) -> Tensor:
+        """Map the input of cell ``start`` to logits; ``matrices``: of all cells."""
         cells = self._cells()
         a_stage = len(cells) // STAGES
         mix: Mix | None = None
         for number, cell in enumerate(cells[start:], start=start):
             if number and number % a_stage == 0:
                 x = self.reductions[number // a_stage - 1](x)
-            if mix is None or number % a_stage == 0:
-                mix = Mix(matrix, self.ops, cell.channels, sampled=sampled)
+            if mix is None or number % a_stage == 0 or matrices[number] is not mix.matrix:
+                mix = Mix(matrices[number], self.ops, cell.channels, sampled=sampled)
             x = cell(x, mix, None if drops is None else drops[number])
         logits: Tensor = self.head(x)
         return logits

@@ -10,14 +10,12 @@ from pydantic import Field, field_validator
 
 from harness.errors import HarnessError, nearest
 from harness.spaces.nb201 import encoding
-from harness.spaces.nb201.encoding import EDGES, OPS, STAGES
+from harness.spaces.nb201.encoding import EDGES, GROUP, OPS, STAGES
 from harness.spaces.operations import operation
 from harness.spaces.space import Counts, Decided, Edge, Group, Options, Size, Space, Weights, Work
 
 if TYPE_CHECKING:
     from harness.spaces.supernet import Network, Supernet
-
-GROUP = "cell"  # the one alpha matrix, shared by all cells
 
 
 class Nb201(Space):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from harness.methods.relaxations import GumbelHard, Moment
+from harness.methods.relaxations import GumbelHard
+from harness.methods.step import Step
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201 import net as nb201_net
 from harness.spaces.nb201.net import Nb201Supernet
@@ -113,7 +114,7 @@ def test_a_drawn_path_is_the_argmax_of_its_weights_and_reaches_alpha():
     net, images, labels = make()
     alpha = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)
     part = GumbelHard(name="gumbel-hard", start=10.0, end=0.1)
-    mixing = part.mixing(alpha, CELL, Moment(0, 250, 0.0, torch.Generator().manual_seed(3)))
+    mixing = part.mixing(alpha, CELL, Step(0, 250, 0.0, torch.Generator().manual_seed(3)))
     loss = F.cross_entropy(net(images, {"cell": mixing}, sampled=part.sampled), labels)
     hard = F.one_hot(mixing.argmax(-1), 5).double()
     with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ def build(name: str, channels: int) -> nn.Module:
 class ToySupernet(Supernet):
     def __init__(self, space: Any, classes: int) -> None:
         super().__init__()
-        self.kinds = space.cell_types * space.cells
+        self.types = space.cell_types * space.cells
         self.rows = {cell: space.rows(cell) for cell in space.cell_types}
         self.stem = nn.Conv2d(3, space.channels, 3, padding=1, bias=False)
         self.cells = nn.ModuleList(
@@ -35,17 +36,27 @@ class ToySupernet(Supernet):
                 nn.ModuleList(build(name, space.channels) for name in group.options[row])
                 for group, row in self.rows[cell]
             )
-            for cell in self.kinds
+            for cell in self.types
         )
         self.head = nn.Linear(space.channels, classes)
+
+    def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
+        return self._through(x, mixings, False, None)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.types
 
     @property
     def droppable(self) -> tuple[int, int]:
         return len(self.kinds), 3
 
     def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
+        return self._through(x, [mixing] * len(self.kinds), sampled, drops)
+
+    def _through(self, x: Tensor, mixings: Sequence[Mixing], sampled: bool, drops: Tensor | None) -> Tensor:
         x = self.stem(x)
-        for number, (kind, edges) in enumerate(zip(self.kinds, self.cells, strict=True)):
+        for number, (kind, edges, mixing) in enumerate(zip(self.kinds, self.cells, mixings, strict=True)):
             nodes: list[Any] = [x, 0, 0]
             for place, ((group, row), options) in enumerate(zip(self.rows[kind], edges, strict=True)):
                 weights = mixing[group.name][row]

@@ -5,38 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.methods.mixing import Mixing
+from harness.methods.step import Side, Step
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
     from torch.optim import Optimizer
 
-    from harness.methods.relaxations import Moment, Side
-    from harness.methods.spec import SearchSpec
+    from harness.spaces.space import Space
     from harness.spaces.supernet import Supernet
 
-Mixing = dict[str, "Tensor"]  # by group the weights [rows, options], see `harness.spaces.space`
+
+class Settings(Protocol):
+    """What parts read of a search's specification."""
+
+    @property
+    def space(self) -> Space:
+        """The space."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the schedules count."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a batch."""
+
+    @property
+    def relaxation(self) -> Any:
+        """The relaxation."""
 
 
-class Bench(Protocol):
+class Search(Protocol):
     """One search. ``batch`` holds image indices [B]; a group is one alpha with its decided options.
 
     ``decided[group]``: [rows], see `harness.spaces.space`, on the host.
-    ``opinions[group]``: the strengths [rows, options] of every epoch so far, the state before training first.
+    ``history[group]``: the strengths [rows, options] of every epoch so far, the state before training first.
     ``parts`` (networks, optimisers) and ``memory`` (numbers) are kept from step to step, also by checkpoints.
     ``architecture_meter.add(loss, logits, labels)`` counts a batch of the architecture's.
     """
 
-    spec: SearchSpec
     epoch: int
-    moment: Moment
+    now: Step
     net: Supernet
     alpha: dict[str, nn.Parameter]
     decided: dict[str, Tensor]
-    opinions: dict[str, list[list[list[float]]]]
+    history: dict[str, list[list[list[float]]]]
     generators: dict[str, Generator]
     architecture_optimiser: Optimizer
     architecture_meter: Any
     parts: dict[str, Any]
     memory: dict[str, Any]
+
+    @property
+    def spec(self) -> Settings:
+        """Its specification."""
 
     def weight_step(self, batch: Tensor) -> None:
         """Move the weights on one batch."""
@@ -86,12 +109,8 @@ class Bench(Protocol):
     def dominant_eigenvalue(self, images: int) -> float:
         """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha."""
 
+    def operation_gradients(self, images: int) -> list[Tensor]:
+        """Return dL/dp of each cell's own mixing weights on the architecture's first images, row by row.
 
-def largest(mixing: Mixing) -> Mixing:
-    """Return the one-hot weights of the largest of each row; an edge that is left out, of zeros, stays so."""
-    from torch.nn import functional as F
-
-    return {
-        group: F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights) * (weights != 0).any(-1, keepdim=True)
-        for group, weights in mixing.items()
-    }
+        By cell in their order: the rows [options] of its type, in the order of their places, one after the other.
+        """
