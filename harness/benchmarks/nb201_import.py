@@ -146,13 +146,23 @@ def _load_pbz2(path: Path) -> Any:
 def _load_pth(path: Path) -> Any:
     """Read a torch file as data: containers and numpy numbers, no weights; either of torch's two formats."""
     try:
-        if not zipfile.is_zipfile(path):
-            with path.open("rb") as file:
+        with _Within(io.FileIO(path)) as file:
+            if not zipfile.is_zipfile(file):
+                file.seek(0)
                 return _load_old_pth(file, str(path))
-        with zipfile.ZipFile(path) as archive:
-            return _load_zipped_pth(archive, str(path))
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+            with zipfile.ZipFile(file) as archive:
+                return _load_zipped_pth(archive, str(path))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise HarnessError(f"{path}: not a readable torch file: {error}") from error
+
+
+class _Within(io.BufferedReader):
+    """A file that sets no memory aside for more than it holds, whatever length it is asked for."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > 2**20:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 def _load_old_pth(file: IO[bytes], where: str) -> Any:

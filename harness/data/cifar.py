@@ -18,7 +18,7 @@ import torch
 
 from harness.data.encoded import Labels, Pixels, read_parquet
 from harness.data.images import Dataset, ImageSet, fingerprint
-from harness.data.sources import CifarSource, DataMissing, FoundCifar, Part, locate_cifar
+from harness.data.sources import CifarSource, DataMissing, FoundCifar, Part, locate_cifar, parquet_files
 from harness.data.unpickle import load_plain
 from harness.errors import HarnessError
 from harness.files import read_regular
@@ -47,7 +47,7 @@ def load_cifar(source: CifarSource, root: Path | None, *, limit: int | None, tes
 
 def _read(source: CifarSource, found: FoundCifar, part: Part, limit: int | None) -> ImageSet:
     if found.kind == "parquet":
-        files = sorted(found.path.glob(f"{part}-*.parquet"))
+        files = parquet_files(found.path, part)
         if not files:
             raise DataMissing(f"{source.name}: no {part}-*.parquet in {found.path}")
         images, labels = read_parquet(files, source.label_column, source.counts[part], limit=limit, side=SIDE)
@@ -101,7 +101,8 @@ def _archive_members(path: Path, folder: str, names: tuple[str, ...]) -> dict[st
     try:
         with _Bounded(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
             for member in archive:
-                file = archive.extractfile(member) if member.name in wanted else None
+                wants = member.name in wanted and member.size <= LARGEST_FILE  # a sparse one can be as large as it says
+                file = archive.extractfile(member) if wants else None
                 if file is not None:
                     files[wanted[member.name]] = file.read()
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:

@@ -26,6 +26,8 @@ from harness.data.atomic import replacing
 from harness.errors import HarnessError
 
 CACHE_VARIABLE = "HARNESS_CACHE"
+ROWS = 500  # read at once
+LARGEST = 2**29  # bytes of a column, unpacked; all of CIFAR-10 as PNG is 135 MB
 PNG_DEPTH = 24  # where a PNG file says how many bits a channel has; Pillow cuts 16 down to 8 without a word
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -76,11 +78,13 @@ def _first_rows(file: Path, table: pq.ParquetFile, column: str, rows: int) -> pa
     found = [table.schema.column(i).path for i in range(len(table.schema))].count(column)
     if found != 1:
         raise HarnessError(f"{file}: {'more than one' if found else 'no'} column {column!r}")
-    batches, count = [], 0
+    batches, count, size = [], 0, 0
     try:
-        for batch in table.iter_batches(batch_size=rows, columns=[column], use_threads=False):
+        for batch in table.iter_batches(batch_size=min(rows, ROWS), columns=[column], use_threads=False):
             batches.append(batch)
-            count += batch.num_rows
+            count, size = count + batch.num_rows, size + batch.nbytes
+            if size > LARGEST:  # a few bytes of file can stand for the same large image in every row
+                raise HarnessError(f"{file}: column {column!r} has more than {LARGEST:,} bytes")
             if count >= rows:
                 break
     except (pa.ArrowException, OSError) as error:

@@ -143,16 +143,31 @@ def locate_cifar(source: CifarSource, root: Path | None) -> FoundCifar:
     if folder := first_existing(root, folders):
         absent = [name for name in source.members["train"] if not os.path.isfile(folder / name)]
         if absent:
-            raise DataMissing(f"{folder / absent[0]}: No such file; the official folder of {source.name} has it")
+            raise DataMissing(f"dataset {source.name}: {folder / absent[0]}: No such file or directory")
         return FoundCifar("folder", folder)
     if archive := first_existing(root, archives):
+        _check_regular([archive])
         return FoundCifar("archive", archive)
-    if root is not None and any((root / source.name).glob("train-*.parquet")):
+    if root is not None and parquet_files(root / source.name, "train"):
         return FoundCifar("parquet", root / source.name)
     places = (*folders, *archives, f"{source.name}/train-*.parquet")
     official = source.archive
     remedy = f"get {official.url} ({official.size:,} bytes, md5 {official.md5}) and put it there"
     raise missing(f"dataset {source.name}", root, places, remedy)
+
+
+def parquet_files(folder: Path, part: Part) -> list[Path]:
+    """Return the parquet files of a part, in their order; raise `DataMissing` for one that is no regular file."""
+    files = sorted(folder.glob(f"{part}-*.parquet"))
+    _check_regular(files)
+    return files
+
+
+def _check_regular(files: Sequence[Path]) -> None:
+    """Whoever opens a pipe waits for its other end."""
+    for file in files:
+        if not os.path.isfile(file):
+            raise DataMissing(f"{file}: not a regular file")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.data.encoded import first_image, open_parquet
-from harness.data.sources import CIFAR, CifarSource, DataStatus, FoundCifar, locate_cifar
+from harness.data.sources import CIFAR, CifarSource, DataStatus, FoundCifar, locate_cifar, parquet_files
 from harness.errors import HarnessError
 
 PNG = b"\x89PNG"
@@ -39,7 +39,7 @@ def _describe(source: CifarSource, found: FoundCifar) -> tuple[int, str]:
         return expected, "official archive"
     if found.kind == "folder":
         return _describe_folder(source, found.path)
-    files = [file for part in source.counts for file in sorted(found.path.glob(f"{part}-*.parquet"))]
+    files = [file for part in source.counts for file in parquet_files(found.path, part)]
     count = sum(open_parquet(file).metadata.num_rows for file in files)
     lossless = first_image(files[0]).startswith(PNG)
     kind = "parquet, PNG" if lossless else "parquet, JPEG: not the lossless originals, not canonical"

@@ -11,7 +11,7 @@ from harness.report.panels import FigureData, Line, Panel
 # A panel's width with its labels and the height of its axes, by the number of columns; and what is around.
 PANEL = {1: (8.0, 2.2), 2: (5.2, 2.1), 3: (3.5, 1.5), 4: (2.62, 1.35)}
 LEFT, RIGHT, ABOVE, BELOW = 0.55, 0.12, 0.28, 0.42
-SECOND_AXIS, POWERS = 0.45, 0.25  # more at the right, and at the left of a logarithmic axis
+SECOND_AXIS, POWERS = 0.45, 0.25  # more at the right, and at the left of an axis with long numbers
 TITLE, LINE_HEIGHT, LEGEND_ROW = 0.32, 0.14, 0.19
 HANDLE, LABEL_LETTER = 0.79, 0.065
 CAPTION_LETTERS, TITLE_LETTERS = 16.5, 14.0  # per inch
@@ -96,9 +96,14 @@ def lay_out(data: FigureData) -> Layout:
         titles=[_title(panel, panel_width) for panel in data.panels],
         legend=_legend(every_line, width),
         legends=[_legend(lines, panel_width - LEFT) for lines in of_panels],
-        left=LEFT + POWERS * any(panel.scales[1] == "log" for panel in data.panels),
+        left=LEFT + POWERS * any(map(_has_long_numbers, data.panels)),
         right=RIGHT + SECOND_AXIS * any(panel.right for panel in data.panels),
     )
+
+
+def _has_long_numbers(panel: Panel) -> bool:
+    """Tell whether a y-axis has powers of ten, or signs."""
+    return panel.scales[1] == "log" or any(bool((line.mean < 0).any()) for line in panel.lines)
 
 
 def _title(panel: Panel, width: float) -> list[str]:

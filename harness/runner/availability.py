@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.data.sources import CIFAR, DataMissing, FoundCifar, locate_cifar
+from harness.data.sources import CIFAR, DataMissing, FoundCifar, locate_cifar, parquet_files
 from harness.errors import HarnessError
 from harness.runner.record import Record
 
@@ -76,7 +76,7 @@ def _training_files(name: str, root: Path | None) -> list[Path]:
         raise DataMissing(f"dataset {name}: there is no reader for its images yet")
     found: FoundCifar = locate_cifar(CIFAR[name], root)
     if found.kind == "parquet":
-        return sorted(found.path.glob("train-*.parquet"))
+        return parquet_files(found.path, "train")
     return [found.path] if found.kind == "archive" else [found.path / f for f in CIFAR[name].members["train"]]
 
 

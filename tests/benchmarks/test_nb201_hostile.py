@@ -49,7 +49,7 @@ OLD_TORCH = b"".join(pickle.dumps(part, protocol=2) for part in (TORCH_MAGIC, 10
 def new_torch() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps(WHOLE, protocol=2))
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), pickle.dumps(WHOLE, protocol=2))  # without the time
     return file.getvalue()
 
 
@@ -89,6 +89,19 @@ def attempt(source: Callable[[Path], Path]) -> int | None:
 @pytest.mark.parametrize("source", [nats(META, CONTENT), torch(OLD_TORCH), torch(new_torch())])
 def test_the_sources_are_good_before_the_damage(source: Callable[[Path], Path]) -> None:
     assert attempt(source) == 1
+
+
+@pytest.mark.parametrize("start", [b"", OLD_TORCH[: OLD_TORCH.index(b"meta_archs") - 12]])
+@pytest.mark.parametrize("code", [b"B", b"X", b"\x8e", b"\x8d", b"T", b"\x8b", b"\x96"])
+def test_a_length_beyond_the_file_sets_no_memory_aside(start: bytes, code: bytes) -> None:
+    assert attempt(torch(start + code + b"\xff\xff\xff\x7f" + bytes(4))) is None
+
+
+def test_a_length_beyond_a_zipped_file_sets_no_memory_aside() -> None:
+    content = new_torch()
+    length = len(pickle.dumps(WHOLE, protocol=2)).to_bytes(4, "little")
+    assert content.count(length) >= 2  # in both headers of the member
+    attempt(torch(content.replace(length, b"\xff\xff\xff\x7f")))  # the pickle ends before: read or refused alike
 
 
 @repeatable

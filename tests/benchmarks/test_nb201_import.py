@@ -244,7 +244,7 @@ def test_fractions_are_refused(nats_infos: Any, tmp_path: Path) -> None:
 def test_a_torch_file_cut_anywhere_is_named(zipped: bool, nb201_infos: Any, tmp_path: Path) -> None:
     whole = official.write_nb201(tmp_path / "whole.pth", {0: copy.deepcopy(nb201_infos[0])}, zipped=zipped).read_bytes()
     cut = tmp_path / "cut.pth"
-    for end in (*range(0, 600, 7), *range(600, len(whole) - 5000, len(whole) // 40)):
+    for end in (*range(0, 600, 23), *range(600, len(whole) - 5000, len(whole) // 12)):
         cut.write_bytes(whole[:end])
         with pytest.raises(HarnessError, match=r"cut\.pth: (pickle refused|not a (readable )?torch file)") as caught:
             import_official(cut, tmp_path / "table.parquet", partial=True)

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 
@@ -205,6 +206,32 @@ def test_no_home_means_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     check_content("cifar10", load_dataset("cifar10", tmp_path))
     assert not (tmp_path / "~").exists()
+
+
+def test_a_sparse_member_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    archive = layouts.write_archive("cifar10", tmp_path, scratch=tmp_path / "scratch")
+    member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+    member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(10**12)}
+    with tarfile.open(archive, "w:gz", format=tarfile.PAX_FORMAT) as file:
+        file.addfile(member)
+    with at_most(20), pytest.raises(HarnessError, match="no member cifar-10-batches-py/data_batch_1"):
+        load_dataset("cifar10", tmp_path)
+
+
+def test_images_of_one_large_one_many_times_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoded, "LARGEST", 10_000_000)
+    monkeypatch.setattr(encoded, "ROWS", 2)
+    layouts.write_parquet("cifar10", tmp_path, img=[{"bytes": bytes(3_000_000), "path": ""}] * 25)
+    with pytest.raises(HarnessError, match=r"column 'img\.bytes' has more than 10,000,000 bytes"):
+        load_dataset("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar10/train-00000-of-00001.parquet"])
+def test_a_pipe_named_like_data_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    (tmp_path / "cifar10").mkdir()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(sources.DataMissing, match=r"(gz|parquet): not a regular file"):
+        load_dataset("cifar10", tmp_path)
 
 
 JPEG16 = {"bytes": layouts.encode(np.zeros((3, 16, 16), np.uint8), "JPEG"), "path": ""}

@@ -22,7 +22,7 @@ from harness.methods.computed import ComputedSpec
 from harness.methods.relaxations import Sigmoid, Softmax
 from harness.methods.spec import SearchSpec
 from harness.spaces.registry import published
-from tests.engine.catalogued import CATALOGUE, layer
+from tests.engine.catalogued import CATALOGUE
 from tests.engine.conftest import TINY
 
 SPACE: dict[str, Any] = {

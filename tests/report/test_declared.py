@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import figures, write_report
 from harness.report.declared import DeclaredFigure, declared_figures
 from harness.report.markdown import render_markdown
+from harness.report.operations import gradients_panel
 from harness.report.page import RecordLinks, render_page
 from harness.report.panels import FigureData, Panel, to_csv
 from harness.runner.plan import Plan, Selection, Trial
@@ -257,3 +259,19 @@ def test_no_lines_overlap_in_the_legend(full: SuiteVerdict) -> None:
 
 def _all_different(looks: Sequence[object]) -> bool:
     return len(set(looks)) == len(looks)
+
+
+def test_gradients_are_a_line_per_operation_where_they_were_measured() -> None:
+    nan = math.nan
+    seeds = [
+        SimpleNamespace(ops=("none", "skip_connect"), diagnostics={
+            "operation-gradients/last/3<-1/none": np.array([0.0, nan, 0.0]),
+            "operation-gradients/last/3<-1/skip_connect": np.array([-0.1 - seed, nan, 0.3 + seed]),
+        })
+        for seed in (0, 1)
+    ]  # fmt: skip
+    panel = gradients_panel("DARTS", seeds, "operation-gradients/last/3<-1")  # type: ignore[arg-type]
+    none, skip = panel.lines
+    assert (none.label, skip.label, panel.y_label) == ("none", "skip", "dL/dp")
+    assert skip.x.tolist() == [0, 2] and skip.n == 2 and skip.mean == pytest.approx([-0.6, 0.8])
+    assert skip.seeds.tolist() == [pytest.approx([-0.1, 0.3]), pytest.approx([-1.1, 1.3])] and not none.mean.any()

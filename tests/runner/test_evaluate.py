@@ -113,7 +113,9 @@ def test_the_found_accuracy_is_the_final_architectures_on_test_after_the_longest
     assert found_accuracy(make_record(trajectory=None)) is None
 
 
-def test_a_missing_table_is_named(tmp_path):
+def test_a_missing_table_and_a_wrong_one_are_named(tmp_path, monkeypatch):
     assert "nb201/nb201.parquet" in (table_problem(tmp_path) or "")
     (tmp_path / "nb201.parquet").write_text("")
+    assert "nb201.parquet: not a readable parquet file" in (table_problem(tmp_path) or "")
+    monkeypatch.setattr(module, "load_table", lambda root: None)
     assert table_problem(tmp_path) is None
