@@ -121,7 +121,7 @@ def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
 def test_a_selection_that_cannot_run_is_incomplete_and_says_why(project):
     answer = project.run("-m", "cdarts")
     assert answer.code == 3
-    assert "not run: t1/cdarts: cited" in answer.err and "0 trials: 0 executed" in answer.out
+    assert "not run: t1/cdarts: it is another machine's" in answer.err and "0 trials: 0 executed" in answer.out
 
 
 def test_missing_images_without_a_stand_in_block_the_trials(project):

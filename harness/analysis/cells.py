@@ -118,11 +118,9 @@ def _held_back(
     trials = evidence.of_row(row)
     done = len(evidence.done(trials))
     if not done and not evidence.failed(trials):
-        return "NOT RUN", f"no record yet: {evidence.shortfall(trials)}"
+        return "NOT RUN", f"there is no record yet: {evidence.shortfall(trials)}"
     if any(trial.embedded for trial in trials):
         return "NOT JUDGED", f"{NOT_COMPARABLE}: ran on the embedded digits"
-    if published is not None and published.status in ("cited", "audited"):
-        return "NOT JUDGED", f"{published.status}, not judged"
     if done < len(trials):
         return "INCOMPLETE", evidence.shortfall(trials)
     if not ours.complete:

@@ -13,7 +13,7 @@ from harness.methods.computed import FixedArchitecture, Optimum
 from harness.methods.stops import BestAccuracy
 from harness.suite.load import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Column, Metric, Row, Statistic, Summary, Table
+from harness.suite.schema import Column, Derived, Metric, Row, Statistic, Summary, Table
 
 SHARES = ("accuracy", "error")  # of which one is 100 minus the other
 COUNTS = ("parameters", "flops")
@@ -49,6 +49,7 @@ class Number:
     n: int | None
     statistic: Statistic | None
     quantity: Quantity
+    derived: Derived | None = None
 
     @property
     def percent(self) -> Printed:
@@ -63,6 +64,7 @@ class Line:
     ``who``: whom the numbers are of. ``principal``: the row is meant wherever ``who`` is named; a variant is not.
     ``run``: method and all settings of its search as text, None where the suite does not give them; ``stop``: the stop
     rule likewise. ``source``: None is the paper itself; ``architecture``: its string, where the row is one looked up.
+    ``per_dataset``: columns of different datasets are of different searches.
     """
 
     suite: str
@@ -80,12 +82,18 @@ class Line:
     summary: Summary | None
     architecture: str | None
     optimum: bool
+    per_dataset: bool
     numbers: tuple[Number, ...]
 
     @property
     def name(self) -> str:
         """Return where the row stands."""
         return f"{self.suite}:{self.table}/{self.row}"
+
+    @property
+    def origin(self) -> str:
+        """Return whose printing the row repeats: its paper's own key, or the head of what it names as its source."""
+        return normal(self.paper if self.source is None else re.split(r"[,;]", self.source)[0])
 
     @property
     def identities(self) -> tuple[tuple[str, ...], ...]:
@@ -138,6 +146,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
             summary=row.summary,
             architecture=computation.architecture if isinstance(computation, FixedArchitecture) else None,
             optimum=isinstance(computation, Optimum),
+            per_dataset=row.per_dataset,
             numbers=tuple(_number(loaded, table, row, cell) for cell in cells),
         )
 
@@ -181,6 +190,7 @@ def _number(loaded: LoadedSuite, table: Table, row: Row, cell: PublishedCell) ->
         n=cell.n,
         statistic=row.statistic or cell.column.statistic,
         quantity=_quantity(cell.column, columns, row.statistic),
+        derived=cell.derived,
     )
 
 

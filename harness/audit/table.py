@@ -73,15 +73,12 @@ class TableRow:
     std_half: Floats
 
     @classmethod
-    def of(cls, line: Line) -> TableRow | None:
-        """Return a row's numbers on the table; None where there are none. Stds that are not printed are NaN."""
-        numbers = tuple(number for number in line.numbers if column_of(number) is not None)
-        if not numbers:
-            return None
+    def of(cls, line: Line, numbers: Sequence[Number]) -> TableRow:
+        """Gather numbers on the table that are of one set of architectures. Stds that are not printed are NaN."""
         printed = [number.percent for number in numbers]
         return cls(
             line=line,
-            numbers=numbers,
+            numbers=tuple(numbers),
             columns=np.array([column_of(number) for number in numbers]),
             mean=np.array([p.mean for p in printed]),
             half=np.array([p.half for p in printed]),
@@ -120,8 +117,15 @@ def column_of(number: Number) -> int | None:
 
 
 def table_rows(lines: Sequence[Line]) -> list[TableRow]:
-    """Return all rows that have numbers on the table."""
-    return [row for row in map(TableRow.of, lines) if row is not None]
+    """Return all rows that have numbers on the table; one of a search per dataset falls apart by dataset."""
+    rows = []
+    for line in lines:
+        together: dict[str | None, list[Number]] = {}
+        for number in line.numbers:
+            if column_of(number) is not None:
+                together.setdefault(number.quantity.dataset if line.per_dataset else None, []).append(number)
+        rows += [TableRow.of(line, numbers) for numbers in together.values()]
+    return rows
 
 
 def listed(values: Sequence[float] | Floats, decimals: int = 2) -> str:

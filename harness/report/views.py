@@ -11,20 +11,29 @@ from harness.analysis.bands import Verdict
 from harness.analysis.baselines import ACCURACY, BaselineVerdict
 from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict, unstated
 from harness.analysis.claims import ClaimVerdict
+from harness.analysis.coverage import Marks, cell_key
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.consistency import CONSISTENCIES, Consistency, Mark
 from harness.report.command import rerun_command
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
 STATISTICS = {ACCURACY: "accuracy, %", "skip_connect": "skip magnitude", "nor_conv_3x3": "conv 3x3 magnitude"}
 NOTHING = "—"
+CELLS = (
+    *("row", "column", "paper", "ours mean ± std (n)", "delta", "width"),
+    *("reproduction", "consistency", "why"),
+)
 
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell: paper | ours mean ± population std (n) | delta | width | verdict."""
+    """A cell: paper | ours mean ± population std (n) | delta | width | both marks.
+
+    ``verdict`` is of reproduction; ``mark``: the audit's, None is UNCHECKED, or not of a printed number.
+    """
 
     column: str
     paper: str
@@ -33,7 +42,14 @@ class CellView:
     width: str
     verdict: Verdict
     reason: str
+    printed: bool
+    mark: Mark | None
     notes: tuple[str, ...]
+
+    @property
+    def consistency(self) -> Consistency | None:
+        """Return the audit's word; None where nothing is printed."""
+        return (self.mark.word if self.mark else "UNCHECKED") if self.printed else None
 
 
 @dataclass(frozen=True)
@@ -98,12 +114,17 @@ def unit_heading(column: Column) -> str:
     return f"{column.unit} {'↑' if column.goal == 'max' else '↓'}"
 
 
-def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> RowView:
+def row_view(verdict: SuiteVerdict, row: RowVerdict, marks: Marks) -> RowView:
     """Put a row into words."""
     suite = verdict.loaded.suite
     table_key, _, row_key = row.key.partition("/")
     columns = suite.columns
-    cells = tuple(None if cell is None else _cell_view(cell, columns[cell.column], row.row) for cell in row.cells)
+    cells = tuple(
+        None
+        if cell is None
+        else _cell_view(cell, columns[cell.column], row.row, marks.get(cell_key(verdict, row, cell)))
+        for cell in row.cells
+    )
     shared = _shared_notes([cell for cell in cells if cell is not None])
     facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note, *shared]
     return RowView(
@@ -155,12 +176,18 @@ def collapsed_lines(rows: Iterable[RowView]) -> dict[tuple[Verdict, str], list[R
     return groups
 
 
+def consistency_line(rows: Iterable[RowView]) -> str:
+    """Count the audit's words on the printed numbers of rows, as ``3 COPIED, 1 UNCHECKED``; empty without any."""
+    counted = Counter(cell.consistency for row in rows for cell in row.cells if cell is not None)
+    return ", ".join(f"{counted[word]} {word}" for word in CONSISTENCIES if counted[word])
+
+
 def why(cell: CellView, common: str | None) -> str:
     """Return what is said of one cell beside the reason that it shares with others."""
     return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
 
 
-def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
+def _cell_view(cell: CellVerdict, column: Column, row: Row, mark: Mark | None) -> CellView:
     decimals = DECIMALS.get(column.metric, 2)
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
@@ -175,6 +202,8 @@ def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
         width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
         verdict=cell.verdict,
         reason=cell.reason,
+        printed=published is not None,
+        mark=mark,
         notes=tuple(note for note in (left_out, own_note) if note),
     )
 

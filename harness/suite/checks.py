@@ -82,8 +82,12 @@ class _Checks:
         methods = {**self.catalogue.methods, **self.catalogue.planned}
         self.known((*at, "method"), "method", row.method, methods)
         self.known((*at, "searched_on"), "dataset", row.searched_on, DATASETS)
+        rows = [f"{t}/{r}" for t, r in self.rows]
         for index, other in enumerate(row.summary.of if row.summary else ()):
-            self.known((*at, "summary", "of", index), "row", other, [f"{t}/{r}" for t, r in self.rows])
+            self.known((*at, "summary", "of", index), "row", other, rows)
+        for index, cell in enumerate(row.values):
+            if cell is not None and cell.derived is not None:
+                self.known((*at, "values", index, "derived", "row"), "row", cell.derived.row, rows)
         computes = row.method is not None and self.catalogue.computes(row.method)
         searches = row.method is not None and not computes
         for key, used in (("search", searches), ("stop", searches), ("computation", computes)):
@@ -103,9 +107,9 @@ class _Checks:
     def sample_sizes(self) -> None:
         """Without n, a printed std says nothing about the mean: the normal band would fall back to its floor."""
         for cell in published_cells(self.suite):
-            needs = isinstance(cell.band, NormalBand) and cell.status != "cited" and cell.value.std is not None
-            if needs and cell.n is None:
-                message = "a normal band needs n, the runs behind it: state n, another band, or status: cited"
+            runs = self.loaded.why_not_run(cell.table, cell.row) is None
+            if runs and isinstance(cell.band, NormalBand) and cell.value.std is not None and cell.n is None:
+                message = "a normal band needs n, the runs behind it: state n, another band, or not_run"
                 self.fail(cell.path, f"{cell.value.text!r}: {message}")
 
     def profiles(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.config import Strict
 from harness.methods.spec import SearchSpec
@@ -90,6 +90,13 @@ class TheoryPanel(_Panel):
     rows: ClassVar[tuple[str, ...]] = ()
 
 
+class MajorityPanel(_Panel):
+    """The table's accuracies where one operation holds more than half of the edges; needs the table and no records."""
+
+    kind: Literal["majority"]
+    rows: ClassVar[tuple[str, ...]] = ()
+
+
 Panel = Annotated[
     AccuracyPanel
     | MagnitudePanel
@@ -98,7 +105,8 @@ Panel = Annotated[
     | DiagnosticPanel
     | EigenvaluePanel
     | SweepPanel
-    | TheoryPanel,
+    | TheoryPanel
+    | MajorityPanel,
     Field(discriminator="kind"),
 ]
 
@@ -118,6 +126,12 @@ class Figure(Strict):
     number: str = Field(pattern=r"^(F\d+|own)$")
     title: str
     panels: Annotated[list[Panel], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _drawn_alone(self) -> Figure:
+        if len(self.panels) > 1 and any(isinstance(panel, MajorityPanel) for panel in self.panels):
+            raise ValueError("a panel of kind majority is a figure of its own")
+        return self
 
     @property
     def rows(self) -> list[str]:

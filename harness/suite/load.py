@@ -39,11 +39,11 @@ class LoadedSuite:
     def why_not_run(self, table: str, row: str, profile: str | None = None) -> str | None:
         """Return why nothing can be run for a row, at all or under a profile; None where it can."""
         entry = self.suite.tables[table].rows[row]
+        stated = entry.not_run or self.suite.tables[table].not_run
+        if stated is not None:
+            return stated
         if entry.method is None:
-            return "nothing to run for this row"
-        status = entry.status or self.suite.tables[table].status
-        if status in ("cited", "audited"):
-            return f"{status}: the suite asks for no run of it"
+            return "no code computes it yet"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
         if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.documents import KeyPath
-from harness.suite.schema import Band, Column, Status, Suite
+from harness.suite.schema import Band, Column, Derived, Suite
 from harness.suite.values import Published
 
 
@@ -22,7 +22,7 @@ class PublishedCell:
     value: Published
     n: int | None
     band: Band
-    status: Status
+    derived: Derived | None
     source: str | None
     protocol: str
     note: str | None
@@ -49,7 +49,7 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     value=cell.value,
                     n=cell.n or row.n,
                     band=cell.band or row.band or table.band or suite.band,
-                    status=cell.status or row.status or table.status,
+                    derived=cell.derived,
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,

@@ -15,7 +15,6 @@ from harness.suite.values import Published
 Split = Literal["train", "valid", "test"]
 Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
-Status = Literal["measured", "recomputed", "audited", "cited"]
 Statistic = Literal["mean", "best"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
@@ -76,13 +75,22 @@ class Column(Strict):
         return self
 
 
+class Derived(Strict):
+    """How a number follows from another one: that of ``row`` in the same column, times ``times``, over ``over``."""
+
+    row: str = Field(description="table/row, of this suite")
+    times: Published
+    over: Published
+    source: str = Field(description="where the two factors are printed")
+
+
 class Cell(Strict):
     """One published number, where it differs from its row's and column's common facts."""
 
     value: Published
     n: PositiveInt | None = None
     band: Band | None = None
-    status: Status | None = None
+    derived: Derived | None = None
     note: str | None = None
 
     @model_validator(mode="before")
@@ -92,9 +100,9 @@ class Cell(Strict):
 
 
 class Summary(Strict):
-    """What a row is made of: the mean or the best of other rows, or the first minus the second."""
+    """What a row is made of: the mean or the best of other rows, the first minus the second, or over the second."""
 
-    take: Literal["mean", "best", "difference"]
+    take: Literal["mean", "best", "difference", "ratio"]
     of: list[str] = Field(min_length=2, description="table/row, of this suite")
 
 
@@ -107,6 +115,7 @@ class Row(Strict):
         default=None, description="what the numbers are of, where the label says more or less: the same in all tables"
     )
     searched_on: str | None = None
+    per_dataset: bool = Field(default=False, description="one search per dataset: its columns' architectures differ")
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
@@ -115,7 +124,7 @@ class Row(Strict):
     summary: Summary | None = None
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
     protocol: str | None = None
-    status: Status | None = None
+    not_run: str | None = Field(default=None, description="why nothing is run for it, as a clause after 'because'")
     band: Band | None = None
     note: str | None = None
     values: list[Cell | None] = Field(default_factory=list)
@@ -131,7 +140,7 @@ class Table(Strict):
     number: str = Field(pattern=r"^(T\d+|F\d+|text|statements|own)$")
     title: str
     protocol: str
-    status: Status
+    not_run: str | None = Field(default=None, description="why nothing is run for its rows")
     columns: list[str]
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")

@@ -137,12 +137,6 @@ def test_blocked_trials_say_why(loaded: LoadedSuite) -> None:
     assert "3 blocked by missing data" in found.reason
 
 
-def test_a_cited_number_is_shown_and_not_judged(loaded: LoadedSuite, planned: Plan) -> None:
-    found = cell(judged(loaded, planned, synthetic.records_of(planned, {"t2/again": [10.0] * 3})), "t2/again", "c10")
-    assert (found.verdict, found.reason) == ("NOT JUDGED", "cited, not judged")
-    assert found.ours is not None and found.ours.mean == 10.0
-
-
 def test_a_table_of_our_own_shows_numbers_without_a_verdict(loaded: LoadedSuite, planned: Plan) -> None:
     found = judged(loaded, planned, synthetic.records_of(planned, {"own/uniform": [70.0] * 5}))
     own = cell(found, "own/uniform", "c10")

@@ -21,7 +21,7 @@ def test_cells_stand_in_one_line_each(paper: SuiteVerdict) -> None:
     cell = line_with(text, "Plain", "C10 test")
     assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +0\.50 +PASS", cell)
     assert "INCOMPLETE" in line_with(text, "92.50 ± 0.50 (2 of 5)")
-    assert "nothing to run" in line_with(text, "Never run", "NOT RUN")
+    assert "no code computes it yet (1 UNCHECKED)" in line_with(text, "Never run", "NOT RUN")
 
 
 def test_claims_show_every_seed(reduced: SuiteVerdict) -> None:

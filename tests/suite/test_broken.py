@@ -32,7 +32,7 @@ def test_the_sample_itself_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param((DARTS_N, DARTS_N.replace("n: 3", "status: cited")), id="cited"),
+        pytest.param((DARTS_N, DARTS_N.replace("n: 3", "not_run: it is cited")), id="not run"),
         pytest.param((DARTS_N, DARTS_N.replace("n: 3", "band: {kind: exact}")), id="another band"),
         pytest.param((DARTS_N + '.30 ± 0.00", "15.61 ± 0.00"', "values: [54.30, 15.61"), id="no std"),
     ],
