@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baselines
-from harness.analysis.cells import CellVerdict, TableVerdict, judge_tables
+from harness.analysis.cells import CellVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict, judge_claims
 from harness.analysis.evidence import Evidence, gather
 from harness.analysis.outcomes import Outcome, digest
+from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.runner.plan import Plan, ProfileName
 from harness.runner.record import Record
@@ -99,9 +100,9 @@ def judge(
         profile_name=profile_name,
         follows_papers=comparable,
         evidence=evidence,
-        tables=judge_tables(suite, comparable, evidence),
+        tables=judge_tables(loaded, comparable, evidence),
         claims=judge_claims(suite, evidence),
-        baselines=judge_baselines(suite.band, series, baseline),
+        baselines=judge_baselines(series, baseline),
         series=series,
     )
 

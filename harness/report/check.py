@@ -22,6 +22,7 @@ from harness.report.views import (
     common_reason,
     counts_line,
     coverage,
+    differences,
     failure_line,
     formula,
     heading,
@@ -98,6 +99,9 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableTyp
         yield Text(f"  why, where nothing else is said: {common}", style="dim")
     else:
         yield Text(str(grid.title), style="bold")
+    for entry, row in zip(table.rows, rows, strict=True):
+        if row.collapsed is None:
+            yield from (Text(f"  {row.label}: {said}", style="yellow") for said in differences(entry))
     for (word, reason), alike in collapsed_lines(rows).items():
         yield Text.assemble(f"  {', '.join(row.label for row in alike)}: ", _word(word), f": {reason}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,10 @@ from dataclasses import dataclass, replace
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
 from harness.analysis.baselines import ACCURACY, BaselineVerdict
-from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict, unstated
+from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict
+from harness.analysis.difference import ALPHA
+from harness.analysis.means import spread_text
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
@@ -24,7 +27,10 @@ NOTHING = "—"
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell: paper | ours mean ± population std (n) | delta | width | verdict."""
+    """A cell: paper | ours mean ± population std (n) | delta | width | verdict.
+
+    ``marks``: how its trials differ from the paper's protocol; they stand beside the verdict wherever that is shown.
+    """
 
     column: str
     paper: str
@@ -34,6 +40,7 @@ class CellView:
     verdict: Verdict
     reason: str
     notes: tuple[str, ...]
+    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,8 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
     columns = suite.columns
     cells = tuple(None if cell is None else _cell_view(cell, columns[cell.column], row.row) for cell in row.cells)
     shared = _shared_notes([cell for cell in cells if cell is not None])
-    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note, *shared]
+    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
+    facts += [*differences(row), *shared]
     return RowView(
         key=row.key,
         label=verdict.loaded.label(table_key, row_key),
@@ -114,6 +122,20 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
         notes=tuple(fact for fact in facts if fact),
         command=rerun_command(verdict, row),
     )
+
+
+def differences(row: RowVerdict) -> list[str]:
+    """Say in full how a row's trials differ from the paper's protocol."""
+    cell = next((cell for cell in row.cells if cell is not None), None)
+    if cell is None:
+        return []
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides else []
+    return said + [f"deviates, {d.text} ({d.paper} in the paper): {d.because}" for d in cell.deviations]
+
+
+def _marks(cell: CellVerdict) -> tuple[str, ...]:
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides and cell.verdict != "NOT JUDGED" else []
+    return (*said, *(f"deviates: {deviation.text}" for deviation in cell.deviations))
 
 
 def common_reason(rows: Iterable[RowView]) -> str | None:
@@ -157,7 +179,7 @@ def collapsed_lines(rows: Iterable[RowView]) -> dict[tuple[Verdict, str], list[R
 
 def why(cell: CellView, common: str | None) -> str:
     """Return what is said of one cell beside the reason that it shares with others."""
-    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
+    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes, *cell.marks))
 
 
 def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
@@ -165,18 +187,29 @@ def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
     own_note = published.note if published and published.note != row.note else None
-    missing = unstated(cell)
-    left_out = f"no {' and no '.join(missing)} printed: the paper's error is left out" if missing else None
+    width = judgement.width if judgement else None
     return CellView(
         column=f"{column.label}, {unit_heading(column)}",
         paper=f"{published.value.text}{n}" if published else NOTHING,
         ours=measured(cell.ours, decimals),
         delta=signed(judgement.delta, decimals) if judgement else NOTHING,
-        width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
+        width=NOTHING if width is None else f"{width:.{decimals}f}" if math.isfinite(width) else "unknown",
         verdict=cell.verdict,
         reason=cell.reason,
-        notes=tuple(note for note in (left_out, own_note) if note),
+        notes=tuple(note for note in (*_tests(cell), own_note) if note),
+        marks=_marks(cell),
     )
+
+
+def _tests(cell: CellVerdict) -> list[str]:
+    """Return the p-values that speak for FAIL or DRIFT, raw and corrected for the table, and how the std compares."""
+    judgement, said = cell.judgement, []
+    for word, test in (("FAIL", judgement and judgement.fails), ("DRIFT", judgement and judgement.drifts)):
+        if test and test.raw < ALPHA and cell.verdict in (word, "UNDECIDED", "INCOMPLETE"):
+            said.append(f"p of {word} {test.raw:.1g}, corrected {test.corrected:.1g}")
+    if cell.spread is not None and (text := spread_text(cell.spread)) not in cell.reason:
+        said.append(text)
+    return said
 
 
 def measured(summary: Summary | None, decimals: int) -> str:
