@@ -8,6 +8,7 @@ within it; DRIFT: |d| - h above 0 and |d| + h within the drift band; else UNDECI
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +19,8 @@ from harness.suite.schema import Band, ExactBand, Scatter, ToleranceBand
 Verdict = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED"]
 VERDICTS: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED")
 ROUND_OFF = 1e-9  # sums of printed decimals miss their value by some 1e-14; no band is that narrow
-MOST_SEEDS = 50  # looked for when a verdict says how many would decide
+MOST_SEEDS = 50  # looked for when a verdict says how many would decide, or so many times ours where we have more
+MOST_TIMES = 10
 PRINT = "the print"
 
 
@@ -142,8 +144,9 @@ def _lacking(band: ToleranceBand, printed: Printed, ours: Summary, cells: int) -
 
     if not decides(math.inf):
         return PRINT
-    enough = next((n for n in range(max(ours.n, 1) + 1, MOST_SEEDS + 1) if decides(n)), None)
-    return f"seeds: {enough}" if enough else f"seeds: over {MOST_SEEDS}"
+    most = MOST_SEEDS if ours.n < MOST_SEEDS else MOST_TIMES * ours.n
+    enough = bisect(range(most + 1), False, lo=ours.n + 1, key=decides)  # more seeds never undo a word
+    return f"seeds: {enough}" if enough <= most else f"seeds: over {most}"
 
 
 def judge_recomputed(band: Band, printed: Printed, value: float, versions: float = 0.0) -> Judgement:

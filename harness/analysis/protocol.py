@@ -10,9 +10,10 @@ from harness.suite.schema import Deviation, Suite
 
 def deviations(suite: Suite, row: str, evidence: Evidence) -> tuple[Deviation, ...]:
     """Return the declared deviations that trials of ``table/row`` have."""
-    found: dict[str, Deviation] = {}
+    paper, found = suite.tables[row.partition("/")[0]].paper, {}
     for trial in evidence.of_row(row):
-        for deviation in applying(_declared(suite, trial), trial.spec, trial.dataset, trial.data_checksum):
+        declared = [d for d in _declared(suite, trial) if d.papers is None or paper in d.papers]
+        for deviation in applying(declared, trial.spec, trial.dataset, trial.data_checksum):
             found[deviation.text] = deviation
     return tuple(found.values())
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 from harness import engine
 from harness.benchmarks.spec import Benchmark, TableBenchmark
@@ -135,8 +135,13 @@ def trial_id(
     spec: SearchSpec | ComputedSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None
 ) -> str:
     """Return the id of a search, 16 hex digits; equal searches have equal ids, however they are written."""
+    return hashed(spec.model_dump(mode="json"), dataset, seed, versions, checksum)
+
+
+def hashed(spec: Mapping[str, Any], dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None) -> str:
+    """Return the id that a specification has, given as plain data."""
     identity = {
-        "spec": spec.model_dump(mode="json"),
+        "spec": dict(spec),
         "dataset": dataset,
         "seed": seed,
         "versions": dict(versions),

@@ -154,6 +154,8 @@ class _Checks:
             if (deviation.key == CHECKSUM) != (deviation.dataset is not None):
                 self.fail(here, f"a deviation names a dataset where its key is {CHECKSUM!r}, and only there")
             self.known((*here, "dataset"), "dataset", deviation.dataset, DATASETS)
+            for place, paper in enumerate(deviation.papers or ()):
+                self.known((*here, "papers", place), "paper", paper, self.suite.papers)
             path = deviation.key.split(".")
             specs = (self.loaded.resolve(t, r, name) for t, r in self.searched())
             if deviation.key != CHECKSUM and all(setting(spec, path) is ABSENT for spec in specs):

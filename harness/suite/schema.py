@@ -63,10 +63,12 @@ class Deviation(Strict):
     """How the trials of a profile differ from the paper's protocol, on purpose; it stands beside every verdict.
 
     ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``). Where the search as
-    written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it.
+    written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it. ``papers``: whose
+    protocol it is that we leave; null: all.
     """
 
     key: str
+    papers: tuple[Name, ...] | None = None
     dataset: str | None = None
     paper: str | float | bool | None
     ours: str | float | bool | None
