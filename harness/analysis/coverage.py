@@ -121,7 +121,7 @@ def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published:
         reproduction=reproduction,
         why=why,
         computed=any(_deterministic(verdict, trial) for trial in row.trials),
-        records=() if reproduction == "NOT RUN" else _records(verdict, row),
+        records=() if reproduction == "NOT RUN" else _records(verdict, cell),
         mark=marks.get(key),
     )
 
@@ -146,12 +146,10 @@ def _deterministic(verdict: SuiteVerdict, trial: str) -> bool:
     return isinstance(spec, ComputedSpec) and spec.deterministic
 
 
-def _records(verdict: SuiteVerdict, row: RowVerdict) -> tuple[str, ...]:
-    """Name the records of a row's trials that ended well, as they lie in the folder of the results."""
-    found = (verdict.evidence.outcomes.get(trial) for trial in row.trials)
-    done = (outcome for outcome in found if outcome is not None and outcome.done)
-    store = Store(Path())
-    paths = (store.path(o.profile, o.method, o.dataset, o.seed, o.id) for o in done)
+def _records(verdict: SuiteVerdict, cell: CellVerdict) -> tuple[str, ...]:
+    """Name the records behind a verdict as they lie in the folder of the results."""
+    found = (verdict.evidence.outcomes[trial] for trial in cell.evidence)
+    paths = (Store(Path()).path(o.profile, o.method, o.dataset, o.seed, o.id) for o in found)
     return tuple(path.with_suffix("").as_posix() for path in paths)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
@@ -24,10 +25,14 @@ from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
+from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Plan, ProfileName, Selection, data_needed, make_plan
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.suite.load import LoadedSuite, find_suites, load_suite
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -83,7 +88,13 @@ class Evidence:
         for loaded in self.request.loaded():
             for profile, plan in self.plans(loaded).items():
                 baseline = _load_baseline(baseline_path(loaded, profile))
-                yield judge(loaded, profile, plan, self.records(plan), baseline)
+                yield judge(loaded, profile, plan, self.records(plan), baseline, self.table)
+
+    @cached_property
+    def table(self) -> Nb201Table | None:
+        """Return the benchmark's table, None where it is not at hand."""
+        root = data_root()
+        return load_table(root) if self.index and table_problem(root) is None else None
 
     def printed(self, verdicts: Sequence[SuiteVerdict] = ()) -> Iterator[SuiteVerdict]:
         """Judge every suite under the paper profile, whatever the request selects or has records of.
@@ -97,7 +108,7 @@ class Evidence:
                 yield known[loaded.path]
                 continue
             plan = make_plan(loaded, "paper", Selection(), (), data=self.data(loaded, "paper"))
-            yield judge(loaded, "paper", plan, self.records(plan))
+            yield judge(loaded, "paper", plan, self.records(plan), table=self.table)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -155,9 +166,17 @@ class Evidence:
             path = self.index.get(trial.id)
             if path is not None:
                 try:
-                    yield read_record(path)
+                    yield self._read(path)
                 except RecordError as error:
                     typer.echo(f"error: {error}; its trial counts as missing", err=True)
+
+    def _read(self, path: Path) -> Record:
+        """Read a record where it belongs: the method, which its id does not tell, is the folder's."""
+        record = read_record(path)
+        place = self.request.store.path(record.profile, record.method, record.dataset, record.seed, record.id)
+        if path != place:
+            raise RecordError(f"{path}: holds a record of {place.parent.relative_to(self.request.results)}")
+        return record
 
 
 def baseline_path(loaded: LoadedSuite, profile: str) -> Path:

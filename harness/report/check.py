@@ -26,6 +26,7 @@ from harness.report.views import (
     consistency_line,
     counts_line,
     coverage,
+    differences,
     failure_line,
     formula,
     heading,
@@ -69,7 +70,7 @@ def render_check(
 
 def _parts(verdict: SuiteVerdict, marks: Marks) -> Iterator[RenderableType]:
     yield Text(heading(verdict), style="bold")
-    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.plan.notes)
+    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.notes)
     for table in verdict.tables:
         yield ""
         yield from _table(verdict, table, marks)
@@ -104,6 +105,9 @@ def _table(verdict: SuiteVerdict, table: TableVerdict, marks: Marks) -> Iterator
         yield Text(f"  why, where nothing else is said: {common}", style="dim")
     else:
         yield Text(str(grid.title), style="bold")
+    for entry, row in zip(table.rows, rows, strict=True):
+        if row.collapsed is None:
+            yield from (Text(f"  {row.label}: {said}", style="yellow") for said in differences(entry))
     for (word, reason), alike in collapsed_lines(rows).items():
         said = consistency_line(alike)
         labels = ", ".join(row.label for row in alike)
@@ -127,8 +131,8 @@ def _contradictions(row: RowView) -> Iterator[Text]:
     """Say what contradicts the numbers of a row, each thing once."""
     reasons: dict[str, list[str]] = {}
     for cell in row.cells:
-        if cell is not None and cell.mark is not None and cell.mark.word == "CONTRADICTED":
-            reasons.setdefault(cell.mark.reason, []).append(cell.column)
+        if cell is not None and cell.audit is not None and cell.audit.word == "CONTRADICTED":
+            reasons.setdefault(cell.audit.reason, []).append(cell.column)
     for reason, columns in reasons.items():
         yield Text(f"  CONTRADICTED: {row.label}, {'; '.join(columns)}: {reason}", style="red")
 

@@ -122,7 +122,7 @@ def _suite(verdict: SuiteVerdict, shown: _Shown) -> dict[str, Any]:
         "mark": profile_mark(verdict),
         "coverage": coverage(verdict),
         "counts": verdict.counts(),
-        "notes": verdict.evidence.plan.notes,
+        "notes": verdict.evidence.notes,
         "tables": [_table(verdict, table, shown) for table in verdict.tables],
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
@@ -177,7 +177,7 @@ def _row(verdict: SuiteVerdict, row: RowVerdict, shown: _Shown) -> dict[str, Any
     return {
         "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}/{row.key}",
         "view": view,
-        "anchors": [shown.anchor(cell.mark) if cell else None for cell in view.cells],
+        "anchors": [shown.anchor(cell.audit) if cell else None for cell in view.cells],
         "command": view.command,
         "remarks": remarks(view),
         "trials": [_trial(verdict, trial_id, shown.links) for trial_id in row.trials],

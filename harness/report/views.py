@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from dataclasses import dataclass, replace
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
 from harness.analysis.baselines import ACCURACY, BaselineVerdict
-from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict, unstated
+from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Marks, cell_key
+from harness.analysis.difference import ALPHA
+from harness.analysis.means import spread_text
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
@@ -32,7 +35,8 @@ CELLS = (
 class CellView:
     """A cell: paper | ours mean ± population std (n) | delta | width | both marks.
 
-    ``verdict`` is of reproduction; ``mark``: the audit's, None is UNCHECKED, or not of a printed number.
+    ``verdict`` is of reproduction; ``audit``: the other mark, None is UNCHECKED, or not of a printed number.
+    ``marks``: how its trials differ from the paper's protocol; they stand beside the verdict wherever that is shown.
     """
 
     column: str
@@ -43,13 +47,14 @@ class CellView:
     verdict: Verdict
     reason: str
     printed: bool
-    mark: Mark | None
+    audit: Mark | None
     notes: tuple[str, ...]
+    marks: tuple[str, ...]
 
     @property
     def consistency(self) -> Consistency | None:
         """Return the audit's word; None where nothing is printed."""
-        return (self.mark.word if self.mark else "UNCHECKED") if self.printed else None
+        return (self.audit.word if self.audit else "UNCHECKED") if self.printed else None
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ def row_view(verdict: SuiteVerdict, row: RowVerdict, marks: Marks) -> RowView:
         for cell in row.cells
     )
     shared = _shared_notes([cell for cell in cells if cell is not None])
-    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note, *shared]
+    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
+    facts += [*differences(row), *shared]
     return RowView(
         key=row.key,
         label=verdict.loaded.label(table_key, row_key),
@@ -135,6 +141,20 @@ def row_view(verdict: SuiteVerdict, row: RowVerdict, marks: Marks) -> RowView:
         notes=tuple(fact for fact in facts if fact),
         command=rerun_command(verdict, row),
     )
+
+
+def differences(row: RowVerdict) -> list[str]:
+    """Say in full how a row's trials differ from the paper's protocol."""
+    cell = next((cell for cell in row.cells if cell is not None), None)
+    if cell is None:
+        return []
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides else []
+    return said + [f"deviates, {d.text} ({d.paper} in the paper): {d.because}" for d in cell.deviations]
+
+
+def _marks(cell: CellVerdict) -> tuple[str, ...]:
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides and cell.verdict != "NOT JUDGED" else []
+    return (*said, *(f"deviates: {deviation.text}" for deviation in cell.deviations))
 
 
 def common_reason(rows: Iterable[RowView]) -> str | None:
@@ -184,7 +204,7 @@ def consistency_line(rows: Iterable[RowView]) -> str:
 
 def why(cell: CellView, common: str | None) -> str:
     """Return what is said of one cell beside the reason that it shares with others."""
-    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
+    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes, *cell.marks))
 
 
 def _cell_view(cell: CellVerdict, column: Column, row: Row, mark: Mark | None) -> CellView:
@@ -192,20 +212,31 @@ def _cell_view(cell: CellVerdict, column: Column, row: Row, mark: Mark | None) -
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
     own_note = published.note if published and published.note != row.note else None
-    missing = unstated(cell)
-    left_out = f"no {' and no '.join(missing)} printed: the paper's error is left out" if missing else None
+    width = judgement.width if judgement else None
     return CellView(
         column=f"{column.label}, {unit_heading(column)}",
         paper=f"{published.value.text}{n}" if published else NOTHING,
         ours=measured(cell.ours, decimals),
         delta=signed(judgement.delta, decimals) if judgement else NOTHING,
-        width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
+        width=NOTHING if width is None else f"{width:.{decimals}f}" if math.isfinite(width) else "unknown",
         verdict=cell.verdict,
         reason=cell.reason,
         printed=published is not None,
-        mark=mark,
-        notes=tuple(note for note in (left_out, own_note) if note),
+        audit=mark,
+        notes=tuple(note for note in (*_tests(cell), own_note) if note),
+        marks=_marks(cell),
     )
+
+
+def _tests(cell: CellVerdict) -> list[str]:
+    """Return the p-values that speak for FAIL or DRIFT, raw and corrected for the table, and how the std compares."""
+    judgement, said = cell.judgement, []
+    for word, test in (("FAIL", judgement and judgement.fails), ("DRIFT", judgement and judgement.drifts)):
+        if test and test.raw < ALPHA and cell.verdict in (word, "UNDECIDED", "INCOMPLETE"):
+            said.append(f"p of {word} {test.raw:.1g}, corrected {test.corrected:.1g}")
+    if cell.spread is not None and (text := spread_text(cell.spread)) not in cell.reason:
+        said.append(text)
+    return said
 
 
 def measured(summary: Summary | None, decimals: int) -> str:

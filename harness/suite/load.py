@@ -16,6 +16,7 @@ from harness.methods.catalogue import Catalogue, Layer, resolve
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.suite.checks import check
+from harness.suite.deviations import deviate
 from harness.suite.scale import Factor, scaled
 from harness.suite.schema import Profile, Suite
 
@@ -66,8 +67,8 @@ class LoadedSuite:
         """Return the full specification of a row's search under a profile.
 
         Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
-        what results so far; its settings of the method, the embedded ones, ``overrides``. Raises the error of the
-        layer that wrote a mistake.
+        what results so far; its settings of the method, the embedded ones, ``overrides``; its declared deviations take
+        the place of the paper's values. Raises the error of the layer that wrote a mistake.
         """
         method = self._method(table, row)
         below = self._layers([("search",)])
@@ -81,7 +82,7 @@ class LoadedSuite:
             paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)
         assert isinstance(spec, SearchSpec)
-        return spec
+        return deviate(spec, self.profile(profile).deviations, [layer.data for layer in overrides])
 
     def _factors(self, profile: str, table: str, row: str) -> dict[str, Factor]:
         """Return a profile's factors for a row by key path; of several, the nearest.

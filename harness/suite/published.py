@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.documents import KeyPath
-from harness.suite.schema import Band, Column, Derived, Suite
+from harness.suite.schema import Band, Column, Derived, Scatter, Suite
 from harness.suite.values import Published
 
 
 @dataclass(frozen=True)
 class PublishedCell:
-    """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself."""
+    """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself.
+
+    ``scatter``: which std is printed.
+    """
 
     table: str
     row: str
@@ -22,6 +25,7 @@ class PublishedCell:
     value: Published
     n: int | None
     band: Band
+    scatter: Scatter
     derived: Derived | None
     source: str | None
     protocol: str
@@ -48,9 +52,15 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     column=suite.columns[table.columns[index]],
                     value=cell.value,
                     n=cell.n or row.n,
-                    band=cell.band or row.band or table.band or suite.band,
+                    band=cell.band or row.band or table.band or _band_of(suite.columns[table.columns[index]], suite),
+                    scatter=row.std or table.std or suite.std,
                     derived=cell.derived,
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,
                 )
+
+
+def _band_of(column: Column, suite: Suite) -> Band:
+    """Return the band of a dataset and metric, else the suite's."""
+    return suite.bands.get(f"{column.dataset}/{column.training_epochs}", {}).get(column.metric, suite.band)

@@ -27,30 +27,52 @@ class Paper(Strict):
     authors: str
 
 
-class NormalBand(Strict):
-    """In band: |ours - paper| <= max(floor, k * standard error of the difference of the two means)."""
+class ToleranceBand(Strict):
+    """The tolerance band ±``tolerance`` and the drift band ±``drift`` around a printed number, declared before looking.
 
-    kind: Literal["normal"]
-    k: float = Field(gt=0)
-    floor: float = Field(ge=0)
-    drift: float = Field(gt=1, description="up to this many widths it is DRIFT, beyond FAIL")
+    Within the first, a difference does not matter; within the second, it is a drift. ``because``: the rule that set
+    them, and its source. How measured means are held against them: `harness.analysis.bands`.
+    """
 
+    kind: Literal["tolerance"]
+    tolerance: float = Field(gt=0)
+    drift: float = Field(gt=0)
+    because: str = Field(min_length=1)
 
-class AbsoluteBand(Strict):
-    """In band: |ours - paper| <= tolerance."""
-
-    kind: Literal["absolute"]
-    tolerance: float = Field(ge=0)
-    drift: float = Field(gt=1)
+    @model_validator(mode="after")
+    def _drift_is_wider(self) -> ToleranceBand:
+        if self.drift <= self.tolerance:
+            raise ValueError(
+                f"the drift band, {self.drift:g}, must be wider than the tolerance band, {self.tolerance:g}"
+            )
+        return self
 
 
 class ExactBand(Strict):
-    """In band: equal after rounding to the printed decimals."""
+    """A recomputed number, equal after rounding to the printed decimals."""
 
     kind: Literal["exact"]
 
 
-Band = Annotated[NormalBand | AbsoluteBand | ExactBand, Field(discriminator="kind")]
+Band = Annotated[ToleranceBand | ExactBand, Field(discriminator="kind")]
+Scatter = Literal["population", "sample", "unknown"]  # which std a paper prints: over n, or over n - 1
+
+
+class Deviation(Strict):
+    """How the trials of a profile differ from the paper's protocol, on purpose; it stands beside every verdict.
+
+    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``). Where the search as
+    written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it. ``papers``: whose
+    protocol it is that we leave; null: all.
+    """
+
+    key: str
+    papers: tuple[Name, ...] | None = None
+    dataset: str | None = None
+    paper: str | float | bool | None
+    ours: str | float | bool | None
+    text: str = Field(min_length=1, description="what a reader is told")
+    because: str = Field(min_length=1)
 
 
 class Column(Strict):
@@ -106,6 +128,13 @@ class Summary(Strict):
     of: list[str] = Field(min_length=2, description="table/row, of this suite")
 
 
+class Depends(Strict):
+    """A setting of ours that the paper does not state, and the row that shows what another choice gives."""
+
+    setting: str
+    row: str = Field(description="table/row of this suite, with the same columns")
+
+
 class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
@@ -126,6 +155,8 @@ class Row(Strict):
     protocol: str | None = None
     not_run: str | None = Field(default=None, description="why nothing is run for it, as a clause after 'because'")
     band: Band | None = None
+    std: Scatter | None = None
+    depends: Depends | None = None
     note: str | None = None
     values: list[Cell | None] = Field(default_factory=list)
 
@@ -145,6 +176,7 @@ class Table(Strict):
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
+    std: Scatter | None = None
     rows: dict[Name, Row]
 
 
@@ -203,12 +235,15 @@ class Profile(Strict):
     left_out: dict[str, str] = Field(
         default_factory=dict, description="methods that this profile does not run, and why"
     )
+    deviations: tuple[Deviation, ...] = ()
     embedded: Embedded | None = None
 
 
 class Suite(Strict):
     """A YAML file: the tables that belong together, with the published numbers.
 
+    ``bands``: by ``dataset/training epochs`` and metric; a band of a table, row or number comes before them, ``band``
+    after them.
     ``search`` and ``profiles`` may be left out where no row can be run.
     """
 
@@ -216,6 +251,8 @@ class Suite(Strict):
     title: str
     papers: dict[Name, Paper]
     band: Band
+    bands: dict[str, dict[Metric, ToleranceBand]] = Field(default_factory=dict)
+    std: Scatter = Field(default="unknown", description="of the printed deviations; unknown is read as population")
     search: dict[str, Any] = Field(default_factory=dict)
     profiles: dict[Literal["paper", "reduced"], Profile] = Field(default_factory=dict)
     columns: dict[Name, Column]
