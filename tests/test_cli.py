@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from harness.cli import app
+from tests.records import ID
 
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
@@ -155,7 +156,8 @@ def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
     answer = project.cli("check")
     assert answer.code == 0 and "PASS" in answer.out
     path = project.folder / "suites" / "tiny.yaml"
-    path.write_text(path.read_text().replace("floor: 100", "floor: 0.001").replace("± 5.00", "± 0.01"))
+    narrow = path.read_text().replace("tolerance: 100, drift: 300", "tolerance: 0.001, drift: 0.002")
+    path.write_text(narrow.replace("± 5.00", "± 0.01"))
     answer = project.cli("check")
     assert answer.code == 1 and "FAIL" in answer.out
 
@@ -265,7 +267,7 @@ def test_a_failed_trial_is_shown_with_its_error(project, make_record):
     Store(project.folder / "results").write(
         make_record(status="failed", error="last\nwords", trajectory=None, evaluations={})
     )
-    answer = project.cli("show", "00000000000000aa")
+    answer = project.cli("show", ID)
     assert answer.code == 0 and "error: last\nwords" in answer.out
 
 

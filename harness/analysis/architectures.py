@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.analysis.bands import MOST_SEEDS, PRINT, ROUND_OFF, Verdict
-from harness.analysis.difference import ALPHA
+from harness.analysis.bands import MOST_SEEDS, PRINT, Verdict
+from harness.analysis.difference import ALPHA, ROUND_OFF
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS, VERSIONS
 from harness.suite.published import PublishedCell
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.aggregate import Summary
-from harness.analysis.difference import ALPHA, Difference
+from harness.analysis.difference import ALPHA, ROUND_OFF, Difference
 from harness.suite.schema import Band, ExactBand, Scatter, ToleranceBand
 
 Verdict = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED"]
 VERDICTS: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED")
-ROUND_OFF = 1e-9  # sums of printed decimals miss their value by some 1e-14; no band is that narrow
 MOST_SEEDS = 50  # looked for when a verdict says how many would decide, or so many times ours where we have more
 MOST_TIMES = 10
 PRINT = "the print"

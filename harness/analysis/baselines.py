@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pydantic import Field, PositiveInt
 
 from harness.analysis.aggregate import Summary
-from harness.analysis.bands import ROUND_OFF, Judgement, Verdict
+from harness.analysis.bands import Judgement, Verdict
+from harness.analysis.difference import ROUND_OFF
 from harness.analysis.series import Series
 from harness.config import Strict
 

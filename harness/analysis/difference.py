@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 ALPHA = 0.05
+ROUND_OFF = 1e-9  # sums of printed decimals miss their value by some 1e-14; no band is that narrow
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Difference:
         """Return half the width of the two-sided interval at 1 - 2 `ALPHA`; infinite where nothing is known."""
         if self.freedom <= 0:
             return math.inf
-        return float(stats.t.ppf(1 - ALPHA, self.freedom)) * self.error if self.error else 0.0
+        return float(special.stdtrit(self.freedom, 1 - ALPHA)) * self.error if self.error else 0.0
 
     def beyond(self, limit: float) -> float:
         """Return the p-value against "it is no larger than ``limit``"."""
@@ -47,5 +48,5 @@ class Difference:
         if self.freedom <= 0:
             return 1.0
         if not self.error:
-            return 0.0 if distance > 0 else 1.0
-        return float(stats.t.sf(distance / self.error, self.freedom))
+            return 0.0 if distance > ROUND_OFF else 1.0
+        return float(special.stdtr(self.freedom, -distance / self.error))  # Student's t, at a fraction of the cost

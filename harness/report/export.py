@@ -22,7 +22,7 @@ Fields = dict[str, Value]
 
 RESULT_FIELDS = (
     *("suite", "profile", "comparable", "rows", "method", "dataset", "embedded", "seed", "trial", "status"),
-    *("metric", "run", "value", "unit", "error"),
+    *("metric", "run", "value", "unit", "error", "overrides"),
 )
 VERDICT_FIELDS = (
     *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
@@ -61,6 +61,7 @@ def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
             "seed": outcome.seed,
             "trial": outcome.id,
             "status": outcome.status,
+            "overrides": " ".join(trial.overrides),
             "error": (outcome.error or "").partition("\n")[0],
         }
         for metric, run, value, unit in _metrics(outcome):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.benchmarks.spec import TableBenchmark
+from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.runner.availability import TRAINING_IMAGES
 from harness.runner.cost import SECONDS_PER_RUN, estimate_seconds
@@ -58,9 +59,17 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     index = store.index()
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
     held = any(trial.id in index and _looks_up(trial) for trial in trials)
-    table = load_table(data_root) if held and no_table is None else None
+    table = _table(data_root) if held and no_table is None else None
     found = [_task(trial, _place(trial, store, index), no_table, table, device, force) for trial in trials]
     return _shared(found, store)
+
+
+def _table(data_root: Path | None) -> Nb201Table | None:
+    """Return the table; one that cannot be read fails the trials that ask it, with a reason of its own."""
+    try:
+        return load_table(data_root)
+    except HarnessError:
+        return None
 
 
 def _shared(tasks: list[Task], store: Store) -> list[Task]:

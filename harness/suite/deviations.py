@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.config import validate
+from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.suite.schema import Deviation
@@ -13,12 +15,17 @@ CHECKSUM = "data_checksum"  # the key of a deviation in the images themselves
 ABSENT = object()
 
 
-def deviate(spec: SearchSpec, deviations: Iterable[Deviation], overridden: Sequence[Mapping[str, Any]]) -> SearchSpec:
+def deviate(
+    spec: SearchSpec,
+    deviations: Iterable[Deviation],
+    overridden: Sequence[Mapping[str, Any]],
+    error: Callable[[int, str], HarnessError],
+) -> SearchSpec:
     """Put our value where a search has the paper's; what an override sets is left as it is.
 
-    Raises `pydantic.ValidationError` for a value that does not fit there.
+    Raises ``error(index of the deviation, what is wrong)`` for a value that does not fit there.
     """
-    for deviation in deviations:
+    for index, deviation in enumerate(deviations):
         path = deviation.key.split(".")
         if setting(spec, path) == deviation.paper and not any(_holds(data, path) for data in overridden):
             data = spec.model_dump(mode="json")
@@ -26,7 +33,7 @@ def deviate(spec: SearchSpec, deviations: Iterable[Deviation], overridden: Seque
             for key in path[:-1]:
                 block = block[key]
             block[path[-1]] = deviation.ours
-            spec = SearchSpec.model_validate(data)
+            spec = validate(SearchSpec, data, lambda _, text, index=index: error(index, text))  # type: ignore[misc]
     return spec
 
 

@@ -82,7 +82,11 @@ class LoadedSuite:
             paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)
         assert isinstance(spec, SearchSpec)
-        return deviate(spec, self.profile(profile).deviations, [layer.data for layer in overrides])
+
+        def error(index: int, text: str) -> HarnessError:
+            return self.document.error(("profiles", profile, "deviations", index, "ours"), text)
+
+        return deviate(spec, self.profile(profile).deviations, [layer.data for layer in overrides], error)
 
     def _factors(self, profile: str, table: str, row: str) -> dict[str, Factor]:
         """Return a profile's factors for a row by key path; of several, the nearest.

@@ -34,7 +34,7 @@ class ToleranceBand(Strict):
     them, and its source. How measured means are held against them: `harness.analysis.bands`.
     """
 
-    kind: Literal["tolerance"]
+    kind: Literal["within"]
     tolerance: float = Field(gt=0)
     drift: float = Field(gt=0)
     because: str = Field(min_length=1)
@@ -42,9 +42,7 @@ class ToleranceBand(Strict):
     @model_validator(mode="after")
     def _drift_is_wider(self) -> ToleranceBand:
         if self.drift <= self.tolerance:
-            raise ValueError(
-                f"the drift band, {self.drift:g}, must be wider than the tolerance band, {self.tolerance:g}"
-            )
+            raise ValueError(f"the drift band ({self.drift:g}) must be wider than the tolerance ({self.tolerance:g})")
         return self
 
 

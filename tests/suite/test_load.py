@@ -85,7 +85,7 @@ def test_facts_of_published_cells_come_from_the_nearest_block(tmp_path: Path) ->
     assert len(cells) == 6
     odd, even = cells["exchanged", "c10-test"], cells["exchanged", "c100-test"]
     assert (odd.n, odd.note, odd.band.kind) == (4, "odd", "exact")
-    assert (even.n, even.note, even.band.kind) == (5, None, "normal")
+    assert (even.n, even.note, even.band.kind) == (5, None, "within")
     assert (even.value.mean, even.value.std, even.value.decimals, even.index) == (69.35, 2.0, 2, 1)
     assert even.column.dataset == "cifar100" and even.path == ("tables", "t1", "rows", "exchanged", "values", 1)
     written = cells["again", "c10-test"].value  # 54.30 without quotes
