@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-from harness.analysis.bands import Verdict
 from harness.analysis.cells import CellVerdict, RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import Consistency, Mark
@@ -20,8 +20,9 @@ from harness.runner.store import Store
 from harness.suite.published import PublishedCell
 from harness.suite.values import Published
 
-JUDGED: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL")
-REPRODUCTIONS: tuple[Verdict, ...] = (*JUDGED, "UNDECIDED", "INCOMPLETE", "NOT RUN")
+JUDGED: tuple[Reproduction, ...] = ("PASS", "DRIFT", "FAIL")
+Reproduction = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "not a result"]
+REPRODUCTIONS: tuple[Reproduction, ...] = get_args(Reproduction)
 COUNTED = ("parameters", "flops")
 
 Marks = Mapping[str, Mark]  # by `Entry.cell`
@@ -45,7 +46,7 @@ class Entry:
     unit: str
     protocol: str
     remark: str | None
-    reproduction: Verdict
+    reproduction: Reproduction
     why: str
     computed: bool
     records: tuple[str, ...]
@@ -79,7 +80,8 @@ class Entry:
 
     @property
     def _open(self) -> str:
-        return f"{self.reproduction.lower()}, because {self.why}"
+        word = "not run" if self.reproduction == "not a result" else self.reproduction.lower()
+        return f"{word}, because {self.why}"
 
 
 def entries(verdicts: Iterable[SuiteVerdict], marks: Marks | None = None) -> list[Entry]:
@@ -121,7 +123,7 @@ def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published:
         reproduction=reproduction,
         why=why,
         computed=any(_deterministic(verdict, trial) for trial in row.trials),
-        records=() if reproduction == "NOT RUN" else _records(verdict, cell),
+        records=() if reproduction in ("NOT RUN", "not a result") else _records(verdict, cell),
         mark=marks.get(key),
     )
 
@@ -131,9 +133,11 @@ def cell_key(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict) -> str:
     return f"{verdict.loaded.suite.suite}:{row.key}/{cell.column}"
 
 
-def _reproduction(cell: CellVerdict) -> tuple[Verdict, str]:
+def _reproduction(cell: CellVerdict) -> tuple[Reproduction, str]:
     """Return the first mark: what no rule judges is not run where nothing was measured, and else undecided."""
     assert cell.published is not None
+    if cell.published.kind == "setting":
+        return "not a result", "a printed setting is no result"
     if cell.verdict == "NOT JUDGED":
         return ("UNDECIDED" if cell.ours is not None and cell.ours.n else "NOT RUN"), cell.reason
     if cell.verdict == "NOT RUN" and cell.published.column.metric in COUNTED:
@@ -184,7 +188,7 @@ class Coverage:
 
     paper: str
     total: int
-    reproduction: Mapping[Verdict, int]
+    reproduction: Mapping[Reproduction, int]
     consistency: Mapping[Consistency, int]
     reasons: Mapping[str, int]
 

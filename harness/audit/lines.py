@@ -14,6 +14,7 @@ from harness.methods.stops import BestAccuracy
 from harness.suite.load import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Column, Derived, Metric, Row, Statistic, Summary, Table
+from harness.suite.values import Published
 
 SHARES = ("accuracy", "error")  # of which one is 100 minus the other
 COUNTS = ("parameters", "flops")
@@ -40,16 +41,26 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What other places say of a printed setting, each with its name: the authors' configuration, another section."""
+
+    official: tuple[Published, str] | None
+    elsewhere: tuple[Published, str] | None
+
+
+@dataclass(frozen=True)
 class Number:
     """One printed number. ``printed``: as printed; ``percent``: the same, an error as accuracy."""
 
     cell: str
     column: Column
+    value: Published
     printed: Printed
     n: int | None
     statistic: Statistic | None
     quantity: Quantity
     derived: Derived | None = None
+    setting: Setting | None = None
 
     @property
     def percent(self) -> Printed:
@@ -186,11 +197,13 @@ def _number(loaded: LoadedSuite, table: Table, row: Row, cell: PublishedCell) ->
     return Number(
         cell=f"{loaded.suite.suite}:{cell.table}/{cell.row}/{cell.column_name}",
         column=cell.column,
+        value=cell.value,
         printed=Printed.read(cell.value),
         n=cell.n,
         statistic=row.statistic or cell.column.statistic,
         quantity=_quantity(cell.column, columns, row.statistic),
         derived=cell.derived,
+        setting=Setting(cell.official, cell.elsewhere) if cell.kind == "setting" else None,
     )
 
 

@@ -47,7 +47,14 @@ def number_checksums(lines: Iterable[Line]) -> dict[str, str]:
     for line in lines:
         of_whom = (line.identities, line.searched_on, line.origin, line.stop, line.per_dataset, line.summary)
         for number in line.numbers:
-            what = (line.architecture, asdict(number.printed), number.n, number.quantity, number.derived)
+            what = (
+                line.architecture,
+                asdict(number.printed),
+                number.n,
+                number.quantity,
+                number.derived,
+                number.setting,
+            )
             checksums[number.cell] = hashlib.sha256(f"{of_whom} {what}".encode()).hexdigest()[:8]
     return checksums
 

@@ -15,6 +15,7 @@ from harness.audit import (
     mixtures,
     plausibility,
     recompute,
+    settings,
 )
 from harness.audit.finding import SEVERITIES, Finding
 from harness.audit.lines import Line
@@ -36,6 +37,7 @@ RULES: dict[str, Callable[[Lines], list[Finding]]] = {
     "difference": arithmetic.differences,
     "symmetry": arithmetic.symmetry,
     "diagonal": arithmetic.diagonal,
+    "setting": settings.settings,
     "unit": plausibility.units,
     "error-as-accuracy": plausibility.error_as_accuracy,
     "shifted-columns": plausibility.shifted_columns,
@@ -63,6 +65,7 @@ TITLES = {
     "difference": "Printed differences",
     "symmetry": "Symmetric tables",
     "diagonal": "Diagonals of symmetric tables",
+    "setting": "Printed settings",
     "unit": "Units of counts",
     "error-as-accuracy": "Errors and accuracies",
     "shifted-columns": "Numbers in the neighbouring column",

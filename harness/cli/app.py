@@ -271,13 +271,22 @@ def list_(
 
 @app.command()
 def show(
-    trial: Annotated[str, typer.Argument(metavar="TRIAL", help="The beginning of a trial's id, or a record's path.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIAL|ROW", help="The beginning of a trial's id, a record's path, or a row: [SUITE/]TABLE/ROW."
+        ),
+    ],
     results: Results = RESULTS,
 ) -> None:
-    """Show one record, epoch by epoch."""
-    from harness.cli.inspect import show_trial
+    """Show one record, epoch by epoch, or the settings of a row.
 
-    raise typer.Exit(show_trial(trial, results))
+    Of a row: what it runs under the paper profile, setting by setting, each with its source.
+    """
+    from harness.cli.inspect import show_trial
+    from harness.cli.rows import show_row
+
+    raise typer.Exit(show_row(what) if "/" in what and not what.endswith(".json") else show_trial(what, results))
 
 
 @data_app.callback()

@@ -69,17 +69,23 @@ class Feed:
         count, size = len(self.architecture_set), self.spec.batch_size
         generator = self.streams["architecture-batches"]
         while True:
-            if self.spec.data.architecture_draw == "with-replacement":
-                yield draw_with_replacement(count, size, generator)
-            else:
-                yield from epoch_batches(count, size, generator, drop_last=False)
+            match self.spec.data.architecture_draw:
+                case "with-replacement":
+                    yield draw_with_replacement(count, size, generator)
+                case "first-of-pass":
+                    yield next(epoch_batches(count, size, generator, drop_last=False))
+                case "pass":
+                    yield from epoch_batches(count, size, generator, drop_last=False)
 
 
 def select_images(dataset: Dataset, data: SearchData) -> tuple[ImageSet, Tensor, Tensor]:
-    """Return the training images at the search's size, and the index sets of weights and architecture."""
-    total = len(dataset.train.labels)
-    weights, architecture = data.counts(total)
-    images = average_pool_images(dataset.train.images, data.image_size)
+    """Return the images at the search's size, and the index sets of weights and architecture."""
+    weights, architecture = data.counts(len(dataset.train))
+    pixels, labels = dataset.train.images, dataset.train.labels
+    if data.split == "test":
+        architecture = min(architecture, len(dataset.test) // 2)
+        pixels = torch.cat([pixels[:weights], dataset.test.images[:architecture]])
+        labels = torch.cat([labels[:weights], dataset.test.labels[:architecture]])
     first = torch.arange(weights)
     second = first if data.split == "shared" else torch.arange(weights, weights + architecture)
-    return ImageSet(images, dataset.train.labels), first, second
+    return ImageSet(average_pool_images(pixels, data.image_size), labels), first, second

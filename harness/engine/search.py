@@ -102,7 +102,7 @@ class Search(Steps):
         self.trajectory = Trajectory(
             ops=list(spec.space.ops), mixing=self.opinions, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
-            diagnostics={d.name: [] for d in spec.diagnostics},
+            diagnostics={name: [] for d in spec.diagnostics for name in d.names(spec.space.ops)},
         )  # fmt: skip
         self.opinions = self.trajectory.mixing
         self.recorder = recorder(self)
@@ -162,8 +162,11 @@ class Search(Steps):
         track.architecture_accuracy.append(accuracy)
         track.weight_lr.append(rate)
         for diagnostic in self.spec.diagnostics:
-            due = self.epoch % diagnostic.every == 0
-            track.diagnostics[diagnostic.name].append(diagnostic.measure(self) if due else None)
+            due = diagnostic.due(self.epoch, self.spec.all_epochs)
+            names = diagnostic.names(self.spec.space.ops)
+            values: list[float | None] = [*diagnostic.measure(self)] if due else [None] * len(names)
+            for name, measured in zip(names, values, strict=True):
+                track.diagnostics[name].append(measured)
         if any(value is not None and not math.isfinite(value) for value in (loss, other_loss)):
             raise HarnessError(f"the search diverged: its loss is no finite number in epoch {self.epoch}")
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness.data.images import Dataset
+from harness.engine.cell_gradients import cell_gradients
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
@@ -94,7 +95,7 @@ class Steps:
         self.seen.clear()
         coin = torch.rand((), generator=self.generators["coin"]).item()
         epoch = min(self.epoch, self.spec.search_epochs - 1)
-        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"])
+        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"], tuning=self.epoch > epoch)
 
     def mixing(self, side: Side = "architecture") -> Mixing:
         """Turn alpha into the mixing weights of the present step of one side, one matrix [edges, ops] per group."""
@@ -293,6 +294,13 @@ class Steps:
         with batch_statistics(self.net):
             logits = self.net(inputs, self.fixed(mixing))
             return largest_eigenvalue(F.cross_entropy(logits, labels), list(self.alpha.values()), decay)
+
+    def operation_gradients(self, images: int) -> Tensor:
+        """Return dL/dp [cells, E, O] under alpha's opinion, in single precision and without drop-path."""
+        inputs, labels = self.feed.plain(self.feed.first(images))
+        mixing = self.fixed(self.strengths())
+        with batch_statistics(self.net):
+            return cell_gradients(self.net, lambda: F.cross_entropy(self.net(inputs, mixing), labels)).cpu()
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

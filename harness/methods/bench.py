@@ -85,3 +85,6 @@ class Bench(Protocol):
 
     def dominant_eigenvalue(self, images: int) -> float:
         """Return the largest eigenvalue of the Hessian of the architecture's loss with respect to alpha."""
+
+    def operation_gradients(self, images: int) -> Tensor:
+        """Return dL/dp [cells, edges, ops] on the architecture's first images, of each cell's own mixing weights."""

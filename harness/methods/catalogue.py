@@ -234,7 +234,7 @@ def part_versions(spec: SearchSpec | ComputedSpec) -> dict[str, int]:
     fields = {field: getattr(spec, field) for field in type(spec).model_fields}
     parts = [(f, part) for f, value in fields.items() for part in (value if isinstance(value, tuple) else [value])]
     return {
-        f"{field}/{part.name}" if hasattr(part, "name") else field: part.version
+        f"{field}/{part.name}" if hasattr(part, "name") else field: part.mathematics
         for field, part in parts
         if isinstance(part, Part)
     }

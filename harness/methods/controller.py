@@ -72,12 +72,19 @@ class PolicyGradient(Part):
     """After every epoch of the weights, REINFORCE on the controller with the paths' accuracies as reward.
 
     Each of ``steps`` moves follows the mean over ``samples`` paths, each evaluated on one batch of the
-    architecture's images; the reward is accuracy / 100 + entropy_weight * entropy, less its moving average.
+    architecture's images; the reward is accuracy / 100 + entropy_weight * entropy, less a baseline: the one before,
+    moved towards this reward by 1 - ``baseline_decay``.
+
+    ``baseline``: which one is before. ``sample``: that of the path before, at first the reward itself (ENAS' own
+    code). ``epoch``: that of the last path of the epoch before, for all paths of an epoch; in the first epoch each
+    path's is its own accuracy / 100 (AutoDL).
     """
 
+    version = 2
     name: Literal["policy-gradient"]
     steps: PositiveInt
     samples: PositiveInt
+    baseline: Literal["sample", "epoch"]
     baseline_decay: float = Field(ge=0, lt=1)
     entropy_weight: float = Field(ge=0)
     clip: float = Field(gt=0, description="norm of the controller's gradient")
@@ -96,10 +103,11 @@ class PolicyGradient(Part):
 
         if search.warming_up():
             return
+        frozen = search.memory["baseline"]
         for _ in range(self.steps):
-            self._move(search, torch.stack([self._sampled_loss(search) for _ in range(self.samples)]).mean())
+            self._move(search, torch.stack([self._sampled_loss(search, frozen) for _ in range(self.samples)]).mean())
 
-    def _sampled_loss(self, search: Bench) -> Tensor:
+    def _sampled_loss(self, search: Bench, of_epoch: float | None) -> Tensor:
         from torch.nn import functional as F
 
         from harness.methods.relaxations import Controller
@@ -112,8 +120,8 @@ class PolicyGradient(Part):
         indices = search.draw_images(search.spec.batch_size, "architecture-batches")
         accuracy = search.path_accuracy(mixing, indices, augmented=True)
         reward = accuracy / 100 + self.entropy_weight * said.entropy.item()
-        before = search.memory["baseline"]
-        baseline = reward if before is None else before - (1 - self.baseline_decay) * (before - reward)
+        before, first = (of_epoch, accuracy / 100) if self.baseline == "epoch" else (search.memory["baseline"], reward)
+        baseline = first if before is None else before - (1 - self.baseline_decay) * (before - reward)
         search.memory["baseline"] = baseline
         return -said.log_probability * (reward - baseline)
 

@@ -26,10 +26,8 @@ class _Noise(Part):
         return self.start + (self.end - self.start) * moment.epoch / moment.epochs
 
 
-class RandomNoise(_Noise):
+class _RandomNoise(_Noise):
     """SDARTS-RS: each weight moves by U(-epsilon, epsilon), then back onto the simplex (SDARTS, Eq. 6; its code)."""
-
-    name: Literal["random"]
 
     def perturb(self, mixing: Mixing, moment: Moment, loss: Loss) -> Mixing:
         """Return noisy weights; ``loss`` is not used."""
@@ -42,6 +40,23 @@ class RandomNoise(_Noise):
             )
             for group, weights in mixing.items()
         }
+
+
+class RandomNoise(_RandomNoise):
+    """SDARTS-RS, in tuning as in the last epoch."""
+
+    name: Literal["random"]
+
+
+class RandomThenConstantNoise(_RandomNoise):
+    """SDARTS-RS, with a radius of its own while the supernet is tuned between decisions (DARTS-PT's code)."""
+
+    name: Literal["random-then-constant"]
+    tuning: float = Field(ge=0, description="largest change of a weight while tuning")
+
+    def radius(self, moment: Moment) -> float:
+        """Return ``tuning`` after the search."""
+        return self.tuning if moment.tuning else super().radius(moment)
 
 
 class AdversarialNoise(_Noise):
@@ -77,7 +92,7 @@ class AdversarialNoise(_Noise):
         return noisy if rose else mixing
 
 
-Noise = Annotated[RandomNoise | AdversarialNoise, Field(discriminator="name")]
+Noise = Annotated[RandomNoise | RandomThenConstantNoise | AdversarialNoise, Field(discriminator="name")]
 
 
 def onto_simplex(weights: Tensor) -> Tensor:

@@ -15,3 +15,8 @@ class Part(Strict):
     """
 
     version: ClassVar[int] = 1
+
+    @property
+    def mathematics(self) -> int:
+        """Return the version that these settings run: that of the part, where a change does not spare some of them."""
+        return self.version

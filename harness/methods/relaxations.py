@@ -29,13 +29,14 @@ class Moment:
     """When a relaxation is asked: ``epoch`` counts from 0 to ``epochs`` - 1.
 
     ``coin``: one number in [0, 1) per step, the same for the step's weights and architecture. ``generator``: the
-    relaxation's own random stream, on the host.
+    relaxation's own random stream, on the host. ``tuning``: the search proper is over, its last epoch stands still.
     """
 
     epoch: int
     epochs: int
     coin: float
     generator: Generator
+    tuning: bool = False
 
 
 class _Relaxation(Part):

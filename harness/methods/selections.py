@@ -57,8 +57,9 @@ class Progressive(_Selection):
 
     With ``tuning_lr`` the search stops at ``start`` ("end": after all its epochs) and interval * (edges - 1) epochs
     of tuning follow, the weights' optimiser starting anew at a constant ``tuning_lr`` times its rate; the last edge
-    is decided before the last of them (DARTS-PT's code). Without, the decisions fall into the search, before the
-    epochs ``start``, ``start`` + interval, ... (SGAS).
+    is decided before the last of them. One decision falls before an epoch at most: at ``interval`` 1 none is left for
+    the last edge, which takes its operation of largest weight (all as DARTS-PT's code). Without, the decisions fall
+    into the search, before the epochs ``start``, ``start`` + interval, ... (SGAS).
     """
 
     name: Literal["progressive"]
@@ -112,9 +113,16 @@ class Progressive(_Selection):
         return 0 if self.tuning_lr is None else self.interval * (edges - 1)
 
     def events(self, epochs: int, edges: int) -> list[int]:
-        """Return before which epochs an edge is decided, [edges]."""
+        """Return before which epochs an edge is decided, [edges], or [edges - 1] at interval 1 with tuning."""
         due = [self._start(epochs) + self.interval * index for index in range(edges)]
-        return due if self.tuning_lr is None else [min(epoch, due[-1] - 1) for epoch in due]
+        if self.tuning_lr is None:
+            return due
+        return due[:-1] if self.interval == 1 else [*due[:-1], due[-1] - 1]
+
+    @property
+    def mathematics(self) -> int:
+        """Return 2 where the last edge is left to its weights."""
+        return 2 if self.tuning_lr is not None and self.interval == 1 else self.version
 
     def before_epoch(self, search: Bench) -> None:
         """Decide as many edges as are due."""

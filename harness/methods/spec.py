@@ -57,16 +57,28 @@ class Nb201Space(Part):
 class SearchData(Part):
     """Which images move the weights and which the architecture.
 
-    ``halves``: disjoint sets, the first for the weights. ``shared``: one set for both.
+    ``halves``: disjoint sets, the first for the weights. ``shared``: one set for both. ``test``: the training set for
+    the weights, and at most ``architecture_images`` of the first half of the test set for the architecture, as
+    NAS-Bench-201's code searches on CIFAR-100 (5,000, by a list of its own).
+
+    ``architecture_draw``: a shuffled ``pass`` that ends with the epoch; every image for itself (``with-replacement``);
+    or the first batch of a pass shuffled anew for every step (``first-of-pass``), which has no image twice.
     """
 
-    split: Literal["halves", "shared"]
+    split: Literal["halves", "shared", "test"]
     weight_images: PositiveInt | Literal["all"] = Field(description="'all': everything that the split leaves")
     architecture_images: PositiveInt | Literal["all"]
-    architecture_draw: Literal["pass", "with-replacement"]
+    architecture_draw: Literal["pass", "with-replacement", "first-of-pass"]
     image_size: PositiveInt
     crop_padding: NonNegativeInt
     flip: bool
+
+    @field_validator("architecture_images")
+    @classmethod
+    def _says_how_many(cls, images: int | str, info: ValidationInfo) -> int | str:
+        if images == "all" and info.data.get("split") == "test":
+            raise ValueError("split 'test' needs a number of images")
+        return images
 
     @property
     def limit(self) -> int | None:
@@ -76,10 +88,10 @@ class SearchData(Part):
         return self.weight_images + (int(self.architecture_images) if self.split == "halves" else 0)
 
     def counts(self, total: int) -> tuple[int, int]:
-        """Return the sizes of both sets out of ``total`` images; raise `HarnessError` if there are too few."""
-        if self.split == "shared":
+        """Return the sizes of both sets out of ``total`` training images; raise `HarnessError` if there are too few."""
+        if self.split != "halves":
             weights = total if self.weight_images == "all" else self.weight_images
-            architecture, needed = weights, weights
+            architecture, needed = weights if self.split == "shared" else int(self.architecture_images), weights
         else:
             weights = total // 2 if self.weight_images == "all" else self.weight_images
             architecture = total - weights if self.architecture_images == "all" else self.architecture_images
@@ -120,6 +132,7 @@ class ConstantInit(Part):
 Start = NormalInit | ConstantInit | UniformInit
 
 SOFT = ("softmax", "mixed-temperature", "dirichlet")  # relaxations whose rows sum to 1 whatever alpha is
+NOISES = ("random", "random-then-constant", "adversarial")
 # Which parts work only with which others: field, its parts, other field, that one's parts. What is not here would be
 # ignored without a word, or do something that no paper means.
 FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
@@ -135,9 +148,9 @@ FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
      (*SOFT, "simplex", "sigmoid", "uniform", "gumbel-hard", "uniform-path")),
     ("select", ("best-path",), "relaxation",
      (*SOFT, "simplex", "uniform", "gumbel-hard", "uniform-path", "controller")),
-    ("weight_noise", ("random", "adversarial"), "relaxation", (*SOFT, "simplex", "uniform")),
-    ("weight_noise", ("random", "adversarial"), "update", ("alternating", "weights-only")),
-    ("weight_noise", ("random", "adversarial"), "weight_relaxation", (None,)),
+    ("weight_noise", NOISES, "relaxation", (*SOFT, "simplex", "uniform")),
+    ("weight_noise", NOISES, "update", ("alternating", "weights-only")),
+    ("weight_noise", NOISES, "weight_relaxation", (None,)),
     ("architecture_optimiser", ("exponentiated-gradient",), "relaxation", ("simplex",)),
     ("architecture_optimiser", ("sgd", "adam"), "relaxation",
      (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path", "edge-normalised", "controller")),

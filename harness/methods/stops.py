@@ -87,7 +87,9 @@ class SkipCount(Part):
 class RankStability(Part):
     """DARTS+ ``rt_k``: the first epoch at which the learnable operations' ranking has not changed for k epochs.
 
-    The ranking is that of the convolutions among themselves, on every edge.
+    The ranking is that of the convolutions among themselves, on every edge. Delve speaks of the ranking of "learnable
+    operations" becoming stable and says no more, and no code of DARTS+ is public: that it means every edge at once, and
+    the two convolutions, is chosen here.
     """
 
     name: Literal["rank-stability"]
@@ -125,8 +127,10 @@ class DominantEigenvalue(Part):
     With its local average over ``window`` measurements, t in the middle (fewer at the start, none at the end), stop
     once average(t) > ratio * average(t - back) and t - back >= earliest (epochs); the architecture of epoch t - back
     counts (RobustDARTS, its code, where the average counts for the epoch window // 2 measurements before its last).
+    What is measured after the last epoch is not looked at: there is nothing to stop any more.
     """
 
+    version = 2
     name: Literal["dominant-eigenvalue"]
     window: PositiveInt
     back: PositiveInt
@@ -137,7 +141,7 @@ class DominantEigenvalue(Part):
         """Return the epoch t - back, else the last."""
         import numpy as np
 
-        measured = np.flatnonzero(~np.isnan(history.eigenvalues))
+        measured = np.flatnonzero(~np.isnan(history.eigenvalues[: history.last]))
         half = self.window // 2
         averages = {
             int(epoch): history.eigenvalues[measured[max(0, i + half + 1 - self.window) : i + half + 1]].mean()

@@ -13,7 +13,7 @@ from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
 from harness.report.figure_rows import FigureRows
-from harness.report.operations import edge_panels, magnitude_panel
+from harness.report.operations import edge_panels, gradients_panel, magnitude_panel
 from harness.report.panels import (
     EPOCH,
     SEEDS_DRAWN,
@@ -25,6 +25,7 @@ from harness.report.panels import (
     seeds_line,
     what_lines_are,
 )
+from harness.report.replayed import STATUS, replayed_panel
 from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
@@ -43,7 +44,7 @@ MEASUREMENTS = {
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
-BY_OPERATION = ("magnitude", "edge-weights")
+BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,14 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
     place = _place(verdict, figure)
     title = f"{place}: {figure.title}"
     waiting = tuple(f"{row}: {rows.why_empty(row)}" for row in figure.rows if not rows.done(row))
+    if not figure.rows:
+        waiting = tuple(dict.fromkeys(panel.note for panel in panels if panel.note))
     if not any(panel.every_line for panel in panels):
         return DeclaredFigure(key, _name(verdict, key), title, None, waiting)
     data = FigureData(
         name=_name(verdict, key),
         title=figure.title,
-        caption=" ".join(f"{sentence}." for sentence in (place, heading(verdict), *_about(rows, panels))),
+        caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
         legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
@@ -123,13 +126,15 @@ def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
     return f"Our own figure on “{paper}”" if figure.number == "own" else f"Figure {figure.number[1:]} of “{paper}”"
 
 
-def _about(rows: FigureRows, panels: Sequence[Panel]) -> list[str]:
-    """Say what the lines are, and which are not there yet."""
+def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, panels: Sequence[Panel]) -> list[str]:
+    """Say whose the lines are and what, and which are not there yet."""
+    if any(isinstance(panel, declared.ReplayedPanel) for panel in figure.panels):
+        return [STATUS, what_lines_are(panels)]
     if not rows.names:
-        return ["Computed from formulas: no search is behind it"]
+        return [heading(verdict), "Computed from formulas: no search is behind it"]
     missing = [rows.label(row) for row in rows.names if not rows.done(row)]
     by_epoch = any(panel.x_label == EPOCH for panel in panels)
-    said = [what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    said = [heading(verdict), what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
     return [*said, f"No records yet: {'; '.join(missing)}"] if missing else said
 
 
@@ -176,6 +181,15 @@ def _eigenvalue(rows: FigureRows, panel: declared.EigenvaluePanel) -> list[Panel
     left = seeds_line(("accuracy (left)", COLOURS[1], ()), curves)
     right = only_measured(seeds_line(("dominant eigenvalue (right)", COLOURS[0], DASHES[1]), values))
     return [Panel(title, EPOCH, y_label, (left,), right_label="eigenvalue", right=(right,))]
+
+
+def _gradients(rows: FigureRows, panel: declared.GradientsPanel) -> list[Panel]:
+    [row] = panel.rows
+    done = rows.done(row)
+    if not done:
+        return [Panel(panel.title, EPOCH, "dL/dp", (), note=rows.note(panel.rows, ()))]
+    title = panel.title + rows.partly(row)
+    return [gradients_panel(f"{title}, edge {edge}", done, f"{panel.of}/{panel.cell}/{edge}") for edge in panel.edges]
 
 
 def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
@@ -234,13 +248,19 @@ def _theory(rows: FigureRows, panel: declared.TheoryPanel) -> list[Panel]:
     return [theory_panel(panel.title, panel.figure)]
 
 
+def _replayed(rows: FigureRows, panel: declared.ReplayedPanel) -> list[Panel]:
+    return [replayed_panel(panel)]
+
+
 KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "accuracy": _accuracy,
     "magnitude": _magnitude,
     "edge-weights": _edge_weights,
     "entropy": _entropy,
     "diagnostic": _diagnostic,
+    "gradients": _gradients,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
     "theory": _theory,
+    "replayed": _replayed,
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
-from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, seeds_line
+from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, only_measured, seeds_line
 from harness.report.style import operation_style
 from harness.spaces import nb201
 
@@ -33,6 +33,15 @@ def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ..
         )
         panels.append(Panel(before + _edge_title(place), EPOCH, "mixing weight", lines, y_range=SHARES))
     return tuple(panels)
+
+
+def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Panel:
+    """Show what was measured per operation below a name, ``operation-gradients/CELL/EDGE``."""
+    lines = tuple(
+        only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
+        for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(outcomes[0].ops))
+    )
+    return Panel(title, EPOCH, "dL/dp", lines)
 
 
 def _magnitude_lines(outcomes: Sequence[Outcome]) -> tuple[Line, ...]:

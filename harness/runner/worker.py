@@ -246,7 +246,7 @@ def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings:
 
 
 def _images(trial: Trial, spec: SearchSpec, settings: Settings) -> Dataset:
-    needs_test = isinstance(trial.benchmark, ScratchBenchmark)
+    needs_test = isinstance(trial.benchmark, ScratchBenchmark) or spec.data.split == "test"
     return _load(trial.dataset, settings.data_root, spec.data.limit, needs_test)
 
 

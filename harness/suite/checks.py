@@ -13,7 +13,15 @@ from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
 from harness.spaces import nb201
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
-from harness.suite.figures import AccuracyPanel, DiagnosticPanel, EigenvaluePanel, Panel, SweepPanel, search_number
+from harness.suite.figures import (
+    AccuracyPanel,
+    DiagnosticPanel,
+    EigenvaluePanel,
+    GradientsPanel,
+    Panel,
+    SweepPanel,
+    search_number,
+)
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
 
@@ -106,6 +114,22 @@ class _Checks:
         if (row.values or not may_be_silent) and len(row.values) != len(table.columns):
             message = f"{len(row.values)} values for {len(table.columns)} columns"
             self.fail((*at, "values") if row.values else at, message)
+        self.printed_settings(at, table, row)
+
+    def printed_settings(self, at: KeyPath, table: Table, row: Row) -> None:
+        """Only of settings do other places say the same; where they do, there is a printed one."""
+        for key in ("official", "elsewhere"):
+            stated = getattr(row, key)
+            if stated is None:
+                continue
+            if len(stated.values) != len(table.columns):
+                self.fail((*at, key, "values"), f"{len(stated.values)} values for {len(table.columns)} columns")
+            for index, value in enumerate(stated.values):
+                cell = row.values[index]
+                if value is not None and cell is None:
+                    self.fail((*at, key, "values", index), "there is no printed value here")
+                if value is not None and cell is not None and (cell.kind or row.kind or table.kind) != "setting":
+                    self.fail((*at, key, "values", index), "what is printed here is not of kind 'setting'")
 
     def depends(self, at: KeyPath, table: Table, row: Row) -> None:
         if row.depends is not None:
@@ -259,7 +283,7 @@ class _Checks:
             number = getattr(panel, key, None)
             if number is not None:
                 self.number((*at, key), panel.rows, number)
-        if isinstance(panel, DiagnosticPanel | EigenvaluePanel):
+        if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel):
             self.measured(at, panel)
 
     def accuracy(self, at: KeyPath, column: str) -> None:
@@ -283,7 +307,7 @@ class _Checks:
                 except HarnessError as error:
                     self.fail(at, f"{error} (row {row!r})")
 
-    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel) -> None:
+    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel | GradientsPanel) -> None:
         """Some profile must measure what is to be shown."""
         for index, row in enumerate(panel.rows):
             names = {diagnostic.name for spec in self.specs(row) for diagnostic in spec.diagnostics}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from harness.config import Strict
 from harness.methods.spec import SearchSpec
+from harness.methods.stops import DominantEigenvalue
 from harness.suite.scale import number_at
 
 Rows = Annotated[list[str], Field(min_length=1)]
@@ -58,6 +59,16 @@ class DiagnosticPanel(_Panel):
     since: Since | None = None
 
 
+class GradientsPanel(_Panel):
+    """Gradients of the loss by the mixing weights of one cell, by epoch: axes per edge, a line per operation."""
+
+    kind: Literal["gradients"]
+    of: ClassVar[str] = "operation-gradients"
+    rows: OneRow
+    cell: Literal["first", "middle", "last"]
+    edges: Annotated[list[Literal["1<-0", "2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]], Field(min_length=1)]
+
+
 class EigenvaluePanel(_Panel):
     """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
 
@@ -97,16 +108,38 @@ class MajorityPanel(_Panel):
     rows: ClassVar[tuple[str, ...]] = ()
 
 
+class ReplayedPanel(_Panel):
+    """What the authors of RobustDARTS logged of their own searches, which needs no records.
+
+    ``show``: eigenvalues or skip connections by epoch, a line per decay of the weights; or what a ``rule`` would have
+    made of them. ``space``: of S1 to S4, null for all.
+    """
+
+    kind: Literal["replayed"]
+    show: Literal["eigenvalue", "skips", "stops"]
+    space: Literal["s1", "s3"] | None = None
+    rule: DominantEigenvalue | None = None
+    rows: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _stops_by_a_rule(self) -> Self:
+        if (self.show == "stops") != (self.rule is not None):
+            raise ValueError("show 'stops', and nothing else, needs a 'rule'")
+        return self
+
+
 Panel = Annotated[
     AccuracyPanel
     | MagnitudePanel
     | EdgeWeightsPanel
     | EntropyPanel
     | DiagnosticPanel
+    | GradientsPanel
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel
-    | MajorityPanel,
+    | MajorityPanel
+    | ReplayedPanel,
     Field(discriminator="kind"),
 ]
 

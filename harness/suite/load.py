@@ -43,6 +43,8 @@ class LoadedSuite:
         stated = entry.not_run or self.suite.tables[table].not_run
         if stated is not None:
             return stated
+        if (entry.kind or self.suite.tables[table].kind) == "setting":
+            return "a printed setting is no result"
         if entry.method is None:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:

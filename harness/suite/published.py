@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.documents import KeyPath
-from harness.suite.schema import Band, Column, Derived, Scatter, Suite
+from harness.suite.schema import Band, Column, Derived, Kind, Scatter, Stated, Suite
 from harness.suite.values import Published
 
 
@@ -15,6 +15,7 @@ class PublishedCell:
     """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself.
 
     ``scatter``: which std is printed.
+    Of a setting, ``official`` and ``elsewhere``: what other places say, and which; ``runs``: our search with it.
     """
 
     table: str
@@ -30,6 +31,10 @@ class PublishedCell:
     source: str | None
     protocol: str
     note: str | None
+    kind: Kind
+    official: tuple[Published, str] | None
+    elsewhere: tuple[Published, str] | None
+    runs: str | None
 
     @property
     def path(self) -> KeyPath:
@@ -58,9 +63,18 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,
+                    kind=cell.kind or row.kind or table.kind,
+                    official=_said(row.official, index),
+                    elsewhere=_said(row.elsewhere, index),
+                    runs=cell.runs or row.runs,
                 )
 
 
 def _band_of(column: Column, suite: Suite) -> Band:
     """Return the band of a dataset and metric, else the suite's."""
     return suite.bands.get(f"{column.dataset}/{column.training_epochs}", {}).get(column.metric, suite.band)
+
+
+def _said(stated: Stated | None, index: int) -> tuple[Published, str] | None:
+    value = stated.values[index] if stated else None
+    return (value, stated.source) if stated and value else None

@@ -16,6 +16,7 @@ Split = Literal["train", "valid", "test"]
 Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Statistic = Literal["mean", "best"]
+Kind = Literal["result", "setting"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
 
@@ -87,6 +88,7 @@ class Column(Strict):
     top: PositiveInt = Field(default=1, description="an answer counts if right among this many guesses")
     difference: bool = Field(default=False, description="from another row, in the column of the same facts")
     operation: str | None = Field(default=None, description="of NAS-Bench-201, whose edges the column counts")
+    setting: str | None = Field(default=None, description="key path of a search's setting, where it is one: batch_size")
 
     @model_validator(mode="after")
     def _accuracies_name_their_split(self) -> Column:
@@ -112,6 +114,8 @@ class Cell(Strict):
     band: Band | None = None
     derived: Derived | None = None
     note: str | None = None
+    kind: Kind | None = None
+    runs: str | None = Field(default=None, description="as of a row")
 
     @model_validator(mode="before")
     @classmethod
@@ -131,6 +135,13 @@ class Depends(Strict):
 
     setting: str
     row: str = Field(description="table/row of this suite, with the same columns")
+
+
+class Stated(Strict):
+    """What another place says where a row prints settings, in the order of the table's columns; null: nothing."""
+
+    source: str
+    values: list[Published | None]
 
 
 class Row(Strict):
@@ -156,13 +167,18 @@ class Row(Strict):
     std: Scatter | None = None
     depends: Depends | None = None
     note: str | None = None
+    kind: Kind | None = Field(default=None, description="of its numbers; null: as the table")
+    official: Stated | None = Field(default=None, description="public configuration of the printed settings")
+    elsewhere: Stated | None = Field(default=None, description="another section on the printed settings")
+    runs: str | None = Field(default=None, description="suite/table/row, the search of ours that has these settings")
     values: list[Cell | None] = Field(default_factory=list)
 
 
 class Table(Strict):
     """A published table. ``number``: the paper's own, with arabic digits; else ``text`` for numbers of the running
     text, ``statements`` for what a paper claims in words (a value of 1 says that it holds), ``own`` for ours. A
-    figure's rows (``F2``) may have no values: curves print none.
+    figure's rows (``F2``) may have no values: curves print none. ``kind``: settings are no results, and no run of ours
+    can confirm them.
     """
 
     paper: str
@@ -175,6 +191,7 @@ class Table(Strict):
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
     std: Scatter | None = None
+    kind: Kind = "result"
     rows: dict[Name, Row]
 
 

@@ -6,13 +6,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from harness.engine.cell_gradients import cell_gradients
 from harness.engine.measure import batch_statistics, largest_eigenvalue
 from harness.engine.search import Search, run_search
 from harness.errors import HarnessError
+from harness.spaces import nb201
+from harness.spaces.nb201_net import Mix, MixedCell
 from tests.engine.catalogued import tiny
 from tests.engine.test_contract import differences
 from tests.engine.test_search import in_float64
 from tests.spaces import naive
+
+CPU = torch.device("cpu")
 
 # the largest eigenvalue -------------------------------------------------------------------------------------
 
@@ -128,12 +133,65 @@ def test_batch_statistics_leave_running_ones_alone_even_after_an_error():
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
+@pytest.mark.parametrize("method", ["darts-v1", "single-darts", "gaea-bilevel"])
+def test_the_gradients_of_cells_add_up_to_that_of_the_weights_they_share(method, images):
+    search = Search(tiny(method, space={"cells": 2, "bn_statistics": "running"}), images, 0, CPU)
+    before = {name: value.clone() for name, value in search.net.state_dict().items()}
+    found = search.operation_gradients(24)
+    inputs, labels = search.feed.plain(search.feed.first(24))
+    shared = search.strengths()["cell"].requires_grad_()
+    with batch_statistics(search.net):
+        (wanted,) = torch.autograd.grad(F.cross_entropy(search.net(inputs, {"cell": shared}), labels), [shared])
+    assert found.shape == (6, 6, 5) and torch.allclose(found.sum(0), wanted, rtol=1e-4, atol=1e-7)
+    assert (found[:, :, nb201.NONE] == 0).all() and (found[:, :, 1:] != 0).all()
+    assert all(torch.equal(value, before[name]) for name, value in search.net.state_dict().items())
+
+
+def test_a_cells_gradient_is_by_its_own_weights(images, monkeypatch):
+    """By finite differences in float64: one cell's weights move, those of the others stay."""
+    search = in_float64(monkeypatch, tiny("darts-v1", space={"cells": 1}), images)
+    inputs, labels = search.feed.plain(search.feed.first(24))
+    mixing = search.strengths()["cell"]
+    cells, step = [m for m in search.net.modules() if isinstance(m, MixedCell)], 1e-6
+
+    def loss(cell, change):
+        def moved(module, inputs):
+            return inputs[0], Mix(mixing + change, search.net.ops, module.channels), inputs[2]
+
+        hook = cells[cell].register_forward_pre_hook(moved)
+        with torch.no_grad(), batch_statistics(search.net):
+            value = F.cross_entropy(search.net(inputs, {"cell": mixing}), labels)
+        hook.remove()
+        return value.item()
+
+    with batch_statistics(search.net):
+        found = cell_gradients(search.net, lambda: F.cross_entropy(search.net(inputs, {"cell": mixing}), labels))
+    for cell, edge, op in ((0, 1, 3), (1, 4, 1), (2, 5, 4), (2, 0, 2)):
+        change = torch.zeros_like(mixing)
+        change[edge, op] = step
+        difference = (loss(cell, change) - loss(cell, -change)) / (2 * step)
+        assert found[cell, edge, op].item() == pytest.approx(difference, rel=1e-4, abs=1e-9)
+
+
+def test_gradients_are_recorded_of_the_first_the_middle_and_the_last_cell(images, monkeypatch):
+    part = {"name": "operation-gradients", "every": 1, "images": 8}
+    spec = tiny("darts-v1", epochs=1, batch_size=16, diagnostics=[part])
+    rows = torch.arange(15.0)[:, None, None] * torch.ones(6, 5) + torch.arange(30.0).view(6, 5) / 100  # fifteen cells
+    monkeypatch.setattr(Search, "operation_gradients", lambda self, images: rows if images == 8 else None)
+    track = run_search(spec, images, 0, "cpu").trajectory
+    assert len(track.diagnostics) == 3 * 6 * 5
+    for cell, number in (("first", 0), ("middle", 7), ("last", 14)):
+        found = track.diagnostics[f"operation-gradients/{cell}/3<-1/skip_connect"]
+        assert found == pytest.approx([number + 0.21] * 2)
+
+
 # no trace ---------------------------------------------------------------------------------------------------
 
 ALL = [
-    {"name": "eigenvalue", "every": 2, "images": 16},
+    {"name": "eigenvalue", "first": 1, "every": 2, "images": 16},
     {"name": "supernet-accuracy", "every": 1, "images": 24},
     {"name": "discretised-accuracy", "every": 1, "images": 8},
+    {"name": "operation-gradients", "every": 1, "images": 8},
 ]
 
 
@@ -147,9 +205,10 @@ def test_a_search_with_diagnostics_is_the_search_without(method, images, tmp_pat
     for state in states:
         state["trajectory"].pop("diagnostics")
     assert differences(*states) == ["seconds"]
-    for part in ALL:
-        due = [epoch % part["every"] == 0 for epoch in range(len(plain.architectures))]
-        assert [value is not None for value in measured.diagnostics[part["name"]]] == due
+    last = len(plain.architectures) - 1
+    for part in ALL[:3]:
+        due = {*range(1, last, 2), last} if part["name"] == "eigenvalue" else {*range(last + 1)}
+        assert {e for e, value in enumerate(measured.diagnostics[part["name"]]) if value is not None} == due
 
 
 def test_what_the_accuracies_of_a_search_are_of(images):

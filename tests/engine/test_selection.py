@@ -146,28 +146,58 @@ def test_alpha_of_a_fixed_supernet_stays_while_it_is_tuned(images):
     search.observe(None)
     while search.epoch < search.spec.all_epochs:
         search.run_epoch()
-    assert torch.equal(search.alpha["cell"], before) and (search.decided["cell"] >= 0).all()
-    assert not torch.equal(search.weights[0], weight)
+    assert torch.equal(search.alpha["cell"], before) and not torch.equal(search.weights[0], weight)
 
 
-def test_noise_stays_on_while_tuning_at_its_last_radius(images):
-    search = Search(tiny("sdarts-rs-pt", epochs=4, batch_size=16), images, 0, CPU)
-    radii, perturb = [], type(search.spec.weight_noise).perturb
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            type(search.spec.weight_noise),
-            "perturb",
-            lambda part, mixing, moment, loss: radii.append(part.radius(moment)) or perturb(part, mixing, moment, loss),
-        )
-        search.observe(None)
-        while search.epoch < search.spec.all_epochs:
-            search.run_epoch()
-    assert radii[::3] == pytest.approx([0.03 + 0.27 * e / 4 for e in (0, 1, 2, 3, 3, 3, 3, 3, 3)])
+def test_at_interval_1_the_last_edge_takes_its_operation_of_largest_weight(images):
+    search = Search(tiny("darts-pt", epochs=1, batch_size=16, select={"interval": 1}), images, 0, CPU)
+    search.observe(None)
+    counts = []
+    while search.epoch < search.spec.all_epochs:
+        search.run_epoch()
+        counts.append(int((search.decided["cell"] >= 0).sum()))
+    assert counts == [0, 1, 2, 3, 4, 5]
+    (left,) = (search.decided["cell"] < 0).nonzero()[:, 0].tolist()
+    opinion = search.alpha["cell"].detach().softmax(-1)[left]
+    assert nb201.parse(search.trajectory.architectures[-1])[left] == opinion.argmax()
 
 
-@pytest.mark.parametrize("noise", ["random", "adversarial"])
+# Half of the largest change of a weight: in a search of 100 epochs it starts at 0.03 and has reached 0.2973 in the last
+# of them, by DARTS-PT's own figures; while tuning it is 0.3. Here 4 epochs: 0.03 + 0.27 / 4 * (0, 1, 2, 3).
+MORE = {"adversarial": {"steps": 2}, "random-then-constant": {"tuning": 0.3}}
+RADII = {
+    "random": [0.03, 0.0975, 0.165, 0.2325, *5 * [0.2325]],
+    "random-then-constant": [0.03, 0.0975, 0.165, 0.2325, *5 * [0.3]],
+}
+
+
+@pytest.mark.parametrize("noise", RADII)
+def test_noise_stays_on_while_tuning(noise, images, monkeypatch):
+    """Read off the weights that the network sees: the first of an edge's operations is moved up by the radius alone."""
+    part = {"name": noise, "start": 0.03, "end": 0.3} | MORE.get(noise, {})
+    spec = tiny("sdarts-rs-pt", epochs=4, batch_size=64, weight_noise=part, alpha_init={"scale": 0.0})
+    search, draw = Search(spec, images, 0, CPU), torch.rand
+    up = torch.tensor([1.0, 0.5, 0.5, 0.5, 0.5]).expand(6, 5)  # of 2 u - 1: 1, 0, 0, 0, 0
+    monkeypatch.setattr(torch, "rand", lambda *size, **k: up if size == ((6, 5),) else draw(*size, **k))
+    search.architecture_step = lambda batch: None
+    seen = passes(search)
+    search.observe(None)
+    radii = []
+    while search.epoch < search.spec.all_epochs:
+        search.spec.select.before_epoch(search)
+        edge = int((search.decided["cell"] < 0).nonzero()[0])
+        seen.clear()
+        search.moment = search.next_moment()
+        search.weight_step(torch.arange(16))
+        search.epoch += 1
+        first = seen[-1][0][edge, 0].item()  # (0.2 + r) / (1 + r)
+        radii.append((first - 0.2) / (1 - first))
+    assert radii == pytest.approx(RADII[noise], rel=1e-5)
+
+
+@pytest.mark.parametrize("noise", [*RADII, "adversarial"])
 def test_no_noise_falls_on_decided_edges(noise, images):
-    part = {"name": noise, "start": 0.3, "end": 0.3} | ({"steps": 2} if noise == "adversarial" else {})
+    part = {"name": noise, "start": 0.3, "end": 0.3} | MORE.get(noise, {})
     search = Search(tiny("sdarts-rs-pt", epochs=2, batch_size=16, weight_noise=part), images, 0, CPU)
     search.decided["cell"][:] = torch.tensor([3, -1, -1, 0, 4, -1])
     seen = passes(search)

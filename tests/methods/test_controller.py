@@ -104,8 +104,10 @@ REWARDS = {path: float(reward) for path, reward in zip(ALL, np.random.default_rn
 
 
 def update(**changes: Any) -> PolicyGradient:
-    settings = {"steps": 1, "samples": 1, "baseline_decay": 0.99, "entropy_weight": 0.0, "clip": 1e9}
-    return PolicyGradient.model_validate({"name": "policy-gradient"} | settings | changes)
+    reward = {"baseline": "sample", "baseline_decay": 0.99, "entropy_weight": 0.0}
+    return PolicyGradient.model_validate(
+        {"name": "policy-gradient", "steps": 1, "samples": 1, "clip": 1e9} | reward | changes
+    )
 
 
 class Stand:
@@ -192,20 +194,52 @@ def test_the_sampled_gradient_is_unbiased(monkeypatch: pytest.MonkeyPatch, befor
     assert torch.allclose(total, wanted, rtol=1e-8, atol=1e-14)
 
 
-@pytest.mark.usefixtures("small")
-def test_the_baseline_is_a_moving_average_of_rewards_with_entropy() -> None:
-    part = update(samples=4, steps=3, baseline_decay=0.8, entropy_weight=0.1)
-    stand = Stand(part, drawn_weights(OPS, 2))
-    part.end_epoch(stand)  # type: ignore[arg-type]
-    reference, baseline = Reference(stand.alpha["cell"], OPS), None
-    for path in stand.paths:
-        reward = REWARDS[path] + 0.1 * reference(path)[1].item()
-        baseline = reward if baseline is None else 0.8 * baseline + 0.2 * reward
-    assert len(stand.paths) == 12 and len(set(stand.paths)) > 2 and len(stand.moved) == 3
-    assert stand.memory["baseline"] == pytest.approx(baseline, rel=1e-12)
-    assert stand.drawn == 12 * [(64, "architecture-batches")]
-    part.end_epoch(stand)  # type: ignore[arg-type]
-    assert len(stand.paths) == 24  # it goes on from epoch to epoch
+# Accuracies of successive paths, and their baselines as worked out on paper: decay 0.8, no entropy. From path to path
+# it is 0.8 * before + 0.2 * reward, from 0.5. By the epoch (here of four paths) every path has its own accuracy in the
+# first; in the second 0.8 * 0.3 + 0.2 * reward, 0.3 being that of the last path; in the third 0.8 * 0.4 + 0.2 * reward.
+ACCURACIES = [0.5, 0.9, 0.1, 0.3, 0.7, 0.2, 0.6, 0.8, 0.4, 0.4, 0.9, 0.1]
+BASELINES = {
+    "sample": [0.5, 0.58, 0.484, 0.4472, 0.49776, 0.438208, 0.4705664, 0.53645312, 0.509162496, 0.4873299968,
+               0.56986399744, 0.475891197952],
+    "epoch": [0.5, 0.9, 0.1, 0.3, 0.38, 0.28, 0.36, 0.4, 0.4, 0.4, 0.5, 0.34],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+def test_a_path_is_rewarded_for_what_it_has_beyond_its_baseline(kind: str) -> None:
+    """Three epochs of two moves on two paths: a move is along the paths' slopes, each by its reward less baseline."""
+    part = update(samples=2, steps=2, baseline=kind, baseline_decay=0.8)
+    stand, accuracies = Stand(part, drawn_weights(5, 2)), iter(ACCURACIES)
+
+    def accuracy(mixing: dict[str, Tensor], indices: Tensor, *, augmented: bool) -> float:
+        stand.paths.append(tuple(mixing["cell"].argmax(-1).tolist()))
+        return 100 * next(accuracies)
+
+    stand.path_accuracy = accuracy  # type: ignore[method-assign]
+    for _ in range(3):
+        part.end_epoch(stand)  # type: ignore[arg-type]
+    reference = Reference(stand.alpha["cell"], 5)
+    for index, moved in enumerate(stand.moved):
+        wanted = torch.zeros_like(moved)
+        for path in (2 * index, 2 * index + 1):
+            slope = torch.autograd.grad(reference(stand.paths[path])[0], list(reference.parameters()))
+            beyond = ACCURACIES[path] - BASELINES[kind][path]
+            wanted -= beyond / 2 * torch.cat([s.flatten() for s in slope])
+        assert torch.allclose(moved, wanted, rtol=1e-9, atol=1e-12)
+    assert len(stand.moved) == 6 and stand.drawn == 12 * [(64, "architecture-batches")]
+    assert stand.memory["baseline"] == pytest.approx(BASELINES[kind][-1], rel=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "left"), [("sample", 0.0), ("epoch", 0.2 * np.log(5))])
+def test_the_very_first_baseline(kind: str, left: float) -> None:
+    """From path to path it is the whole reward; by the epoch the accuracy alone, so that the entropy is left.
+
+    A controller of zeros names five operations alike on each of six edges: entropy 6 ln 5, log probability -6 ln 5.
+    """
+    part = update(baseline=kind, entropy_weight=0.2 / 6)
+    stand = Stand(part, torch.zeros_like(drawn_weights(5)))
+    stand.path_accuracy = lambda mixing, indices, *, augmented: 40.0  # type: ignore[method-assign]
+    assert part._sampled_loss(stand, None).item() == pytest.approx(left * 6 * np.log(5), abs=1e-12)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("small")

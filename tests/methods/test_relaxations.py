@@ -17,7 +17,6 @@ from harness.methods.relaxations import (
     Uniform,
     UniformPath,
 )
-from harness.theory.sparse_softmax import sparse_probability
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 DRAWS = 20_000
@@ -139,11 +138,21 @@ def test_the_share_of_sparse_steps_over_50_epochs():
     ("low", "high", "epochs", "warmup"), [(0.2, 0.9, 20, 5), (0, 1, 50, 1), (0.8, 1, 50, 0), (0, 1, 3, 9)]
 )
 def test_the_share_of_sparse_steps_follows_eq_20(low, high, epochs, warmup):
+    """0 in the epochs before the last of the warm-up, then evenly from p_low, there or before the first, to p_up."""
     part = sp(low=low, high=high, warmup=warmup)
-    wanted = [sparse_probability(i, low=low, up=high, epochs=epochs, warmup=warmup) for i in range(1, epochs + 1)]
+    points = np.linspace(low, high, max(epochs - warmup, 0) + 1)
+    wanted = np.concatenate([np.zeros(max(warmup - 1, 0)), points if warmup else points[1:]])[:epochs]
     np.testing.assert_allclose([part.probability(e, epochs) for e in range(epochs)], wanted)
-    assert all(0 <= part.probability(e, epochs) <= high for e in range(epochs))
     assert part.probability(0, 1) in (0, low, high)  # a single epoch divides by nothing
+
+
+def test_the_share_of_sparse_steps_is_the_official_codes_on_cifar10():
+    """It adds 1 / 49 after every epoch to what begins as 0, and so has sparse steps alone in the last of 50."""
+    share, found = 0.0, [sp().probability(epoch, 50) for epoch in range(50)]
+    for epoch in range(50):
+        assert found[epoch] == pytest.approx(share, abs=1e-12)
+        share += 1 / 49
+    assert found[-1] == 1.0
 
 
 @pytest.mark.parametrize(("coin", "temperature"), [(0.499, 0.0011), (0.501, 0.011), (0.0, 0.0011), (0.999, 0.011)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -101,50 +102,49 @@ def curvature(eigenvalues: list[float]) -> History:
     return seen(OPS, np.full((len(eigenvalues), 6, 5), 0.2), np.full(len(eigenvalues), np.nan), eigenvalues)
 
 
-def measured_every(step: int, values: list[float]) -> list[float]:
-    """Eigenvalues by epoch, nothing in between."""
-    return [v for value in values for v in (value, *[np.nan] * (step - 1))][: step * (len(values) - 1) + 1]
+def measured(values: list[float], last: int | None = None) -> History:
+    """A search of which eigenvalues are known after epochs 1, 3, 5, ..., and after its last, the one that follows."""
+    by_epoch = [np.nan, *(v for value in values for v in (value, np.nan))]
+    return curvature([*by_epoch[:-1], by_epoch[-1] if last is None else last])
 
 
-def watched(values: list[float], step: int, window: int, steps_back: int, ratio: float, earliest: int) -> int | None:
-    """The rule as a search that is watched would apply it: the epoch that it goes back to, None if it never stops.
-
-    With every measurement from the third on (of a window of 5) a local average is known. It describes the epoch in the
-    middle of its window, and is compared with the one ``steps_back`` averages before.
-    """
-    averages: list[float] = []
-    for count in range(1, len(values) + 1):
-        if count < -(-window // 2):
-            continue
-        averages.append(float(np.mean(values[max(0, count - window) : count])))
-        described = (count - 1 - window // 2) * step
-        goal = described - steps_back * step
-        if goal >= earliest and averages[-1] / averages[-1 - steps_back] > ratio:
-            return goal
-    return None
+def rolling(values: list[float], window: int, earliest: int) -> int | None:
+    """The rule by pandas' rolling means: the epoch gone back to, None without a stop. ``values``: after 1, 3, 5, ..."""
+    means = pd.Series(values).rolling(window, min_periods=-(-window // 2)).mean().shift(-(window // 2))
+    means.index = pd.RangeIndex(1, 2 * len(values), 2)
+    grown = means > 1.3 * means.shift(4)
+    grown &= means.index - 8 >= earliest
+    return int(grown.idxmax()) - 8 if grown.any() else None
 
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize(("window", "earliest"), [(5, 10), (5, 0), (3, 4), (1, 10)])
-def test_the_eigenvalue_rule_equals_a_watched_search(seed: int, window: int, earliest: int) -> None:
+def test_the_eigenvalue_rule_equals_rolling_means(seed: int, window: int, earliest: int) -> None:
     generator = np.random.default_rng(seed)
-    values = np.exp(np.cumsum(generator.normal(0.02, 0.15, 26))).tolist()
-    wanted = watched(values, 2, window, 4, 1.3, earliest)
-    found = stop(**{**ES, "window": window, "earliest": earliest}).epoch(curvature(measured_every(2, values)))
+    values = np.exp(np.cumsum(generator.normal(0.02, 0.15, 25))).tolist()
+    wanted = rolling(values, window, earliest)
+    found = stop(**{**ES, "window": window, "earliest": earliest}).epoch(measured(values, 1e9))
     assert found == (50 if wanted is None else wanted)
 
 
 def test_the_eigenvalue_rule_goes_back_to_before_the_growth() -> None:
-    flat, rule = [1.0] * 12, stop(**ES)  # epochs 0 to 22
-    # the average of 18 to 26 describes epoch 22: (3 + 2 * 1.8) / 5 = 1.32, against that of epoch 14
-    assert rule.epoch(curvature(measured_every(2, [*flat, 1.8, 1.8]))) == 14
-    assert rule.epoch(curvature(measured_every(2, [*flat, 1.74, 1.74]))) == 26  # 1.296
-    assert rule.epoch(curvature(measured_every(2, [*flat, 9.0]))) == 12
+    flat, rule = [1.0] * 12, stop(**ES)  # epochs 1 to 23
+    # the average of 19 to 27 describes epoch 23: (3 + 2 * 1.8) / 5 = 1.32, against that of epoch 15
+    assert rule.epoch(measured([*flat, 1.8, 1.8])) == 15
+    assert rule.epoch(measured([*flat, 1.74, 1.74])) == 28  # 1.296
+    assert rule.epoch(measured([*flat, 9.0])) == 13
+
+
+def test_nothing_stops_at_the_last_epoch() -> None:
+    """What is measured there would stop it, and is not asked; measured one epoch earlier it is."""
+    assert stop(**ES).epoch(measured([1.0] * 20, 1e9)) == 40
+    assert stop(**ES).epoch(curvature([*[1.0] * 41, 1e9])) == 41
+    assert stop(**ES).epoch(curvature([*[1.0] * 41, 1e9, 1.0])) == 31
 
 
 def test_the_eigenvalue_rule_waits_for_its_earliest_epoch() -> None:
-    grows = measured_every(2, [1.0] * 8 + [5.0] * 8)
-    assert stop(**ES).epoch(curvature(grows)) == 10
-    assert stop(**{**ES, "earliest": 0}).epoch(curvature(grows)) == 4
-    assert stop(**{**ES, "earliest": 17}).epoch(curvature(grows)) == 30
+    grows = measured([1.0] * 8 + [5.0] * 8)  # from epoch 17
+    assert stop(**ES).epoch(grows) == 11
+    assert stop(**{**ES, "earliest": 0}).epoch(grows) == 5
+    assert stop(**{**ES, "earliest": 19}).epoch(grows) == 32
     assert stop(**ES).epoch(curvature([np.nan] * 7)) == 6

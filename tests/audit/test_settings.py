@@ -1,0 +1,140 @@
+"""Printed settings: what other places say of them, and what our rows run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.audit.settings import JudgedSetting, counts_by_table, judge_setting, judge_settings
+from harness.errors import HarnessError
+from harness.methods.catalogue import load_catalogue
+from harness.suite.facts import load_facts
+from harness.suite.load import find_suites, load_suite
+from harness.suite.values import Published
+
+SUITES = Path(__file__).parents[2] / "suites"
+
+
+def printed(text: str) -> Published:
+    return Published.model_validate(text)
+
+
+@pytest.mark.parametrize(("text", "official", "elsewhere", "word", "reason"), [
+    ("0.003", None, None, "UNCHECKED", "no public configuration and no other section has it"),
+    ("0.003", "3e-3", None, "COHERENT", "code"),
+    ("0.003", None, "0.003", "COHERENT", "section"),
+    ("0.003", "0.003", "0.003", "COHERENT", "code; section"),
+    ("0.003", "0.0025", None, "CONTRADICTED", "0.0025 in code"),  # though it rounds to that
+    ("0.003", "0.003", "0.03", "CONTRADICTED", "0.03 in section"),  # one agrees, and the other still does not
+    ("0.001", "0.0025", "0.001", "CONTRADICTED", "0.0025 in code"),
+    ("3.3", "3.3333", None, "COHERENT", "code"),  # rounded as printed
+    ("6.6", "6.6667", None, "CONTRADICTED", "6.6667 in code"),  # cut off
+    ("10", "11", None, "CONTRADICTED", "11 in code"),
+    ("10", "10.4", None, "CONTRADICTED", "10.4 in code"),  # whole numbers are not rounded to
+    ("4e-4", "3e-4", None, "CONTRADICTED", "3e-4 in code"),
+    ("0", "0.0", None, "COHERENT", "code"),
+    ("0", "0.4", None, "CONTRADICTED", "0.4 in code"),
+])  # fmt: skip
+def test_a_setting_is_judged_by_what_others_say(
+    text: str, official: str | None, elsewhere: str | None, word: str, reason: str
+) -> None:
+    said = (printed(official), "code") if official else None
+    other = (printed(elsewhere), "section") if elsewhere else None
+    assert judge_setting(printed(text), said, other) == (word, reason)
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[JudgedSetting]:
+    facts = load_facts(SUITES)
+    suites = [load_suite(path, load_catalogue()).suite for path in find_suites([SUITES])]
+    return [one for suite in suites for one in judge_settings(suite, facts)]
+
+
+# By table: coherent, contradicted, unchecked.
+COUNTS = {
+    "delve-experiments": (30, 2, 0),
+    "darts-pt-text-counts": (1, 1, 0),
+    "single-darts-text-transfer": (0, 0, 2),
+    "single-darts-text-imagenet": (5, 0, 0),
+    "sp-darts-t2": (8, 3, 0),
+    "sp-darts-t4": (9, 0, 0),
+    "sp-darts-text-s1-s4": (0, 4, 0),
+    "sp-darts-text-protocol": (4, 0, 3),
+    "sp-darts-text-rates": (2, 0, 0),
+    "stacnas-text-config": (13, 0, 6),
+}
+CONTRADICTED = {
+    ("delve-experiments", "exp-4-0.002", "factor", "6.6"),  # 6.67, cut off
+    ("delve-experiments", "exp-7", "alpha-lr", "0.001"),  # 0.0025
+    ("darts-pt-text-counts", "sgas-warm-up", "count", "10"),  # alpha trains from the first epoch
+    ("sp-darts-t2", "cifar-10-100", "p-up-cifar100", "0.9"),  # stops at 0.81
+    ("sp-darts-t2", "cifar-10-100", "t-sp-cifar100", "1.3e-3"),  # 6e-4 from epoch 45
+    ("sp-darts-t2", "cifar-10-100", "t-sm", "10"),  # 11
+    ("sp-darts-text-s1-s4", "first", "t-sp", "4e-4"),  # 3e-4 in all
+    ("sp-darts-text-s1-s4", "second", "t-sp", "5e-4"),
+    ("sp-darts-text-s1-s4", "third", "t-sp", "6e-4"),
+    ("sp-darts-text-s1-s4", "fourth", "t-sp", "7e-4"),
+}
+
+
+def test_the_shipped_settings_by_table(judged: list[JudgedSetting]) -> None:
+    """Of these tables: others may have settings, too."""
+    counts = counts_by_table(judged)
+    words = ("COHERENT", "CONTRADICTED", "UNCHECKED")
+    assert {table: tuple(counts[table][word] for word in words) for table in COUNTS} == COUNTS
+    found = [one for one in judged if one.cell.table in COUNTS]
+    assert len(found) == 93
+    names = {(s.cell.table, s.cell.row, s.cell.column_name, s.cell.value.text) for s in found}
+    wrong = {(s.cell.table, s.cell.row, s.cell.column_name, s.cell.value.text)
+             for s in found if s.consistency == "CONTRADICTED"}  # fmt: skip
+    assert wrong == CONTRADICTED and wrong < names
+
+
+def test_beside_a_setting_stands_what_our_search_runs(judged: list[JudgedSetting]) -> None:
+    """The printed value, but for Exp. 7, whose curves the authors' script drew."""
+    ours = {(s.cell.table, s.cell.row, s.cell.column_name): s.ours for s in judged if s.ours is not None}
+    assert len(ours) == 30
+    assert ours["sp-darts-t2", "cifar-10-100", "t-sp-cifar100"] == 0.0013
+    assert ours["delve-experiments", "ss-darts", "weight-lr"] == 0.003
+    other = {key: value for key, value in ours.items() for s in judged
+             if (s.cell.table, s.cell.row, s.cell.column_name) == key and value != s.cell.value.mean}  # fmt: skip
+    assert other == {("delve-experiments", "exp-7", "alpha-lr"): 0.0025}
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"kind": "result"}, r"official.values\[0\]: what is printed here is not of kind 'setting'"),
+    ({"values": [{"value": "1", "kind": "result"}, "2"]}, r"official.values\[0\]: what is printed here is not of kind"),
+    ({"official": {"source": "code", "values": ["1"]}}, "official.values: 1 values for 2 columns"),
+    ({"values": ["1", None]}, r"official.values\[1\]: there is no printed value here"),
+    ({"kind": "settings"}, "kind: unknown value 'settings'; did you mean 'setting'"),
+])  # fmt: skip
+def test_mistakes_are_one_clear_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    with pytest.raises(HarnessError, match=said):
+        load_suite(written(tmp_path, change), load_catalogue())
+
+
+def written(folder: Path, change: dict[str, object]) -> Path:
+    official = {"source": "code", "values": ["1", "2"]}
+    row = {"method": None, "label": "A", "kind": "setting", "official": official, "values": ["1", "2"]} | change
+    column = {"metric": "statistic", "unit": "1", "goal": "min"}
+    suite = {
+        "suite": "small", "title": "Small", "papers": {"p": {"title": "P", "authors": "A"}}, "band": {"kind": "exact"},
+        "columns": {"a": {"label": "a", "setting": "batch_size", **column}, "b": {"label": "b", **column}},
+        "tables": {"t": {"paper": "p", "number": "text", "title": "T", "protocol": "as stated", "status": "audited",
+                         "columns": ["a", "b"], "rows": {"r": row}}},
+    }  # fmt: skip
+    file = folder / "small.yaml"
+    file.write_text(yaml.safe_dump(suite), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("runs", "said"), [
+    ("nb201/single-darts-t1/dart", "no facts of row nb201/single-darts-t1/dart"),
+    ("single-darts-t1/darts", "t/r: 'single-darts-t1/darts' has no setting 'batch_size'"),
+])  # fmt: skip
+def test_a_search_that_is_none_is_named(tmp_path: Path, runs: str, said: str) -> None:
+    loaded = load_suite(written(tmp_path, {"runs": runs}), load_catalogue())
+    with pytest.raises(HarnessError, match=said):
+        judge_settings(loaded.suite, load_facts(SUITES))
