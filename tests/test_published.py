@@ -1,4 +1,4 @@
-"""``published`` and the report's first screen: one list of numbers, whatever records, profiles or suites lie beside it."""
+"""``published`` and the report's first screen: one list of numbers, whatever lies beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from harness.suite.load import load_suite
 EXTRA = (
     "suite: extra\ntitle: Four more\npapers:\n  paper-b: {title: B, authors: Another}\nband: {kind: exact}\n"
     "columns:\n  size: {label: Params, metric: parameters, unit: M, goal: min}\n"
-    "tables:\n  t1:\n    paper: paper-b\n    number: T1\n    title: Sizes\n    protocol: counted\n    columns: [size]\n    rows:\n"
+    "tables:\n  t1:\n    paper: paper-b\n    number: T1\n    title: Sizes\n    protocol: counted\n    columns: [size]\n"
+    "    rows:\n"
 ) + "".join(f'      r{i}: {{method: null, label: "=Row {i}", values: ["{i}.50"]}}\n' for i in range(4))
 
 

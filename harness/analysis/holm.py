@@ -16,7 +16,7 @@ def holm(p: Sequence[float], cells: int) -> list[float]:
     """
     from statsmodels.stats.multitest import multipletests
 
-    if not p:
-        return []
+    if min(p, default=1.0) == 1.0:  # nothing measured: multipletests collects garbage at every call
+        return [1.0] * len(p)
     adjusted = multipletests(p, alpha=ALPHA, method="holm")[1]
     return [min(1.0, float(value) * cells / len(p)) for value in adjusted]
