@@ -215,8 +215,8 @@ def draw_regions(axes: plt.Axes, cells: Sequence[Compared]) -> None:
     axes.fill([0, m, 0], [0, 0, m], color=PALETTE[COLOURS["PASS"]], alpha=0.45, lw=0)
     axes.fill([m, 2, 2, m + top], [0, 0, top, top], color="white", lw=0)
     axes.fill([m, 2, 2, m + top], [0, 0, top, top], color=PALETTE[COLOURS["FAIL"]], alpha=0.3, lw=0)
-    for word, x, y in (("PASS", 0.06, 0.13), ("DRIFT", 0.38, 0.26), ("FAIL", 1.4, 0.45), ("UNDECIDED", 0.25, 0.75)):
-        axes.text(x, y, word, fontweight="bold", fontsize=10)
+    for word, x, y in (("PASS", 0.02, 0.2), ("DRIFT", 0.38, 0.26), ("FAIL", 1.4, 0.45), ("UNDECIDED", 0.25, 0.75)):
+        axes.text(x, y, word, fontweight="bold", fontsize=9)
     for name, marker in zip(BLACKBOX, "o^sD", strict=True):
         points = [c.cell.judgement for c in cells if c.row == name]
         xy = [(abs(p.delta), p.width) for p in points if p is not None]
