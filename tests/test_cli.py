@@ -189,6 +189,33 @@ def test_check_names_broken_and_foreign_files(project):
     assert "notes.json: not named like a record" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"method": "darts-v1"', '"method": "ex-darts"', "holds a record of"),
+        ('"epochs": 2', '"epochs": 1', "it was edited"),
+        ('"architecture_warmup": 0', '"architecture_warmup": 1', "it was edited"),
+    ],
+)
+def test_check_names_an_edited_record_and_does_not_judge_it(project, old, new, says):
+    project.run("-m", "darts-v1")
+    (path, *_), text = project.paths(), project.paths()[0].read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    answer = project.cli("check", "-m", "darts-v1")
+    assert answer.code == 3
+    assert says in answer.out + answer.err
+
+
+def test_overridden_records_are_marked(project):
+    project.run("-m", "darts-v1", "--set", "epochs=1")
+    assert "overrides: ['epochs=1']" in project.cli("show", str(project.paths()[0])).out
+    assert re.search(r"overridden\n.* epochs=1", project.cli("list", "trials").out)
+    answer = project.cli("check", "-m", "darts-v1", "--set", "epochs=1")
+    assert "overridden: epochs=1" in answer.out
+    assert project.cli("check", "-m", "darts-v1").code == 3
+
+
 def test_a_recorded_baseline_is_what_later_checks_compare_with(project):
     project.run("-m", "darts-v1")
     first = project.cli("check", "-m", "darts-v1", "--record-baseline")

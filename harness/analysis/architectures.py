@@ -1,13 +1,14 @@
 """Rows printed without any scatter: they claim that every run ends in one architecture, and are judged as that.
 
-Which architecture a paper means is the set that matches all of the row's columns at once, as far as the versions of
-the benchmark differ. What counts is how many of our runs end in it.
+Which architecture a paper means is the set that matches all of the row's columns at once, as far as readings of the
+benchmark differ. What counts is how many of our runs end in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from scipy import stats
 
 from harness.analysis.bands import MOST_SEEDS, PRINT, Verdict
 from harness.analysis.difference import ALPHA, ROUND_OFF
-from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS, VERSIONS
+from harness.benchmarks.spec import DATASETS, EPOCHS, READING, SPLITS
 from harness.suite.published import PublishedCell
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
 
 HAIR = 1e-9  # 3 of 3 against 0 of 3 comes out that far above .05
 
@@ -57,12 +61,23 @@ def _answered(cell: PublishedCell) -> bool:
 def matching(cells: Sequence[PublishedCell], values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which of ``values`` [architectures, cells], in the cells' units, match the prints in all columns. [n]
 
-    Within half a unit of the last decimal and the versions' tolerance of each data set. Of a whole table, an empty set
-    contradicts the print.
+    Within half a unit of the last decimal and what files of the table differ by for the same runs. What its versions
+    differ by, where runs were added, would do for hundreds of architectures.
     """
     printed = np.array([cell.value.mean for cell in cells])
-    slack = np.array([0.5 * 10.0**-cell.value.decimals + VERSIONS[str(cell.column.dataset)] for cell in cells])
+    slack = np.array([0.5 * 10.0**-cell.value.decimals + READING for cell in cells])
     return np.asarray((np.abs(values - printed) <= slack + ROUND_OFF).all(axis=1))
+
+
+def architectures_of(cells: Sequence[PublishedCell], table: Nb201Table) -> list[str]:
+    """Return the architectures of a table that a row without scatter can mean; none contradicts the print."""
+    columns = []
+    for cell in cells:
+        column = cell.column
+        epochs = int(column.training_epochs or 0)
+        accuracy = table.accuracy(table.indices, dataset=str(column.dataset), split=str(column.split), epochs=epochs)
+        columns.append(100.0 - accuracy if column.metric == "error" else accuracy)
+    return [table.strings[row] for row in np.flatnonzero(matching(cells, np.array(columns).T))]
 
 
 def judge_architecture(cells: Sequence[PublishedCell], values: NDArray[np.float64]) -> OneArchitecture:

@@ -106,7 +106,7 @@ def judge_mean(
     fails, drifts = _p_values(band, found)
     if corrected is None:
         corrected = min(1.0, fails * cells), min(1.0, drifts * cells)
-    verdict = _word(band, printed, found, *corrected)
+    verdict = decide(band, printed, found, *corrected)
     reason = _lacking(band, printed, ours, cells) if verdict == "UNDECIDED" else ""
     tests = PValue(fails, corrected[0]), PValue(drifts, corrected[1])
     return Judgement(found.delta, found.width, band.tolerance, band.drift, verdict, *tests, reason)
@@ -121,7 +121,8 @@ def p_values(band: ToleranceBand, printed: Printed, ours: Summary) -> tuple[floa
     return _p_values(band, difference(printed, ours))
 
 
-def _word(band: ToleranceBand, printed: Printed, found: Difference, fails: float, drifts: float) -> Verdict:
+def decide(band: ToleranceBand, printed: Printed, found: Difference, fails: float, drifts: float) -> Verdict:
+    """Return the word on a difference: the first that holds, by the corrected p-values of FAIL and DRIFT."""
     if fails < ALPHA:
         return "FAIL"
     if printed.sample_std is not None and found.within(band.tolerance) < ALPHA:
@@ -139,7 +140,7 @@ def _lacking(band: ToleranceBand, printed: Printed, ours: Summary, cells: int) -
     def decides(n: float) -> bool:
         found = _difference(printed, delta, std, n)
         fails, drifts = (p * cells for p in _p_values(band, found))
-        return _word(band, printed, found, fails, drifts) != "UNDECIDED"
+        return decide(band, printed, found, fails, drifts) != "UNDECIDED"
 
     if not decides(math.inf):
         return PRINT

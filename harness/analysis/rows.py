@@ -16,7 +16,7 @@ from harness.analysis.means import Mean, judge_means
 from harness.analysis.measured import Context, Measured, measure_row, row_values
 from harness.analysis.measures import COSTS, MEASURED
 from harness.analysis.protocol import deviations, overrides
-from harness.benchmarks.spec import VERSIONS
+from harness.benchmarks.spec import READING, VERSIONS
 from harness.suite.load import LoadedSuite
 from harness.suite.published import PublishedCell
 from harness.suite.schema import Band, Depends, Suite, ToleranceBand
@@ -112,6 +112,9 @@ def _why_not(cell: Measured, context: Context) -> str:
         return f"{NOT_COMPARABLE}: a smaller protocol"
     if cell.published is None:
         return "a table of our own"
+    row = context.published[f"{cell.published.table}/{cell.published.row}"]
+    if cell.published in _of_one_architecture(list(row.values())):
+        return "one architecture by its std of 0, and not all of the row's numbers are there to be judged"
     if _band(cell.published, context.suite) is None:
         return "time on another machine, and no band of its own"
     return "an exact band judges what is recomputed without chance"
@@ -202,6 +205,5 @@ def _one_architecture(row: str, cells: Mapping[str, Measured], context: Context)
 def _counted(cell: Measured, verdict: Verdict, reason: str) -> CellVerdict:
     published, ours, printed = _whole(cell)
     assert ours.mean is not None
-    slack = VERSIONS[str(published.column.dataset)]
-    judgement = Judgement(ours.mean - printed.mean, None, slack, slack, verdict)
+    judgement = Judgement(ours.mean - printed.mean, None, READING, READING, verdict)
     return CellVerdict(cell.column, published, ours, judgement, verdict, reason)
