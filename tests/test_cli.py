@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from harness.cli import app
+from tests.records import ID
 
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
@@ -121,7 +122,7 @@ def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
 def test_a_selection_that_cannot_run_is_incomplete_and_says_why(project):
     answer = project.run("-m", "cdarts")
     assert answer.code == 3
-    assert "not run: t1/cdarts: cited" in answer.err and "0 trials: 0 executed" in answer.out
+    assert "not run: t1/cdarts: it is another machine's" in answer.err and "0 trials: 0 executed" in answer.out
 
 
 def test_missing_images_without_a_stand_in_block_the_trials(project):
@@ -155,7 +156,8 @@ def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
     answer = project.cli("check")
     assert answer.code == 0 and "PASS" in answer.out
     path = project.folder / "suites" / "tiny.yaml"
-    path.write_text(path.read_text().replace("floor: 100", "floor: 0.001").replace("± 5.00", "± 0.01"))
+    narrow = path.read_text().replace("tolerance: 100, drift: 300", "tolerance: 0.001, drift: 0.002")
+    path.write_text(narrow.replace("± 5.00", "± 0.01"))
     answer = project.cli("check")
     assert answer.code == 1 and "FAIL" in answer.out
 
@@ -185,6 +187,33 @@ def test_check_names_broken_and_foreign_files(project):
     assert answer.code == 3
     assert f"error: {path.relative_to(project.folder)}: not a record" in answer.err
     assert "notes.json: not named like a record" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"method": "darts-v1"', '"method": "ex-darts"', "holds a record of"),
+        ('"epochs": 2', '"epochs": 1', "it was edited"),
+        ('"architecture_warmup": 0', '"architecture_warmup": 1', "it was edited"),
+    ],
+)
+def test_check_names_an_edited_record_and_does_not_judge_it(project, old, new, says):
+    project.run("-m", "darts-v1")
+    (path, *_), text = project.paths(), project.paths()[0].read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    answer = project.cli("check", "-m", "darts-v1")
+    assert answer.code == 3
+    assert says in answer.out + answer.err
+
+
+def test_overridden_records_are_marked(project):
+    project.run("-m", "darts-v1", "--set", "epochs=1")
+    assert "overrides: ['epochs=1']" in project.cli("show", str(project.paths()[0])).out
+    assert re.search(r"overridden\n.* epochs=1", project.cli("list", "trials").out)
+    answer = project.cli("check", "-m", "darts-v1", "--set", "epochs=1")
+    assert "overridden: epochs=1" in answer.out
+    assert project.cli("check", "-m", "darts-v1").code == 3
 
 
 def test_a_recorded_baseline_is_what_later_checks_compare_with(project):
@@ -265,7 +294,7 @@ def test_a_failed_trial_is_shown_with_its_error(project, make_record):
     Store(project.folder / "results").write(
         make_record(status="failed", error="last\nwords", trajectory=None, evaluations={})
     )
-    answer = project.cli("show", "00000000000000aa")
+    answer = project.cli("show", ID)
     assert answer.code == 0 and "error: last\nwords" in answer.out
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
 from harness.audit.lines import Line, collect
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
-from harness.audit.record import FILE, AuditRecord, numbers_checksum
+from harness.audit.record import FILE, AuditRecord, number_checksums
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
 from harness.cli.select import DEFAULT_SUITES
@@ -58,7 +58,7 @@ def _store(found: Audit, lines: Sequence[Line], checksum: str | None, folder: Pa
     audited = AuditRecord(
         harness=environment.version(),
         git=environment.revision(),
-        numbers=numbers_checksum(lines),
+        numbers=number_checksums(lines),
         table=checksum,
         findings=list(found.findings),
     )

@@ -71,6 +71,7 @@ class Record(BaseModel):
     values: dict[str, list[float]] = {}
     found: list[str] = []
     error: str | None
+    overrides: list[str] = []  # what made it another trial than any row of the suite states, as ``key.path=value``
     provenance: Provenance
 
     @field_validator("error")

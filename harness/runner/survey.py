@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.benchmarks.spec import TableBenchmark
+from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.runner.availability import TRAINING_IMAGES
 from harness.runner.cost import SECONDS_PER_RUN, estimate_seconds
-from harness.runner.evaluate import is_evaluated, table_problem
+from harness.runner.evaluate import is_evaluated, load_table, table_problem
+from harness.runner.integrity import forged, misquoted
 from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
 from harness.runner.supernets import followers
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
 
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
 
@@ -53,7 +58,18 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     """
     index = store.index()
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
-    return _shared([_task(trial, place(trial, store, index), no_table, device, force) for trial in trials], store)
+    held = any(trial.id in index and _looks_up(trial) for trial in trials)
+    table = _table(data_root) if held and no_table is None else None
+    found = [_task(trial, place(trial, store, index), no_table, table, device, force) for trial in trials]
+    return _shared(found, store)
+
+
+def _table(data_root: Path | None) -> Nb201Table | None:
+    """Return the table; one that cannot be read fails the trials that ask it, with a reason of its own."""
+    try:
+        return load_table(data_root)
+    except HarnessError:
+        return None
 
 
 def _shared(tasks: list[Task], store: Store) -> list[Task]:
@@ -70,11 +86,13 @@ def _shared(tasks: list[Task], store: Store) -> list[Task]:
     return shared
 
 
-def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, force: bool) -> Task:
-    record, broken = _read(path)
+def _task(
+    trial: Trial, path: Path | None, no_table: str | None, table: Nb201Table | None, device: str, force: bool
+) -> Task:
+    record, broken = _read(path, table)
     no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
-        return _task_of_done(trial, record, no_table)
+        return _task_of_done(trial, record, no_table, table)
     seconds = _cost(trial, device)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
@@ -83,9 +101,9 @@ def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, fo
     return Task(trial, state, failed, None, force, seconds, broken is not None)
 
 
-def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
-    """A search that is done needs no images to be looked up, and nothing at all once it has been."""
-    if isinstance(trial.spec, ComputedSpec) or is_evaluated(record, trial.benchmark):
+def _task_of_done(trial: Trial, record: Record, no_table: str | None, table: Nb201Table | None) -> Task:
+    """A search that is done needs no images to be looked up, and nothing at all once it has been, in this table."""
+    if isinstance(trial.spec, ComputedSpec) or (is_evaluated(record, trial.benchmark) and not misquoted(record, table)):
         return Task(trial, "done", None, None, False, 0.0)
     blocked = no_table if _looks_up(trial) else trial.blocked
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
@@ -109,11 +127,16 @@ def _cost(trial: Trial, device: str) -> float:
     return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
 
 
-def _read(path: Path | None) -> tuple[Record | None, str | None]:
-    """Return a record, or what is wrong with its file: such a trial has failed and is run again."""
+def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, str | None]:
+    """Return a record, or what is wrong with its file: such a trial has failed and is run again.
+
+    A computation is so for whatever is wrong; of a search, accuracies are looked up anew.
+    """
     if path is None:
         return None, None
     try:
-        return read_record(path), None
+        record = read_record(path)
     except RecordError as error:
         return None, str(error)
+    wrong = forged(record) or (misquoted(record, table) if record.values else None)
+    return (None, f"{path}: {wrong}") if wrong else (record, None)

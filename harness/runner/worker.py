@@ -157,6 +157,7 @@ def _record(
         values=computed.values if computed else {},
         found=computed.found if computed else [],
         error=error,
+        overrides=list(trial.overrides),
         provenance=_provenance(settings, clock),
     )
 

@@ -8,12 +8,13 @@ import pytest
 
 from harness.runner import store as store_module
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
+from tests.records import ID
 
 
 def test_a_record_comes_back_as_it_went(tmp_path, make_record):
     record = make_record()
     path = Store(tmp_path).write(record)
-    assert path == tmp_path / "reduced" / "darts-v1" / "digits" / "s0-00000000000000aa.json"
+    assert path == tmp_path / "reduced" / "darts-v1" / "digits" / f"s0-{ID}.json"
     assert read_record(path) == record
 
 
@@ -100,7 +101,7 @@ def test_a_broken_record_is_named_and_hides_no_other(tmp_path, make_record, kind
 
 def test_a_renamed_record_is_an_error(tmp_path, make_record):
     path = Store(tmp_path).write(make_record())
-    renamed = path.rename(path.with_name("s1-00000000000000aa.json"))
+    renamed = path.rename(path.with_name(f"s1-{ID}.json"))
     with pytest.raises(RecordError, match="renamed"):
         read_record(renamed)
 
@@ -114,8 +115,9 @@ def test_ids_are_found_by_their_beginning(tmp_path, make_record):
     store = Store(tmp_path)
     a = store.write(make_record())
     b = store.write(make_record(id="00000000000000ab", seed=1, profile="paper"))
-    assert store.index() == {"00000000000000aa": a, "00000000000000ab": b}
-    assert set(store.find("00000000000000a")) == {a, b}
+    assert store.index() == {ID: a, "00000000000000ab": b}
+    c = store.write(make_record(id="00000000000000ac", seed=2))
+    assert set(store.find("00000000000000a")) == {b, c}
     assert store.find("00000000000000ab") == [b]
     assert store.find("0a") == []
 
