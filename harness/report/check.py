@@ -63,7 +63,7 @@ def render_check(verdicts: Sequence[SuiteVerdict], *, width: int = 160, colour: 
 
 def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
     yield Text(heading(verdict), style="bold")
-    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.notes)
+    yield from (Text(f"note: {note}", style="yellow") for note in verdict.notes)
     for table in verdict.tables:
         yield ""
         yield from _table(verdict, table)

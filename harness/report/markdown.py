@@ -49,7 +49,7 @@ def _suite(verdict: SuiteVerdict) -> Iterator[str]:
     mark = profile_mark(verdict)
     if mark:
         yield from (f"**{_safe(mark)}**", "")
-    yield from (f"> {_safe(note)}\n" for note in verdict.evidence.notes)
+    yield from (f"> {_safe(note)}\n" for note in verdict.notes)
     for table in verdict.tables:
         yield from _table(verdict, table)
     yield from _claims(verdict)
