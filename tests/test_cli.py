@@ -14,7 +14,7 @@ from harness.cli import app
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
     "": ["--version"],
-    "run": sorted([*COMMON, "--device", "--dry-run", "--force", "--jobs", "-j"]),
+    "run": sorted([*COMMON, "--budget", "--device", "--dry-run", "--force", "--jobs", "--nice", "--threads", "-j"]),
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
@@ -63,7 +63,7 @@ WRONG = {
     "empty together": (["run", "suites/tiny.yaml", "-m", "cdarts", "-t", "t2"], "no row matches"),
     "bad seeds": (["run", "suites/tiny.yaml", "--seeds", "4-2"], "4-2"),
     "absent seed": (["run", "suites/tiny.yaml", "--seeds", "7"], "seed 7"),
-    "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "0"], "--jobs"),
+    "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "-1"], "--jobs"),
     "bad override": (["run", "suites/tiny.yaml", "--set", "epochs"], "epochs"),
     "unknown setting": (["run", "suites/tiny.yaml", "--set", "epoch=3"], "epochs"),
     "too many images": (["run", "suites/tiny.yaml", "--set", "data.weight_images=99999"], "training images"),
@@ -150,7 +150,7 @@ def test_a_missing_table_blocks_and_names_the_file(project):
 def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
     empty = project.cli("check")
     assert empty.code == 3 and "0 of 4 trials done" in empty.out
-    words = ("suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu")
+    words = ("suites/tiny.yaml", "--profile", "paper", "--jobs", "0", "--device", "cpu")
     assert project.cli("run", *words).code == 0
     answer = project.cli("check")
     assert answer.code == 0 and "PASS" in answer.out
@@ -171,7 +171,7 @@ def test_a_failed_trial_is_not_averaged(project, monkeypatch):
         return real(spec, dataset, seed, device, checkpoint, on_epoch, **shared)
 
     monkeypatch.setattr(harness.engine.search, "run_search", run)
-    project.cli("run", "suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu", "-m", "darts-v1")
+    project.cli("run", "suites/tiny.yaml", "--profile", "paper", "--jobs", "0", "--device", "cpu", "-m", "darts-v1")
     answer = project.cli("check", "--profile", "paper", "-m", "darts-v1")
     assert answer.code == 1 and "1 of 2" in answer.out and "cheese" in answer.out
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ import typer
 from rich.console import Console
 
 from harness.cli.select import Request, command
+from harness.cli.streams import unbreakable
 from harness.cli.text import columns
 from harness.data.sources import data_root
+from harness.errors import HarnessError
 from harness.runner import environment
 from harness.runner.availability import find_data
 from harness.runner.environment import Device
@@ -26,19 +30,41 @@ DEFAULT_PROFILE: ProfileName = "reduced"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run and how. ``jobs``: None chooses by the device."""
+    """What to run and how. ``jobs`` and ``threads``: None chooses. ``budget``: how long, as given."""
 
     request: Request
     jobs: int | None
     device: Device
     force: bool
+    threads: int | None = None
+    nice: int = 0
+    budget: str | None = None
 
     def command(self) -> str:
         """Write the command that goes on with this run."""
         words = ["run", *self.request.options()]
         words += [] if self.jobs is None else ["--jobs", str(self.jobs)]
+        words += [] if self.threads is None else ["--threads", str(self.threads)]
         words += [] if self.device == "auto" else ["--device", self.device]
+        words += ["--nice", str(self.nice)] if self.nice else []
+        words += [] if self.budget is None else ["--budget", self.budget]
         return command([*words, "--force"] if self.force else words)
+
+    def options(self, root: Path | None) -> Options:
+        """Say how to execute; ``root``: of the data."""
+        device = environment.resolve_device(self.device)
+        jobs = environment.default_jobs(device) if self.jobs is None else self.jobs
+        budget = math.inf if self.budget is None else parse_budget(self.budget)
+        return Options(root, device, jobs, self.threads, self.nice, budget)
+
+
+def parse_budget(text: str) -> float:
+    """Read ``2h45m``, ``90m`` or ``1h30s`` as seconds; raise `HarnessError`."""
+    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text, re.ASCII)
+    hours, minutes, seconds = (int(number or 0) for number in found.groups()) if found else (0, 0, 0)
+    if total := 3600 * hours + 60 * minutes + seconds:
+        return float(total)
+    raise HarnessError(f"--budget {text!r}: expected hours, minutes and seconds such as 2h45m or 90m")
 
 
 def dry_run_suites(asked: RunRequest) -> int:
@@ -56,16 +82,16 @@ def dry_run_suites(asked: RunRequest) -> int:
 
 
 def run_suites(asked: RunRequest) -> int:
-    """Execute what is missing; return the exit code."""
-    start, root = time.monotonic(), data_root()
-    plans = _plans(asked, root)
-    tasks = _tasks(asked, plans, root)
-    device = environment.resolve_device(asked.device)
-    options = Options(root, device, asked.jobs or environment.default_jobs(device))
-    _warn_of_broken(tasks)
-    tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
-    _conclude(asked, plans, tasks, tally, time.monotonic() - start)
-    return tally.exit_code if tasks else 3
+    """Execute what is missing; return the exit code. Nobody has to listen to what is printed."""
+    with unbreakable():
+        start, root = time.monotonic(), data_root()
+        options = asked.options(root)
+        plans = _plans(asked, root)
+        tasks = _tasks(asked, plans, root)
+        _warn_of_broken(tasks)
+        tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
+        _conclude(asked, plans, tasks, tally, time.monotonic() - start)
+        return tally.exit_code if tasks else 3
 
 
 def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
@@ -125,6 +151,7 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
     counts = {
         "executed": len(tally.executed),
         "done before": len(tally.kept),
+        "done by another run": len(tally.elsewhere),
         "failed": len(tally.failed),
         "blocked": len(tally.blocked),
         "unfinished": len(tally.unfinished),
@@ -133,4 +160,4 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
     rows = f"; {len(not_run)} rows have nothing to run" if not_run else ""
     typer.echo(f"{len(tasks)} trials: {', '.join(said)}{rows}; {duration(seconds)}; {_place(asked)}")
     if tally.unfinished:
-        typer.echo(f"interrupted; go on with: {asked.command()}", err=True)
+        typer.echo(f"{'time is up' if tally.late else 'interrupted'}; go on with: {asked.command()}", err=True)

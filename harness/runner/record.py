@@ -11,6 +11,19 @@ from harness.engine.trajectory import Trajectory
 SCHEMA = 1
 
 
+class Sitting(BaseModel):
+    """One of the runs that a search was spread over. ``after_epoch``: the epoch that it went on from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after_epoch: int
+    started: str
+    git: str | None
+    torch: str
+    platform: str
+    threads: int
+
+
 class Provenance(BaseModel):
     """How the record came to be; not part of the result and never compared."""
 
@@ -31,6 +44,7 @@ class Provenance(BaseModel):
     resumed_from_epoch: int | None
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
+    sittings: list[Sitting] = []  # in which the search was done; what earlier versions did is missing
 
 
 class Record(BaseModel):

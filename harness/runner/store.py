@@ -3,7 +3,9 @@
     <results>/<profile>/<method>/<dataset>/s<seed>-<id>.json     records
     <results>/.checkpoints/<id>.pt                               unfinished searches
     <results>/.checkpoints/<id>@<epoch>.pt                       supernets that other trials start from
+    <results>/.checkpoints/<id>.pt.damaged                       what was in a checkpoint's place and is none
     <results>/.scratch/<key>.json                                architectures trained from scratch
+    <results>/.claims/<id>                                       who works on a trial (`harness.runner.claims`)
 
 Keys are sorted and every epoch's mixing weights stand on their own line, so that records diff well.
 """
@@ -21,24 +23,34 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.audit.record import FILE as AUDIT
-from harness.data.atomic import replacing
+from harness.data.atomic import check_folder, check_writable, replacing
 from harness.errors import HarnessError
+from harness.runner.locks import locked
 from harness.runner.record import Record
 
 LINE = 110  # a value longer than this is spread over lines
 STALE_SECONDS = 60.0  # a write takes milliseconds: an older temporary file belongs to a killed process
 _NAME = re.compile(r"s(\d+)-([0-9a-f]+)\.json")
-_TEMPORARY = re.compile(r"\.\d+\.tmp$")  # <name>.<process id>.tmp: records and checkpoints alike
+_TEMPORARY = re.compile(r"\.[0-9a-f]+\.tmp$")  # <name>.<drawn, once a process id>.tmp, see `data.atomic.replacing`
 
 
 class RecordError(HarnessError):
-    """A file among the records that is not a whole, valid record; the message names it."""
+    """A file among the records that is not a whole, valid record; the message names it.
+
+    ``torn``: it is no JSON, so nothing can be lost with it. What cannot be read, and what a later version may have
+    written, is not torn.
+    """
+
+    def __init__(self, message: str, *, torn: bool = False) -> None:
+        super().__init__(message)
+        self.torn = torn
 
 
 class Store:
     """The records below one folder."""
 
     def __init__(self, root: Path) -> None:
+        check_folder(root)
         self.root = root
 
     def path(self, profile: str, method: str, dataset: str, seed: int, trial_id: str) -> Path:
@@ -54,10 +66,21 @@ class Store:
         return self.root / ".checkpoints" / f"{supernet_id}@{epoch}.pt"
 
     def write(self, record: Record) -> Path:
-        """Store a record, replacing the trial's earlier one; raise `ValueError` for numbers that are not finite."""
+        """Store a record, replacing the trial's earlier one; raise `ValueError` for numbers that are not finite.
+
+        A failure replaces nothing but another failure: it is dropped where a record of the trial is done.
+        """
         path = self.path(record.profile, record.method, record.dataset, record.seed, record.id)
-        write_atomically(path, render(record.model_dump(mode="json")) + "\n")
+        text = render(record.model_dump(mode="json")) + "\n"
+        with locked(self.root / ".lock"):  # or a record that is done could come between the look and the failure
+            if record.status == "done" or not any(map(_must_stay, {path, *self.find(record.id)})):
+                write_atomically(path, text)
         return path
+
+    def check_writable(self, paths: Iterable[Path]) -> None:
+        """Raise `HarnessError` where one of these records, or a checkpoint, cannot be written."""
+        for folder in sorted({self.root, self.root / ".checkpoints", *(path.parent for path in paths)}):
+            check_writable(folder)
 
     def files(self) -> Iterator[Path]:
         """Yield every JSON file that claims to be a record, in a stable order."""
@@ -105,7 +128,8 @@ def read_record(path: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(f"{path}: not a record: {where + ': ' if where else ''}{first['msg']}") from error
+        what = f"{path}: not a record: {where + ': ' if where else ''}{first['msg']}"
+        raise RecordError(what, torn=first["type"] == "json_invalid") from error
     name = _NAME.fullmatch(path.name)
     if not name or (int(name[1]), name[2]) != (record.seed, record.id):
         raise RecordError(f"{path}: holds the record of seed {record.seed}, id {record.id}: the file was renamed")
@@ -114,10 +138,16 @@ def read_record(path: Path) -> Record:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that readers, and a crash at any moment, see the old content or the new one."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _must_stay(path: Path) -> bool:
+    """Tell whether a file holds, or may hold, more than a failure."""
+    try:
+        return read_record(path).status == "done"
+    except RecordError as error:
+        return os.path.lexists(path) and not error.torn
 
 
 def render(value: Any, indent: str = "") -> str:

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from harness.runner import store as store_module
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 
 
@@ -60,7 +59,7 @@ def test_a_crash_before_the_file_is_in_place_leaves_the_old_one_whole(tmp_path, 
 
     monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        store.write(make_record(status="failed", error="x"))
+        store.write(make_record(evaluations={}))
     assert read_record(path) == make_record()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -69,7 +68,7 @@ def test_a_crash_while_writing_leaves_nothing_in_the_place(tmp_path, monkeypatch
     def crash(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module.os, "fsync", crash)
+    monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(OSError):
         write_atomically(tmp_path / "a.json", "{}")
     assert list(tmp_path.iterdir()) == []
