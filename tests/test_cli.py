@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from harness.cli import app
+from harness.runner.store import Store
 
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
@@ -64,6 +65,11 @@ WRONG = {
     "bad seeds": (["run", "suites/tiny.yaml", "--seeds", "4-2"], "4-2"),
     "absent seed": (["run", "suites/tiny.yaml", "--seeds", "7"], "seed 7"),
     "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "-1"], "--jobs"),
+    "bad threads": (["run", "suites/tiny.yaml", "--threads", "0"], "--threads"),
+    "bad niceness": (["run", "suites/tiny.yaml", "--nice", "20"], "--nice"),
+    "bad budget": (["run", "suites/tiny.yaml", "--budget", "2 hours"], "2h45m"),
+    "no budget": (["run", "suites/tiny.yaml", "--budget", "0h"], "2h45m"),
+    "bad budget of a dry run": (["run", "suites/tiny.yaml", "--budget", "-5m", "--dry-run"], "2h45m"),
     "bad override": (["run", "suites/tiny.yaml", "--set", "epochs"], "epochs"),
     "unknown setting": (["run", "suites/tiny.yaml", "--set", "epoch=3"], "epochs"),
     "too many images": (["run", "suites/tiny.yaml", "--set", "data.weight_images=99999"], "training images"),
@@ -227,6 +233,45 @@ def test_lists(project):
     for word in ("suites/tiny.yaml", "darts-v1", "nb201", "digits", "cifar10", "nb201-table", "scratch"):
         assert word in answer.out
     assert project.cli("list", "methods").out in answer.out
+
+
+PLACES = {
+    "run": ["run", "suites/tiny.yaml", "--results", "README.md"],
+    "a dry run": ["run", "suites/tiny.yaml", "--results", "README.md", "--dry-run"],
+    "run below": ["run", "suites/tiny.yaml", "--results", "README.md/x"],
+    "check": ["check", "suites/tiny.yaml", "--results", "README.md"],
+    "published": ["published", "suites/tiny.yaml", "--results", "README.md/x"],
+    "report": ["report", "suites/tiny.yaml", "--out", "README.md"],
+    "report below": ["report", "suites/tiny.yaml", "--out", "README.md/x"],
+    "audit": ["audit", "suites/tiny.yaml", "--record", "--results", "README.md"],
+    "list": ["list", "trials", "--results", "README.md"],
+    "show": ["show", "ab", "--results", "README.md/x"],
+}
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_a_file_in_a_folders_place_is_one_line_before_anything_is_done(project, command):
+    (project.folder / "README.md").write_text("text")
+    answer = project.cli(*PLACES[command])
+    assert (answer.code, answer.out, answer.err) == (2, "", "error: README.md is not a folder\n")
+    assert (project.folder / "README.md").read_text() == "text"
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_run(project, monkeypatch):
+    def refuse(dir):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 2 and answer.err.endswith(" cannot be written: Read-only file system\n")
+    assert not (project.folder / "results").exists()
+
+
+def test_in_a_fresh_clone_the_recorded_audit_is_no_broken_trial(project, make_record):
+    Store(project.folder / "results").write(make_record())
+    (project.folder / "results" / "audit.json").write_text("{}")
+    answer = project.cli("list", "trials")
+    assert answer.code == 0 and answer.err == "" and len(answer.out.splitlines()) == 2
 
 
 def test_listed_trials_say_what_they_found_and_name_broken_files(project):

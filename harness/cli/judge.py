@@ -18,6 +18,7 @@ from harness.audit.lines import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import AuditRecord, cell_words, numbers_checksum, read_audit
 from harness.cli.select import Request
+from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
@@ -50,6 +51,7 @@ def report_suites(request: Request, out: Path) -> int:
     from harness.cli.audit import find_table
     from harness.report import write_report
 
+    check_writable(out)
     evidence = Evidence(request)
     recorded = evidence.audit()
     table = find_table() if recorded is not None else None

@@ -70,6 +70,7 @@ def parse_budget(text: str) -> float:
 def dry_run_suites(asked: RunRequest) -> int:
     """Print every trial with its status, its estimated cost and the total; touch nothing."""
     root = data_root()
+    asked.options(root)  # a mistake in them is one here, too
     plans = _plans(asked, root)
     tasks = _tasks(asked, plans, root)
     typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))

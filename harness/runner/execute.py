@@ -123,7 +123,7 @@ class _Run:
         try:
             while self.waiting or self.running:
                 self._look_round()
-                if self._is_late():
+                if self._is_over():
                     return
                 if not self.held:
                     self._start()
@@ -171,17 +171,20 @@ class _Run:
             self.pool.hold(held)
             self.board.note(f"held; goes on without {self.store.root / PAUSE}" if held else "goes on")
 
-    def _is_late(self) -> bool:
+    def _is_over(self) -> bool:
         """Tell whether time is up, or too short to begin anything where nothing runs."""
-        left = self.settings.deadline - time.monotonic()
-        self.tally.late |= left <= self.longest
-        return left <= 0 or (self.tally.late and not self.running)
+        return self._is_late() and (not self.running or time.monotonic() >= self.settings.deadline)
+
+    def _is_late(self) -> bool:
+        """Tell whether there is no time left for an epoch as long as the longest so far."""
+        self.tally.late |= time.monotonic() + self.longest >= self.settings.deadline
+        return self.tally.late
 
     def _start(self) -> None:
         """Begin what can be begun and nobody else has claimed."""
         others = []
         for task in list(self.waiting.values()):
-            if self.tally.late or not self.pool.free:
+            if self._is_late() or not self.pool.free:
                 return
             if not self._is_ready(task):
                 continue

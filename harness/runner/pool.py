@@ -169,7 +169,7 @@ class Workers:
 
     def _new(self) -> Worker:
         ours, theirs = multiprocessing.Pipe()
-        arguments = (theirs, self.run, self.settings, self.nice, os.getpid())
+        arguments = (theirs, self.run, self.settings, self.nice)
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=serve, args=arguments, daemon=True)
         process.start()
@@ -235,9 +235,9 @@ class PipeLink:
         return time.perf_counter() - self.held
 
 
-def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int, parent: int) -> None:
+def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int) -> None:
     """Do the trials that come through the pipe, until it is closed."""
-    _begin(nice, parent)
+    _begin(nice)
     link = PipeLink(pipe)
     with suppress(EOFError):
         while True:
@@ -248,12 +248,12 @@ def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int, parent
                     link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
 
 
-def _begin(nice: int, parent: int) -> None:
+def _begin(nice: int) -> None:
     """Leave Ctrl-C to the process that planned, end when it ends, and step back where that is asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    _end_with(parent)
+    _end_with_parent()
     if nice:
         os.setsid()  # Linux compares niceness within a session only: it gets one of its own, and that is lowered too
         os.nice(nice)
@@ -266,17 +266,15 @@ def _leave(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """Let this process end at once when the process that planned has, also while it is stopped (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a worker"
 
     def watch() -> None:
-        process = multiprocessing.parent_process()
-        assert process is not None
-        process.join()
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -83,8 +83,8 @@ class Store:
             check_writable(folder)
 
     def files(self) -> Iterator[Path]:
-        """Yield every JSON file that claims to be a record, in a stable order."""
-        found = self.root.rglob("*.json")
+        """Yield every JSON file that claims to be a record, in a stable order; the recorded audit claims nothing."""
+        found = (path for path in self.root.rglob("*.json") if path != self.root / AUDIT)
         return iter(sorted(p for p in found if not any(s.startswith(".") for s in p.relative_to(self.root).parts)))
 
     def read_all(self) -> Iterator[Record | RecordError]:
@@ -101,9 +101,8 @@ class Store:
         return {name[2]: path for path, name in names if name}
 
     def strays(self) -> list[Path]:
-        """Return the JSON files that are not named like a record; the recorded audit has a place of its own."""
-        audit = self.root / AUDIT
-        return [path for path in self.files() if not _NAME.fullmatch(path.name) and path != audit]
+        """Return the JSON files that are not named like a record."""
+        return [path for path in self.files() if not _NAME.fullmatch(path.name)]
 
     def find(self, prefix: str) -> list[Path]:
         """Return the records whose id starts with ``prefix``."""

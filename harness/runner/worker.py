@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -132,9 +132,8 @@ def run_trial(
     return Finished(trial.id, found_accuracy(record), None, link.clock() - start)
 
 
-@cache
 def prepare(threads: int) -> None:
-    """Set up this process for searches: once is enough."""
+    """Set up this process for searches."""
     import torch
 
     environment.keep_memory_mapped()

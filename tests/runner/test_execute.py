@@ -1,9 +1,6 @@
 """Running plans: only what is missing, failures apart, records equal bit for bit."""
 
 import os
-from types import SimpleNamespace
-
-import pytest
 
 import harness.benchmarks.scratch
 import harness.engine.search
@@ -12,29 +9,7 @@ from harness.runner import worker
 from harness.runner.store import Store
 from harness.runner.worker import describe
 from harness.spaces import kernels
-
-ABOUT = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}
-
-
-def science(record):
-    """Return what must not depend on how often a run was stopped."""
-    return record.model_dump(exclude={"provenance"})
-
-
-@pytest.fixture
-def searches(monkeypatch):
-    """List the seeds whose searches really run; ``failing`` holds seeds whose searches fail."""
-    real = harness.engine.search.run_search
-    log = SimpleNamespace(seeds=[], failing={})
-
-    def run(spec, dataset, seed, device, checkpoint, on_epoch, **shared):
-        log.seeds.append(seed)
-        if seed in log.failing:
-            raise log.failing[seed]
-        return real(spec, dataset, seed, device, checkpoint, on_epoch, **shared)
-
-    monkeypatch.setattr(harness.engine.search, "run_search", run)
-    return log
+from tests.records import science
 
 
 def test_a_run_leaves_one_complete_record_per_trial(project):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from harness.runner import locks
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 
 
@@ -74,6 +75,57 @@ def test_a_crash_while_writing_leaves_nothing_in_the_place(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def a_failure(make_record, **changes):
+    return make_record(status="failed", error="x", trajectory=None, evaluations={}, **changes)
+
+
+def test_a_failure_replaces_nothing_but_a_failure(tmp_path, make_record):
+    store = Store(tmp_path)
+    path = store.write(a_failure(make_record))
+    assert read_record(path).error == "x"
+    path.write_text("{")
+    assert read_record(store.write(a_failure(make_record))).status == "failed"
+    store.write(make_record())
+    store.write(a_failure(make_record))
+    assert read_record(path) == make_record()
+    later = path.read_text().replace('"schema_version": 1', '"schema_version": 2')
+    path.write_text(later)
+    store.write(a_failure(make_record))
+    assert path.read_text() == later
+
+
+def test_a_failure_hides_no_record_of_another_methods_name(tmp_path, make_record):
+    store = Store(tmp_path)
+    path = store.write(make_record(method="darts-twin"))
+    assert not store.write(a_failure(make_record)).exists()
+    assert store.index() == {make_record().id: path}
+
+
+def test_a_record_that_is_done_between_look_and_failure_stays(tmp_path, make_record, monkeypatch):
+    """The writer that is done comes exactly then; it has to wait until the failure is in its place."""
+    import threading
+
+    store, real = Store(tmp_path), Store.find
+    late = threading.Thread(target=lambda: store.write(make_record()))
+
+    def find(self, prefix):
+        found = real(self, prefix)
+        late.start()
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(Store, "find", find)
+    path = store.write(a_failure(make_record))
+    late.join()
+    assert read_record(path) == make_record()
+
+
+def test_who_holds_the_lock_for_long_keeps_nobody_from_writing(tmp_path, make_record, monkeypatch):
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)
+    with locks.locked(tmp_path / ".lock"):
+        assert read_record(Store(tmp_path).write(make_record())) == make_record()
+
+
 BROKEN = {
     "cut off": lambda text: text[: len(text) // 2],
     "empty": lambda text: "",
@@ -92,6 +144,7 @@ def test_a_broken_record_is_named_and_hides_no_other(tmp_path, make_record, kind
     with pytest.raises(RecordError) as caught:
         read_record(bad)
     assert str(caught.value).startswith(f"{bad}: not a record: ") and "\n" not in str(caught.value)
+    assert caught.value.torn == (kind in ("cut off", "empty", "not JSON"))
     found = list(store.read_all())
     assert [type(one) for one in found].count(RecordError) == 1
     assert read_record(good) in found
@@ -135,11 +188,11 @@ def test_an_absent_folder_is_an_empty_store(tmp_path):
 
 
 def test_only_old_temporary_files_of_ours_are_cleaned(tmp_path):
-    names = (".s0-aa.json.123.tmp", "aa.pt.77.tmp", ".s0-bb.json.124.tmp", "mine.tmp")
+    names = (".s0-aa.json.0f1e.tmp", "aa.pt.77.tmp", ".s0-bb.json.124.tmp", "mine.tmp")
     for name in names:
         (tmp_path / name).write_text("half")
     old = time.time() - 3600
-    for name in ("aa.pt.77.tmp", ".s0-aa.json.123.tmp", "mine.tmp"):
+    for name in ("aa.pt.77.tmp", ".s0-aa.json.0f1e.tmp", "mine.tmp"):
         os.utime(tmp_path / name, (old, old))
     Store(tmp_path).clean()
     assert sorted(p.name for p in tmp_path.iterdir()) == [".s0-bb.json.124.tmp", "mine.tmp"]
