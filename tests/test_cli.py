@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -15,7 +16,9 @@ from harness.runner.store import Store
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
     "": ["--version"],
-    "run": sorted([*COMMON, "--budget", "--device", "--dry-run", "--force", "--jobs", "--nice", "--threads", "-j"]),
+    "run": sorted(
+        [*COMMON, "--budget", "--device", "--dry-run", "--first", "--force", "--jobs", "--nice", "--threads", "-j"]
+    ),
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
@@ -233,6 +236,43 @@ def test_lists(project):
     for word in ("suites/tiny.yaml", "darts-v1", "nb201", "digits", "cifar10", "nb201-table", "scratch"):
         assert word in answer.out
     assert project.cli("list", "methods").out in answer.out
+
+
+UNLISTED = "error: suites/tiny.yaml: profile reduced says of no trial that it comes first\n"
+FIRST = "    first: [t2/uniform 2, t1/darts 1, t2/again 0, t1/darts 9, t2/again 1]\n"
+IN_ORDER = [("darts-uniform", "2"), ("darts-v1", "1"), ("darts-v1", "0")]
+
+
+def test_what_comes_first_is_run_first_and_alone(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    answer = project.run("--first", "--dry-run")
+    assert (answer.code, answer.err) == (2, UNLISTED)
+    path.write_text(path.read_text().replace("  reduced:\n", "  reduced:\n" + FIRST))
+    lines = [line.split() for line in project.run("--first", "--dry-run").out.splitlines()]
+    assert [(line[2], line[4]) for line in lines[1:-1]] == IN_ORDER
+    answer = project.run("--first", "--set", "epochs=1")
+    ends = [line.split() for line in answer.err.splitlines() if ": done, " in line]
+    assert answer.code == 0 and [(line[1], line[4].strip(":")) for line in ends] == IN_ORDER
+
+
+@pytest.mark.parametrize(
+    ("trial", "why"), [("t1/dart 0", "'t1/darts'"), ("t1/darts", "row 0'"), ("t1/darts -1", "row 0'")]
+)
+def test_a_mistake_in_what_comes_first_is_named(project, trial, why):
+    path = project.folder / "suites" / "tiny.yaml"
+    path.write_text(path.read_text().replace("  reduced:\n", f"  reduced:\n    first: [t1/darts 0, {trial}]\n"))
+    answer = project.cli("validate")
+    assert answer.code == 2 and re.match(r"error: suites/tiny\.yaml:\d+: profiles\.reduced\.first\[1\]: ", answer.err)
+    assert why in answer.err
+
+
+def test_make_clean_touches_no_record_and_no_checkpoint(tmp_path):
+    for name in ("results/reduced/m/d/s0-aa.json", "results/.checkpoints/aa.pt", "results/.scratch/a.json", "build/a"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("x")
+    makefile = Path(__file__).parents[1] / "Makefile"
+    subprocess.run(["make", "-f", makefile, "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"s0-aa.json", "aa.pt", "a.json"}
 
 
 PLACES = {

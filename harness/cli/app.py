@@ -162,6 +162,9 @@ def run(
     overrides: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run anew what is done already.")] = False,
+    first: Annotated[
+        bool, typer.Option("--first", help="Only what the suites list under first, in that order.")
+    ] = False,
     nice: Annotated[int, typer.Option(min=0, max=19, help="Step back: the niceness of the workers.")] = 0,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="End before so long, such as 2h45m, after an epoch; code 3.")
@@ -176,7 +179,7 @@ def run(
     from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
-    asked = RunRequest(request, jobs, device.value, force, threads, nice, budget)
+    asked = RunRequest(request, jobs, device.value, force, first, threads, nice, budget)
     raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
 
 

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -24,6 +24,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.suite.load import LoadedSuite
 
 DEFAULT_PROFILE: ProfileName = "reduced"
 
@@ -36,6 +37,7 @@ class RunRequest:
     jobs: int | None
     device: Device
     force: bool
+    first: bool = False
     threads: int | None = None
     nice: int = 0
     budget: str | None = None
@@ -46,6 +48,7 @@ class RunRequest:
         words += [] if self.jobs is None else ["--jobs", str(self.jobs)]
         words += [] if self.threads is None else ["--threads", str(self.threads)]
         words += [] if self.device == "auto" else ["--device", self.device]
+        words += ["--first"] if self.first else []
         words += ["--nice", str(self.nice)] if self.nice else []
         words += [] if self.budget is None else ["--budget", self.budget]
         return command([*words, "--force"] if self.force else words)
@@ -103,7 +106,16 @@ def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
             typer.echo(f"note: {loaded.path}: {note}", err=True)
-    return plans
+    return [_first(loaded, plan, profile) for loaded, plan in zip(suites, plans, strict=True)] if asked.first else plans
+
+
+def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
+    """Keep what the suite says comes first, in that order."""
+    settings = loaded.suite.profiles.get(profile)
+    if settings is None or not settings.first:
+        raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
+    trials = {f"{row} {trial.seed}": trial for trial in plan.trials for row in trial.rows}
+    return replace(plan, trials=tuple(trials[name] for name in settings.first if name in trials), not_run={})
 
 
 def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[Task]:

@@ -194,6 +194,9 @@ class Profile(Strict):
     left_out: dict[str, str] = Field(
         default_factory=dict, description="methods that this profile does not run, and why"
     )
+    first: list[str] = Field(
+        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+    )
     embedded: Embedded | None = None
 
 

@@ -72,10 +72,10 @@ def _namespace() -> list[str]:
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if os.getuid() != 0:
         command.insert(1, "--map-root-user")
-    able = (
-        shutil.which("unshare") and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    )
-    return command if able else []
+    if shutil.which("unshare") is None:
+        return []
+    tried = subprocess.run([*command, "true"], capture_output=True, check=False)
+    return command if tried.returncode == 0 else []
 
 
 def two_runs(folder: Path, whole: dict[str, Record], times: int) -> str:
@@ -104,12 +104,8 @@ def checkpoint_race(folder: Path, times: int) -> str:
     from harness.engine import checkpoint
 
     file, reads = folder / "race" / "a.pt", 0
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", SAVE, str(file), str(times)], cwd=ROOT, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
+    command = [sys.executable, "-c", SAVE, str(file), str(times)]
+    writers = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     while any(writer.poll() is None for writer in writers):
         with suppress(FileNotFoundError):
             state = checkpoint.load(file, "cpu")
