@@ -1,6 +1,8 @@
 """Searches of several sittings: budgets, pauses, what a record says of its parts, what earlier commits left."""
 
 import json
+import shutil
+from pathlib import Path
 
 import torch
 
@@ -8,6 +10,7 @@ import harness.engine.search
 from harness.runner import environment, worker
 from harness.runner import execute as module
 from harness.runner.pool import Here
+from harness.runner.store import read_record
 from tests.records import science
 
 
@@ -117,3 +120,30 @@ def test_a_file_holds_the_work_and_its_absence_lets_it_go_on(project, monkeypatc
     assert [line for line in answer.err.splitlines() if "go" in line][:2] == [
         "held; goes on without results/pause", "goes on"
     ]  # fmt: skip
+
+
+EARLIER = Path(__file__).with_name("earlier")  # made by the version before records named the parts of a search
+EARLIER_ID = "8d4537191a364f61"
+EARLIER_COMMAND = ("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4", "--set", "space.channels=1")
+
+
+def test_the_record_that_an_earlier_version_left_counts(project, searches):
+    place = project.folder / "results" / "reduced" / "darts-v1" / "digits"
+    place.mkdir(parents=True)
+    shutil.copy(EARLIER / f"s0-{EARLIER_ID}.json", place)
+    answer = project.run(*EARLIER_COMMAND)
+    assert answer.code == 0 and "1 trials: 0 executed, 1 done before" in answer.out and searches.seeds == []
+
+
+def test_the_checkpoint_that_an_earlier_version_left_is_gone_on_from(project):
+    before = read_record(EARLIER / f"s0-{EARLIER_ID}.json").trajectory
+    place = project.folder / "results" / ".checkpoints"
+    place.mkdir(parents=True)
+    shutil.copy(EARLIER / f"{EARLIER_ID}.pt", place)
+    answer = project.run(*EARLIER_COMMAND)
+    record = project.records()["darts-v1", 0]
+    assert answer.code == 0 and record.id == EARLIER_ID and record.provenance.resumed_from_epoch == 2
+    for group, epochs in record.trajectory.mixing.items():
+        assert epochs[:3] == before.mixing[group][:3] and len(epochs) == 5
+    assert record.trajectory.architectures[:3] == before.architectures[:3]
+    assert record.trajectory.weight_loss[:3] == before.weight_loss[:3]
