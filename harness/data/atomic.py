@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harness.data.locks import try_lock
 from harness.errors import HarnessError
 
 
@@ -16,13 +18,16 @@ from harness.errors import HarnessError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a new, empty temporary file beside ``path``; move it there if the block succeeds, remove it if it fails.
 
-    Its name is drawn anew and nobody else's: processes of two machines or containers may have equal ids. Content and
-    name are on the disk before this returns. An `OSError` names ``path`` where the system named no file.
+    Its name is drawn anew and nobody else's: processes of two machines or containers may have equal ids. It is locked
+    for as long, so that who sweeps knows it from what a killed process left (`is_abandoned`). Content and name are on
+    the disk before this returns. An `OSError` names ``path`` where the system named no file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    lock = None
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        try_lock(lock)
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
@@ -33,7 +38,21 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if lock is not None:
+            temporary.unlink(missing_ok=True)
+            os.close(lock)
+
+
+def is_abandoned(temporary: Path, seconds: float) -> bool:
+    """Tell whether nobody writes a temporary file: it is that old, and no living process has it locked."""
+    try:
+        file = os.open(temporary, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return time.time() - os.fstat(file).st_mtime > seconds and try_lock(file) is not False
+    finally:
+        os.close(file)
 
 
 def check_folder(folder: Path) -> Path:

@@ -18,9 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.data.locks import try_lock
 from harness.errors import HarnessError
 from harness.runner.environment import now
-from harness.runner.locks import try_lock
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 120.0  # without a heartbeat

@@ -157,19 +157,19 @@ class _Run:
         self.board.refresh()
         pause = self.store.root / PAUSE
         while (held := pause.exists()) and isinstance(self.pool, Here):
-            self._hold(held)
+            self._hold(held, f"without {pause}")
             time.sleep(POLL_SECONDS)
-        self._hold(held)
+        self._hold(held, f"without {pause}")
         if self.stopper.asked_to_pause:
-            self._hold(True)
+            self._hold(True, "by SIGCONT or fg")
             self.stopper.pause()  # until somebody lets this process go on
             self._hold(held)
 
-    def _hold(self, held: bool) -> None:
+    def _hold(self, held: bool, goes_on: str = "") -> None:
         if held != self.held:
             self.held = held
             self.pool.hold(held)
-            self.board.note(f"held; goes on without {self.store.root / PAUSE}" if held else "goes on")
+            self.board.note(f"held; goes on {goes_on}" if held else "goes on")
 
     def _is_over(self) -> bool:
         """Tell whether time is up, or too short to begin anything where nothing runs."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.audit.record import FILE as AUDIT
-from harness.data.atomic import check_folder, check_writable, replacing
+from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
+from harness.data.locks import locked
 from harness.errors import HarnessError
-from harness.runner.locks import locked
 from harness.runner.record import Record
 
 LINE = 110  # a value longer than this is spread over lines
-STALE_SECONDS = 60.0  # a write takes milliseconds: an older temporary file belongs to a killed process
+STALE_SECONDS = 60.0  # a write takes milliseconds
 _NAME = re.compile(r"s(\d+)-([0-9a-f]+)\.json")
 _TEMPORARY = re.compile(r"\.[0-9a-f]+\.tmp$")  # <name>.<drawn, once a process id>.tmp, see `data.atomic.replacing`
 
@@ -110,9 +109,8 @@ class Store:
 
     def clean(self) -> list[Path]:
         """Remove the temporary files that killed processes left; return their paths."""
-        limit = time.time() - STALE_SECONDS
         temporary = (path for path in self.root.rglob("*.tmp") if _TEMPORARY.search(path.name))
-        stale = [path for path in temporary if path.stat().st_mtime < limit]
+        stale = [path for path in temporary if is_abandoned(path, STALE_SECONDS)]
         for path in stale:
             path.unlink(missing_ok=True)
         return stale

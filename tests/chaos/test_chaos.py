@@ -24,9 +24,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Record]:
 
 
 def test_killed_runs_end_as_if_they_had_not_been(tmp_path: Path, whole: dict[str, Record]) -> None:
-    assert blows.kills(tmp_path, whole, SHORT.kills, random.Random(1)).startswith(
-        "3 kills (1 group, 1 parent, 1 worker)"
-    )
+    said = blows.kills(tmp_path, whole, SHORT.kills, random.Random(1))
+    assert said.startswith("3 kills (1 group, 1 parent, 1 worker)")
 
 
 def test_two_runs_with_equal_process_ids_share_the_work(tmp_path: Path, whole: dict[str, Record]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.data.atomic import check_folder, check_writable, replacing
+from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
 from harness.errors import HarnessError
 
 
@@ -22,6 +22,19 @@ def test_equal_process_ids_do_not_meet(tmp_path: Path, monkeypatch: pytest.Monke
             second.write_text("second")
         assert file.read_text() == "second" and first.read_text() == "first"
     assert file.read_text() == "first" and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_is_being_written_is_not_abandoned_however_old(tmp_path: Path) -> None:
+    """A process that is held for an hour in the middle of a write goes on with it."""
+    with replacing(tmp_path / "a") as temporary:
+        os.utime(temporary, (0, 0))
+        assert not is_abandoned(temporary, 60)
+        temporary.write_text("x")
+    left = tmp_path / ".b.0f.tmp"
+    left.touch()
+    assert not is_abandoned(left, 60)
+    os.utime(left, (0, 0))
+    assert is_abandoned(left, 60) and not is_abandoned(tmp_path / "gone", 60)
 
 
 def test_a_file_in_the_temporary_place_is_not_written_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

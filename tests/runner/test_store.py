@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.runner import locks
+from harness.data import locks
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 
 
