@@ -5,9 +5,12 @@ import os
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.data import locks
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
+from tests.records import a_record
 
 
 def test_a_record_comes_back_as_it_went(tmp_path, make_record):
@@ -196,3 +199,27 @@ def test_only_old_temporary_files_of_ours_are_cleaned(tmp_path):
         os.utime(tmp_path / name, (old, old))
     Store(tmp_path).clean()
     assert sorted(p.name for p in tmp_path.iterdir()) == [".s0-bb.json.124.tmp", "mine.tmp"]
+
+
+@given(place=st.integers(0, 10**6), cut=st.integers(0, 40), inserted=st.binary(max_size=8))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_done_to_its_bytes_a_record_is_read_or_named_in_a_line(tmp_path, place, cut, inserted):
+    path = Store(tmp_path).write(a_record())
+    content = path.read_bytes()
+    place %= len(content)
+    path.write_bytes(content[:place] + inserted + content[place + cut :])
+    try:
+        record = read_record(path)
+    except RecordError as error:
+        assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+        assert not error.torn or not is_json(path.read_bytes())
+    else:
+        assert (record.seed, record.id) == (a_record().seed, a_record().id)
+
+
+def is_json(content):
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True
