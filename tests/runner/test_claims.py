@@ -32,6 +32,14 @@ def test_a_claimed_trial_is_nobody_elses_until_it_is_given_up(pair: tuple[Claims
     assert list(one.folder.iterdir()) == []
 
 
+def test_a_lock_holds_without_a_heartbeat(pair: tuple[Claims, Claims]) -> None:
+    """A run that is stopped for hours goes on with what it has."""
+    one, other = pair
+    one.take("a")
+    os.utime(one.folder / "a", (0, 0))
+    assert not other.take("a")
+
+
 def claim_and_die(root: Path) -> None:
     Claims(root).take("a")
     os._exit(9)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.data import locks
+from harness.runner import store as store_module
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from tests.records import a_record
 
@@ -106,18 +108,16 @@ def test_a_failure_hides_no_record_of_another_methods_name(tmp_path, make_record
 
 def test_a_record_that_is_done_between_look_and_failure_stays(tmp_path, make_record, monkeypatch):
     """The writer that is done comes exactly then; it has to wait until the failure is in its place."""
-    import threading
-
-    store, real = Store(tmp_path), Store.find
+    store, real = Store(tmp_path), store_module.write_atomically
     late = threading.Thread(target=lambda: store.write(make_record()))
 
-    def find(self, prefix):
-        found = real(self, prefix)
-        late.start()
-        time.sleep(0.2)
-        return found
+    def write(path, text):
+        if '"status": "failed"' in text:
+            late.start()
+            late.join(0.3)
+        real(path, text)
 
-    monkeypatch.setattr(Store, "find", find)
+    monkeypatch.setattr(store_module, "write_atomically", write)
     path = store.write(a_failure(make_record))
     late.join()
     assert read_record(path) == make_record()
