@@ -72,6 +72,7 @@ def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Pro
     todo = [task for task in tasks if task.needs_work]
     tally = Tally(kept=[t.trial.id for t in tasks if t.state == "done"], unfinished=[t.trial.id for t in todo])
     tally.blocked = {t.trial.id: t.reason or "" for t in tasks if t.state == "blocked"}
+    _forget_done(tasks, store)
     if not todo:
         return tally
     store.check_writable(store.path(t.profile, t.method, t.dataset, t.seed, t.id) for t in (x.trial for x in todo))
@@ -233,6 +234,8 @@ class _Run:
     def _bury(self, task: Task, died: Died) -> None:
         """Give a trial whose worker died a second one; its record may have been written in time."""
         if done := self._outcome(task):
+            if done.error is None:
+                self.store.checkpoint(died.id).unlink(missing_ok=True)
             self._settle(done)
         elif died.id in self.alone:
             error = DIED.format(how=died.how)
@@ -283,6 +286,15 @@ def _item(task: Task) -> Item:
     if task.needs_work:
         return Item(task.trial, task.seconds, "waiting")
     return Item(task.trial, 0.0, "blocked" if task.state == "blocked" else "done")
+
+
+def _forget_done(tasks: Sequence[Task], store: Store) -> None:
+    """Remove the checkpoints of trials that are done: their runs were killed between the record and this."""
+    claims = Claims(store.root)
+    for trial_id in (task.trial.id for task in tasks if task.state == "done"):
+        if store.checkpoint(trial_id).exists() and claims.take(trial_id):
+            store.checkpoint(trial_id).unlink(missing_ok=True)
+            claims.release(trial_id)
 
 
 @contextmanager

@@ -59,6 +59,20 @@ def test_a_checkpoint_that_vanishes_means_to_start_anew(project, stopped, monkey
     assert science(project.records()["darts-v1", 0]) == science(stopped.whole)
 
 
+def test_the_checkpoint_of_a_run_that_was_killed_with_its_record_written_is_swept(project, searches):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    checkpoint = Store(project.folder / "results").checkpoint(path.stem.partition("-")[2])
+    checkpoint.touch()
+    theirs = Claims(project.folder / "results")
+    theirs.take(checkpoint.stem)
+    project.run("-m", "darts-v1", "--seeds", "0")
+    assert checkpoint.exists()  # of a run that does the trial anew
+    theirs.release_all()
+    project.run("-m", "darts-v1", "--seeds", "0")
+    assert not checkpoint.exists() and searches.seeds == [0]
+
+
 def test_a_failure_under_force_leaves_the_record(project, searches):
     project.run("-m", "darts-v1", "--seeds", "0")
     before = project.paths()[0].read_bytes()
