@@ -21,6 +21,7 @@ from harness.audit.lines import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
 from harness.cli.select import Request
+from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.files import read_json
@@ -62,6 +63,7 @@ def report_suites(request: Request, out: Path) -> int:
     from harness.report import write_report
     from harness.report.printed import Printed
 
+    check_writable(out)
     evidence = Evidence(request)
     verdicts = list(evidence.verdicts())
     table = find_table()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
 
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
+Stamp = tuple[int, int]  # tells one version of a file from the next: inode and time of change
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Task:
     """A trial and what is to be done about it.
 
     ``reason``: why it is blocked, or how it failed before; ``keep``: the record to evaluate anew; ``anew``: forget
-    its checkpoint; ``seconds``: estimated cost; ``broken``: its record cannot be read. ``leaves``: trials that start
-    from the supernet that this one trains; ``follows``: it is one of them and has to wait.
+    its checkpoint; ``seconds``: estimated cost; ``broken``: its record is torn. ``leaves``: trials that start from
+    the supernet that this one trains; ``follows``: it is one of them and has to wait. ``stamp``: of the record that
+    was looked at, see `stamp`.
     """
 
     trial: Trial
@@ -43,6 +46,7 @@ class Task:
     broken: bool = False
     leaves: tuple[Trial, ...] = ()
     follows: bool = False
+    stamp: Stamp | None = None
 
     @property
     def needs_work(self) -> bool:
@@ -60,8 +64,12 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
     held = any(trial.id in index and _looks_up(trial) for trial in trials)
     table = _table(data_root) if held and no_table is None else None
-    found = [_task(trial, place(trial, store, index), no_table, table, device, force) for trial in trials]
-    return _shared(found, store)
+    tasks = []
+    for trial in trials:
+        path = place(trial, store, index)
+        before = stamp(path)
+        tasks.append(replace(_task(trial, path, no_table, table, device, force), stamp=before))
+    return _shared(tasks, store)
 
 
 def _table(data_root: Path | None) -> Nb201Table | None:
@@ -70,6 +78,20 @@ def _table(data_root: Path | None) -> Nb201Table | None:
         return load_table(data_root)
     except HarnessError:
         return None
+
+
+def stamp(path: Path | None) -> Stamp | None:
+    """Return what tells this version of a file from others; None where there is none, or none can be seen."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns) if found else None
+
+
+def find_record(trial: Trial, store: Store) -> Path | None:
+    """Return where the record of a trial lies now, if there is one."""
+    return place(trial, store, store.index())
 
 
 def _shared(tasks: list[Task], store: Store) -> list[Task]:
@@ -89,7 +111,10 @@ def _shared(tasks: list[Task], store: Store) -> list[Task]:
 def _task(
     trial: Trial, path: Path | None, no_table: str | None, table: Nb201Table | None, device: str, force: bool
 ) -> Task:
-    record, broken = _read(path, table)
+    try:
+        record, broken = _read(path, table)
+    except RecordError as error:
+        return Task(trial, "blocked", f"{error}; it is left alone", None, False, 0.0)
     no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
         return _task_of_done(trial, record, no_table, table)
@@ -112,7 +137,7 @@ def _task_of_done(trial: Trial, record: Record, no_table: str | None, table: Nb2
 def place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
     """Return the file of a trial's record: in its own place, else wherever its id is; None where there is none."""
     own = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
-    return own if own.exists() else index.get(trial.id)
+    return own if os.path.lexists(own) else index.get(trial.id)
 
 
 def _looks_up(trial: Trial) -> bool:
@@ -128,15 +153,18 @@ def _cost(trial: Trial, device: str) -> float:
 
 
 def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, str | None]:
-    """Return a record, or what is wrong with its file: such a trial has failed and is run again.
+    """Return a record, or what is wrong with its file where that is torn or edited: such a trial is run again.
 
-    A computation is so for whatever is wrong; of a search, accuracies are looked up anew.
+    A computation is so for whatever is wrong; of a search, accuracies are looked up anew. Raises `RecordError` for a
+    file that may hold what this version, or this user, cannot read.
     """
     if path is None:
         return None, None
     try:
         record = read_record(path)
     except RecordError as error:
+        if not error.torn:
+            raise
         return None, str(error)
     wrong = forged(record) or (misquoted(record, table) if record.values else None)
     return (None, f"{path}: {wrong}") if wrong else (record, None)

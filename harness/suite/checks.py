@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,11 @@ class _Checks:
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
             self.deviations(at, profile_name, profile)
+            for index, trial in enumerate(profile.first):
+                row, _, seed = trial.partition(" ")
+                if not re.fullmatch(r"\d{1,6}", seed, re.ASCII):
+                    self.fail((*at, "first", index), f"{trial!r}: expected a row and a seed such as 'table/row 0'")
+                self.known((*at, "first", index), "row", row, [f"{t}/{r}" for t, r in self.runnable()])
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 

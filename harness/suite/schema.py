@@ -253,6 +253,9 @@ class Profile(Strict):
         default_factory=dict, description="methods that this profile does not run, and why"
     )
     deviations: tuple[Deviation, ...] = ()
+    first: list[str] = Field(
+        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+    )
     embedded: Embedded | None = None
 
 

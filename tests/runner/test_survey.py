@@ -94,6 +94,22 @@ def test_a_broken_record_is_retried_and_named(tmp_path, root, make_record):
     assert (task.state, task.broken) == ("failed", True) and str(path) in task.reason
 
 
+def test_a_record_that_cannot_be_read_is_left_alone(tmp_path, root, make_record, monkeypatch):
+    """What a later version wrote, or another user, is not to be run again and overwritten; force changes nothing."""
+    path = Store(tmp_path / "r").write(make_record())
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    for force in (False, True):
+        task = state(tmp_path, root, force=force)
+        assert task.state == "blocked" and "schema_version" in task.reason and task.reason.endswith("left alone")
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    task = state(tmp_path, root)
+    assert task.state == "blocked" and task.reason == f"{path}: Permission denied; it is left alone"
+
+
 def test_missing_evaluations_are_made_up_for_without_a_search(tmp_path, root, make_record):
     record = make_record(evaluations={"second": {"cifar10/test/200": 1.0}})
     Store(tmp_path / "r").write(record)
