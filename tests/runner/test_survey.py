@@ -105,7 +105,7 @@ def test_a_record_that_cannot_be_read_is_left_alone(tmp_path, root, make_record,
     def refuse(self):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("harness.runner.store.read_json", refuse)
     task = state(tmp_path, root)
     assert task.state == "blocked" and task.reason == f"{path}: Permission denied; it is left alone"
 
