@@ -32,8 +32,8 @@ IDS: list[tuple[str, ProfileName, str, str, int, str]] = [
     ("nb201", "reduced", "float32", "single-darts", 0, "811e443e94a421af"),
     ("nb201", "reduced", "float32", "ex-darts", 0, "da1d18416e3910a9"),
     ("precision", "reduced", "bfloat16", "darts-v1", 0, "cd40dde87bb6491f"),
-    ("weight_lr", "paper", "float32", "darts-v1", 0, "4603936761d47fc2"),
-    ("weight_lr", "reduced", "float32", "darts-es", 0, "f81b971a36ce7ca1"),
+    ("weight_lr", "paper", "float32", "darts-v1", 0, "d48a346d944e3697"),
+    ("weight_lr", "reduced", "float32", "darts-es", 0, "93cc0c9c6af3ebbf"),
     ("methods", "paper", "float32", "sdarts-rs", 0, "cac1dce6d1baf619"),
     ("darts_pt", "paper", "float32", "darts-pt", 0, "ff27e6fbb7657ad6"),
 ]
