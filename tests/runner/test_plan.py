@@ -112,7 +112,7 @@ NEW_ROW = (
 )
 NEW_TABLE = (
     "  t1:\n",
-    "  t0: {paper: paper-a, number: own, title: New, protocol: p, status: measured, searched_on: cifar10, columns: [], "
+    "  t0: {paper: paper-a, number: own, title: New, protocol: p, searched_on: cifar10, columns: [], "
     "rows: {uniform: {method: darts-uniform}}}\n  t1:\n",
 )
 
