@@ -75,6 +75,7 @@ def summary_lines(listed: Sequence[Entry]) -> list[tuple[str, str]]:
             f"{ours.get('UNDECIDED', 0):,}; {ours.get('INCOMPLETE', 0):,} more lack planned seeds (INCOMPLETE).",
         ),
         ("Not run", f"{ours.get('NOT RUN', 0):,}{_because(item.reasons)}."),
+        ("No result", f"{ours.get('not a result', 0):,} are printed settings, which no run confirms."),
         (
             "Contradicted",
             f"{audit.get('CONTRADICTED', 0):,} by other printed numbers or by the benchmark's table; an independent "

@@ -125,7 +125,7 @@ def test_printed_decimals_stay(text: str, printed: tuple[str, str]) -> None:
 def sample(tmp_path: Path) -> list[Entry]:
     loaded = synthetic.load(tmp_path)
     planned = synthetic.plan(loaded)
-    rows = {"t1/darts": [54.0, 54.3, 54.6], "t1/exchanged": [92.0]}
+    rows = {"t1/darts": [54.3, 54.3, 54.3], "t1/exchanged": [92.0]}
     marks = {
         "sample:t1/unrun/c10": Mark("COPIED", Finding("agreement", "info", (), "alike", "consistent")),
         "sample:t1/darts/c10": Mark("CONTRADICTED", Finding("unit", "error", (), "wrong unit", "inconsistent")),

@@ -19,10 +19,21 @@ from harness.runner.store import Store, read_record
 from tests.records import science
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 30
-COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "-m", "darts-uniform", "--set", f"epochs={EPOCHS}"]
+EPOCHS = 20
+COMMAND = [
+    "run",
+    "suites/tiny.yaml",
+    "-m",
+    "darts-v1",
+    "-m",
+    "darts-uniform",
+    "--seeds",
+    "0-1",
+    "--set",
+    f"epochs={EPOCHS}",
+]
 OPTIONS = ["--jobs", "2", "--threads", "1", "--device", "cpu"]
-TRIALS = 6
+TRIALS = 4
 PATIENCE = 600.0  # seconds, on a busy machine: a guard against hanging, no measurement
 
 
