@@ -81,13 +81,15 @@ def judge(
     plan: Plan,
     records: Iterable[Record],
     baseline: Baseline | None = None,
+    further: Plan | None = None,
 ) -> SuiteVerdict:
     """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
 
+    ``further``: the plan of the claims' rows with the seeds of all looks; only claims look beyond the planned ones.
     ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
     Raises `HarnessError` for a record whose trajectory is broken.
     """
-    planned = {trial.id for trial in plan.trials}
+    planned = {trial.id for trial in (*plan.trials, *(further.trials if further else ()))}
     outcomes = {record.id: digest(record) for record in records if record.id in planned}
     evidence = gather(plan, outcomes)
     suite = loaded.suite
@@ -100,8 +102,8 @@ def judge(
         follows_papers=comparable,
         evidence=evidence,
         tables=judge_tables(suite, comparable, evidence),
-        claims=judge_claims(suite, evidence),
-        baselines=judge_baselines(suite.band, series, baseline),
+        claims=judge_claims(suite, evidence, gather(further, outcomes) if further else None),
+        baselines=judge_baselines(series, baseline),
         series=series,
     )
 

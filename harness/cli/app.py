@@ -156,16 +156,28 @@ def run(
     overrides: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run anew what is done already.")] = False,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds to the claims that are open, and to nothing else.")
+    ] = False,
+    max_seeds: Annotated[
+        int | None, typer.Option("--max-seeds", min=1, help="Seeds a side at most. [default: those of the last look]")
+    ] = None,
 ) -> None:
     """Run the trials that are missing.
 
     The same command again goes on where it stopped.
     """
+    from harness.cli.decide import decide_suites, seeds_to_decide
     from harness.cli.run import RunRequest, dry_run_suites, run_suites
     from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
-    asked = RunRequest(request, jobs, device.value, force)
+    if max_seeds is not None and not until_decided:
+        raise HarnessError(f"--max-seeds {max_seeds}: only with --until-decided")
+    decide = seeds_to_decide(request, max_seeds, force=force) if until_decided else None
+    asked = RunRequest(request, jobs, device.value, force, decide)
+    if decide is not None:
+        raise typer.Exit(decide_suites(asked, decide, dry_run=dry_run))
     raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
 
 

@@ -26,25 +26,31 @@ DEFAULT_PROFILE: ProfileName = "reduced"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run and how. ``jobs``: None chooses by the device."""
+    """What to run and how. ``jobs``: None chooses by the device; ``decide``: seeds a side to decide claims with."""
 
     request: Request
     jobs: int | None
     device: Device
     force: bool
+    decide: int | None = None
 
     def command(self) -> str:
         """Write the command that goes on with this run."""
         words = ["run", *self.request.options()]
         words += [] if self.jobs is None else ["--jobs", str(self.jobs)]
         words += [] if self.device == "auto" else ["--device", self.device]
+        words += [] if self.decide is None else ["--until-decided", "--max-seeds", str(self.decide)]
         return command([*words, "--force"] if self.force else words)
 
 
 def dry_run_suites(asked: RunRequest) -> int:
     """Print every trial with its status, its estimated cost and the total; touch nothing."""
     root = data_root()
-    plans = _plans(asked, root)
+    return show_plans(asked, _plans(asked, root), root)
+
+
+def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
+    """Print the trials of plans and what they cost."""
     tasks = _tasks(asked, plans, root)
     typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
     for row, why in _not_run(plans).items():
@@ -57,9 +63,13 @@ def dry_run_suites(asked: RunRequest) -> int:
 
 def run_suites(asked: RunRequest) -> int:
     """Execute what is missing; return the exit code."""
-    start, root = time.monotonic(), data_root()
-    plans = _plans(asked, root)
-    tasks = _tasks(asked, plans, root)
+    root = data_root()
+    return run_plans(asked, _plans(asked, root), root)
+
+
+def run_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
+    """Execute what is missing of plans, and say how it ended; return the exit code."""
+    start, tasks = time.monotonic(), _tasks(asked, plans, root)
     device = environment.resolve_device(asked.device)
     options = Options(root, device, asked.jobs or environment.default_jobs(device))
     _warn_of_broken(tasks)

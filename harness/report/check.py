@@ -15,18 +15,21 @@ from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import (
+    BASELINE_COLUMNS,
+    CLAIM_COLUMNS,
     SEARCH_COLUMNS,
     RowView,
     baseline_texts,
+    claim_values,
     collapsed_lines,
     common_reason,
     counts_line,
     coverage,
+    effect_text,
     failure_line,
     formula,
     heading,
     margin_text,
-    margin_texts,
     profile_mark,
     row_view,
     search_texts,
@@ -46,7 +49,7 @@ COLOURS: dict[Verdict, str] = {
 
 
 def render_check(verdicts: Sequence[SuiteVerdict], *, width: int = 160, colour: bool = False) -> str:
-    """Return the verdicts per table, on claims with per-seed margins, and against baselines, as text.
+    """Return the verdicts per table, on claims with their values, and against baselines, as text.
 
     Text of suites and records is shown as it is: markup in it has no effect.
     """
@@ -112,21 +115,16 @@ def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
 
 
 def _claims(verdict: SuiteVerdict) -> Table:
-    grid = _grid("claims", ("claim", "margin per seed (positive: as claimed)", "mean", "verdict", "why"))
+    grid = _grid("claims", CLAIM_COLUMNS)
     for claim in verdict.claims:
-        margins = Text("\n").join(
-            Text(text, style={True: "green", False: "red", None: "dim"}[holds]) for text, holds in margin_texts(claim)
-        )
         what = Text(f"{claim.key}: {claim.claim.text}\n{formula(claim.claim)}")
-        grid.add_row(
-            what, margins, Text(margin_text(claim, claim.mean_margin)), _word(claim.verdict), Text(claim.reason)
-        )
+        texts = ("\n".join(claim_values(claim)), margin_text(claim), effect_text(claim))
+        grid.add_row(what, *map(Text, texts), _word(claim.verdict), Text(claim.reason))
     return grid
 
 
 def _baselines(verdict: SuiteVerdict) -> Table:
-    names = ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why")
-    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)", names)
+    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)", BASELINE_COLUMNS)
     shown = ""
     for item in verdict.baselines:
         series, *texts = baseline_texts(item)

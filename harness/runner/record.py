@@ -31,6 +31,7 @@ class Provenance(BaseModel):
     resumed_from_epoch: int | None
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
+    cpu_seconds: float | None = None  # of all threads, search and evaluation; None: resumed, or an older record
 
 
 class Record(BaseModel):

@@ -61,6 +61,7 @@ class Clock:
     """Where the time of a trial went."""
 
     started: str
+    cpu_start: float = field(default_factory=time.process_time)
     epoch_seconds: list[float] = field(default_factory=list)  # of the search, also before it was resumed
     evaluation_seconds: float = 0.0
     resumed_from_epoch: int | None = None
@@ -157,11 +158,12 @@ def _record(
         values=computed.values if computed else {},
         found=computed.found if computed else [],
         error=error,
-        provenance=_provenance(settings, clock),
+        provenance=_provenance(settings, clock, whole=error is None and clock.resumed_from_epoch is None),
     )
 
 
-def _provenance(settings: Settings, clock: Clock) -> Provenance:
+def _provenance(settings: Settings, clock: Clock, *, whole: bool) -> Provenance:
+    """``whole``: this process did all of the trial, so that its processor time is the trial's."""
     import torch
 
     return Provenance(
@@ -180,6 +182,7 @@ def _provenance(settings: Settings, clock: Clock) -> Provenance:
         resumed_from_epoch=clock.resumed_from_epoch,
         kernels=_kernels(settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
+        cpu_seconds=time.process_time() - clock.cpu_start if whole else None,
     )
 
 
