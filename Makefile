@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 
-.PHONY: run test lint report readme bench bench-short clean
+.PHONY: run test regression lint report readme bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -20,6 +20,9 @@ run: $(READY) ## the main job: search, look up, report, judge (digits when no da
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -q
+
+regression: $(READY) ## small searches of every kind of part against recorded numbers, to the bit on a recorded machine
+	$(BIN)/python -m regression
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .
