@@ -42,7 +42,8 @@ class Outcome:
     """One trial. ``setup``: its resolved specification and parts as JSON, equal text for equal settings.
 
     ``accuracy[key]``: [epochs + 1] percent, NaN where not evaluated. ``magnitude``: [epochs + 1, ops].
-    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. ``diagnostics``: [epochs + 1] by name,
+    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. ``loss``: the weights' training loss
+    [epochs + 1], NaN where there is none. ``diagnostics``: [epochs + 1] by name,
     NaN where not measured. Empty for a failed trial and for a computed one, which has ``values`` instead: per key one
     number per run.
     """
@@ -55,6 +56,7 @@ class Outcome:
     dataset: str
     seed: int
     embedded: bool
+    data_checksum: str | None
     setup: str
     ops: tuple[str, ...]
     edges: tuple[tuple[str, int], ...]
@@ -62,10 +64,12 @@ class Outcome:
     accuracy: Mapping[str, Curve]
     magnitude: Curve
     weights: NDArray[np.float32]
+    loss: Curve
     diagnostics: Mapping[str, Curve]
     values: Mapping[str, tuple[float, ...]]
     search_seconds: float
     evaluation_seconds: float
+    cpu_seconds: float | None
     started: str
     environment: Environment
 
@@ -104,6 +108,7 @@ def digest(record: Record) -> Outcome:
         dataset=sys.intern(record.dataset),
         seed=record.seed,
         embedded=record.embedded,
+        data_checksum=record.data_checksum,
         setup=sys.intern(_setup(record)),
         ops=tuple(sys.intern(op) for op in trajectory.ops) if trajectory else (),
         edges=tuple(edge_names(trajectory)) if trajectory else (),
@@ -111,10 +116,12 @@ def digest(record: Record) -> Outcome:
         accuracy={sys.intern(k): v for k, v in accuracy_curves(architectures, record.evaluations).items()},
         magnitude=magnitudes(weights) if trajectory else np.zeros((0, 0)),
         weights=weights.astype(np.float32),
+        loss=np.array(trajectory.weight_loss if trajectory else (), dtype=np.float64),
         diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
         search_seconds=record.provenance.search_seconds,
         evaluation_seconds=record.provenance.evaluation_seconds,
+        cpu_seconds=record.provenance.cpu_seconds,
         started=record.provenance.started,
         environment=_environment(record.provenance),
     )
