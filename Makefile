@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 EVIDENCE ?= suites/nb201.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run evidence test full lint report readme bench bench-short clean
+.PHONY: run evidence test full regression lint report readme bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -32,6 +32,8 @@ full: $(READY) lint test ## what takes longer: the package as it is installed, r
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
 	$(BIN)/python -m tests.chaos
+regression: $(READY) ## small searches of every kind of part against recorded numbers, to the bit on a recorded machine
+	$(BIN)/python -m regression
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

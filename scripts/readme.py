@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.baselines import ACCURACY, Baseline, Statistic
+from harness.analysis.aggregate import Summary
+from harness.analysis.baselines import Baseline
+from harness.analysis.series import ACCURACY
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
 from harness.data.atomic import replacing
@@ -26,13 +28,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def reduced_accuracies() -> dict[str, Statistic]:
+def reduced_accuracies() -> dict[str, Summary]:
     """Return by method what its search with the catalogue's settings found, from the baseline of most seeds."""
-    found: dict[str, Statistic] = {}
+    found: dict[str, Summary] = {}
     for file in sorted((ROOT / "suites" / "baselines").glob("*-reduced.json")):
         for series, entry in Baseline.model_validate_json(file.read_bytes()).series.items():
             method, _, dataset = series.partition(" on ")
-            new, known = entry.statistics.get(ACCURACY), found.get(method)
+            new, known = entry.summary(ACCURACY), found.get(method)
             if dataset == "cifar10" and new is not None and (known is None or new.n > known.n):
                 found[method] = new
     return found
@@ -56,9 +58,9 @@ def methods_table(catalogue: Catalogue) -> str:
     return table(["method", "what", "parts beyond its protocol's", "paper", "settings follow", "reduced: finds"], rows)
 
 
-def accuracy(found: Statistic | None) -> str:
+def accuracy(found: Summary | None) -> str:
     """Write an accuracy, its deviation and the number of seeds; nothing where nothing was searched."""
-    if found is None:
+    if found is None or found.mean is None:
         return ""
     deviation = "" if found.sample_std is None else f" ± {found.sample_std:.1f}"
     return f"{found.mean:.1f}%{deviation} ({found.n})"

@@ -76,6 +76,12 @@ def magnitude_at(outcome: Outcome, operation: str, cell: str | None = None, inde
     return float(curves[operation][index]) if operation in curves else None
 
 
+def loss_at(outcome: Outcome, index: int = -1) -> float | None:
+    """Return the weights' training loss of one epoch, by default the last; None where there is none."""
+    value = float(outcome.loss[index]) if len(outcome.loss) > 1 else math.nan
+    return None if math.isnan(value) else value
+
+
 def own_accuracy_key(outcome: Outcome) -> str | None:
     """Return the key of the test accuracy on the searched data set with the longest training; None without one."""
     keys = [key for key in outcome.accuracy if key.startswith(f"{outcome.dataset}/test/")]

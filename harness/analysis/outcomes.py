@@ -46,8 +46,9 @@ class Outcome:
 
     ``groups``: what was chosen from. ``architectures``: of every epoch. ``accuracy[key]``: [epochs + 1] percent, NaN
     where not evaluated. ``magnitude``: [epochs + 1] by cell type and operation. ``weights``: by group [epochs + 1,
-    rows, options], in single precision. ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a
-    failed trial and for a computed one, which has ``values`` instead: per key one number per run.
+    rows, options], in single precision. ``loss``: the weights' training loss [epochs + 1], NaN where there is none.
+    ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial and for a computed one,
+    which has ``values`` instead: per key one number per run.
     """
 
     id: str
@@ -58,16 +59,19 @@ class Outcome:
     dataset: str
     seed: int
     embedded: bool
+    data_checksum: str | None
     setup: str
     groups: tuple[Group, ...]
     architectures: tuple[str, ...]
     accuracy: Mapping[str, Curve]
     magnitude: Mapping[str, Mapping[str, Curve]]
     weights: Mapping[str, NDArray[np.float32]]
+    loss: Curve
     diagnostics: Mapping[str, Curve]
     values: Mapping[str, tuple[float, ...]]
     search_seconds: float
     evaluation_seconds: float
+    cpu_seconds: float | None
     started: str
     environment: Environment
 
@@ -120,16 +124,19 @@ def digest(record: Record) -> Outcome:
         dataset=sys.intern(record.dataset),
         seed=record.seed,
         embedded=record.embedded,
+        data_checksum=record.data_checksum,
         setup=sys.intern(_setup(record)),
         groups=_SAME.setdefault(groups, groups),
         architectures=tuple(map(sys.intern, architectures)),
         accuracy={sys.intern(k): v for k, v in accuracy_curves(architectures, record.evaluations).items()},
         magnitude=magnitudes_by_cell(groups, weights),
         weights={name: values.astype(np.float32) for name, values in weights.items()},
+        loss=np.array(trajectory.weight_loss if trajectory else (), dtype=np.float64),
         diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
         search_seconds=record.provenance.search_seconds,
         evaluation_seconds=record.provenance.evaluation_seconds,
+        cpu_seconds=record.provenance.cpu_seconds,
         started=record.provenance.started,
         environment=_environment(record.provenance),
     )

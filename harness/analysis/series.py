@@ -6,15 +6,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.evidence import Evidence
-from harness.analysis.measures import accuracy_at, magnitude_at, own_accuracy_key
+from harness.analysis.measures import accuracy_at, loss_at, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
 from harness.methods.spec import SearchSpec
 from harness.runner.plan import Trial
 from harness.spaces.space import Space
 from harness.suite.schema import Suite
+
+ACCURACY, FIRST_LOSS, LOSS = "accuracy", "first loss", "loss"
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,27 @@ class Series:
         return f"{self.method}{variant} on {self.dataset}"
 
     @property
+    def setup(self) -> dict[str, Any]:
+        """Return the whole setting that ``settings`` is a checksum of."""
+        return _setup(self.trials[0])
+
+    @property
     def accuracy_key(self) -> str | None:
         """Return the key of the accuracy that describes the series; None where nothing was evaluated."""
         return next((key for outcome in self.done if (key := own_accuracy_key(outcome))), None)
+
+    def values(self) -> dict[str, dict[int, float]]:
+        """Return what a baseline holds, by statistic and seed.
+
+        Final accuracy (percent), training loss of the weights in the first and in the last epoch, final magnitudes
+        (0 to 1) of the operations that tell of a collapse.
+        """
+        key = self.accuracy_key
+        found = {ACCURACY: {o.seed: accuracy_at(o, key) if key else None for o in self.done}}
+        found |= {FIRST_LOSS: {o.seed: loss_at(o, 1) for o in self.done}, LOSS: {o.seed: loss_at(o) for o in self.done}}
+        found |= {name: {o.seed: magnitude_at(o, *of) for o in self.done} for name, of in self.told.items()}
+        known = {name: {s: v for s, v in values.items() if v is not None} for name, values in found.items()}
+        return {name: values for name, values in known.items() if values}
 
     def accuracy(self) -> Summary:
         """Summarise the final test accuracy (percent) on the searched data set."""
@@ -87,13 +108,16 @@ def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
     )
 
 
-def _settings(trial: Trial) -> str:
-    parts = {
+def _setup(trial: Trial) -> dict[str, Any]:
+    return {
         "spec": trial.spec.model_dump(mode="json"),
         "benchmark": trial.benchmark.model_dump(mode="json"),
         "versions": trial.part_versions,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _settings(trial: Trial) -> str:
+    return hashlib.sha256(json.dumps(_setup(trial), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _variant(suite: Suite, trial: Trial) -> str | None:

@@ -101,14 +101,16 @@ def judge(
     records: Iterable[Record],
     baseline: Baseline | None = None,
     table: Nb201Table | None = None,
+    further: Plan | None = None,
 ) -> SuiteVerdict:
     """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
 
     ``table``: the benchmark's, where it is at hand: records that say otherwise are named and not judged.
+    ``further``: the plan of the claims' rows with the seeds of all looks; only claims look beyond the planned ones.
     ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
     Raises `HarnessError` for a record whose trajectory is broken.
     """
-    planned = {trial.id for trial in plan.trials}
+    planned = {trial.id for trial in (*plan.trials, *(further.trials if further else ()))}
     outcomes, rejected = {}, {}
     for record in records:
         if record.id in planned:
@@ -117,6 +119,7 @@ def judge(
             else:
                 outcomes[record.id] = digest(record)
     evidence = gather(plan, outcomes, rejected)
+    beyond = gather(further, outcomes, rejected) if further else None
     suite = loaded.suite
     # A suite without profiles has no row that can be run, and so no number that needs the mark.
     comparable = profile_name not in suite.profiles or suite.profiles[profile_name].comparable
@@ -127,7 +130,7 @@ def judge(
         follows_papers=comparable,
         evidence=evidence,
         tables=judge_tables(loaded, comparable, evidence),
-        claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence)),
+        claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
         baselines=judge_baselines(series, baseline),
         series=series,
     )

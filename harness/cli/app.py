@@ -185,17 +185,29 @@ def run(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="End before so long, such as 2h45m, after an epoch; code 3.")
     ] = None,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add seeds to the claims that are open, and to nothing else.")
+    ] = False,
+    max_seeds: Annotated[
+        int | None, typer.Option("--max-seeds", min=1, help="Seeds a side at most. [default: those of the last look]")
+    ] = None,
 ) -> None:
     """Run the trials that are missing.
 
     The same command again goes on where it stopped. A file named pause in the results' folder holds the work, as
     Ctrl-Z does.
     """
+    from harness.cli.decide import decide_suites, seeds_to_decide
     from harness.cli.run import RunRequest, dry_run_suites, run_suites
     from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
-    asked = RunRequest(request, jobs, device.value, force, first, threads, nice, budget)
+    if max_seeds is not None and not until_decided:
+        raise HarnessError(f"--max-seeds {max_seeds}: only with --until-decided")
+    decide = seeds_to_decide(request, max_seeds, force=force) if until_decided else None
+    asked = RunRequest(request, jobs, device.value, force, first, threads, nice, budget, decide)
+    if decide is not None:
+        raise typer.Exit(decide_suites(asked, decide, dry_run=dry_run))
     raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
 
 

@@ -14,6 +14,8 @@ import typer
 from pydantic import ValidationError
 
 from harness.analysis.baselines import Baseline, record_baseline
+from harness.analysis.claims import sides
+from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
 from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
@@ -48,7 +50,7 @@ def check_suites(request: Request, *, record: bool) -> int:
 
     if record:
         for verdict in Evidence(request).verdicts():
-            _store_baseline(verdict)
+            store_baseline(verdict)
     evidence = Evidence(request)
     verdicts = list(evidence.verdicts())
     terminal = sys.stdout.isatty()
@@ -95,8 +97,18 @@ class Evidence:
         """Judge every suite under every profile that is asked for, or has records."""
         for loaded in self.request.loaded():
             for profile, plan in self.plans(loaded).items():
-                baseline = _load_baseline(baseline_path(loaded, profile))
-                yield judge(loaded, profile, plan, self.records(plan), baseline, self.table)
+                baseline = load_baseline(baseline_path(loaded, profile))
+                further = self.further(loaded, profile, plan)
+                records = self.records(plan, further or plan)
+                yield judge(loaded, profile, plan, records, baseline, self.table, further)
+
+    def further(self, loaded: LoadedSuite, profile: ProfileName, plan: Plan) -> Plan | None:
+        """Plan the rows of claims up to the last look; None where seeds were chosen, beyond which nothing is read."""
+        if self.request.selection.seeds:
+            return None
+        rows = dict.fromkeys(row for claim in loaded.suite.claims.values() for row in sides(claim))
+        seeds = {row: max(LOOKS[-1], len(plan.rows.get(row, ()))) for row in rows}
+        return self.request.further(loaded, profile, plan, seeds, self.data(loaded, profile))
 
     @cached_property
     def table(self) -> Nb201Table | None:
@@ -168,9 +180,9 @@ class Evidence:
             self.latest[profile] = list(newest.values())
         return self.latest[profile]
 
-    def records(self, plan: Plan) -> Iterator[Record]:
-        """Read the planned trials' records; say which cannot be read."""
-        for trial in plan.trials:
+    def records(self, *plans: Plan) -> Iterator[Record]:
+        """Read the planned trials' records, each once; say which cannot be read."""
+        for trial in {trial.id: trial for plan in plans for trial in plan.trials}.values():
             path = place(trial, self.request.store, self.index)
             if path is not None:
                 try:
@@ -192,7 +204,8 @@ def baseline_path(loaded: LoadedSuite, profile: str) -> Path:
     return loaded.path.parent / "baselines" / f"{loaded.suite.suite}-{profile}.json"
 
 
-def _load_baseline(path: Path) -> Baseline | None:
+def load_baseline(path: Path) -> Baseline | None:
+    """Read a baseline; None where there is no file, `HarnessError` where it is something else."""
     try:
         return Baseline.model_validate_json(read_json(path))
     except FileNotFoundError:
@@ -205,11 +218,12 @@ def _load_baseline(path: Path) -> Baseline | None:
         raise HarnessError(f"{path}: not a baseline: {where + ': ' if where else ''}{first['msg']}") from error
 
 
-def _store_baseline(verdict: SuiteVerdict) -> None:
+def store_baseline(verdict: SuiteVerdict) -> None:
+    """Make what ran now the baseline of its suite and profile; raise `HarnessError` where nothing is complete."""
     path = baseline_path(verdict.loaded, verdict.profile_name)
     suite = verdict.loaded.suite.suite
-    baseline = record_baseline(suite, verdict.profile_name, verdict.series, _load_baseline(path))
+    baseline = record_baseline(suite, verdict.profile_name, verdict.series, load_baseline(path))
     if not baseline.series:
         raise HarnessError(f"{suite}, profile {verdict.profile_name}: no complete series to record as a baseline")
-    write_atomically(path, render(baseline.model_dump(mode="json")) + "\n")
+    write_atomically(path, render(baseline.model_dump(mode="json", exclude_defaults=True)) + "\n")
     typer.echo(f"baseline: {path}: {len(baseline.series)} series", err=True)

@@ -32,7 +32,10 @@ DEFAULT_PROFILE: ProfileName = "reduced"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run and how. ``jobs`` and ``threads``: None chooses. ``budget``: how long, as given."""
+    """What to run and how. ``jobs`` and ``threads``: None chooses. ``budget``: how long, as given.
+
+    ``decide``: seeds a side to decide claims with.
+    """
 
     request: Request
     jobs: int | None
@@ -42,6 +45,7 @@ class RunRequest:
     threads: int | None = None
     nice: int = 0
     budget: str | None = None
+    decide: int | None = None
 
     def command(self) -> str:
         """Write the command that goes on with this run."""
@@ -52,6 +56,7 @@ class RunRequest:
         words += ["--first"] if self.first else []
         words += ["--nice", str(self.nice)] if self.nice else []
         words += [] if self.budget is None else ["--budget", self.budget]
+        words += [] if self.decide is None else ["--until-decided", "--max-seeds", str(self.decide)]
         return command([*words, "--force"] if self.force else words)
 
     def options(self, root: Path | None) -> Options:
@@ -75,7 +80,11 @@ def dry_run_suites(asked: RunRequest) -> int:
     """Print every trial with its status, its estimated cost and the total; touch nothing."""
     root = data_root()
     asked.options(root)  # a mistake in them is one here, too
-    plans = _plans(asked, root)
+    return show_plans(asked, _plans(asked, root), root)
+
+
+def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
+    """Print the trials of plans and what they cost."""
     tasks = _tasks(asked, plans, root)
     typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
     for row, why in _not_run(plans).items():
@@ -89,14 +98,18 @@ def dry_run_suites(asked: RunRequest) -> int:
 def run_suites(asked: RunRequest) -> int:
     """Execute what is missing; return the exit code. Nobody has to listen to what is printed."""
     with unbreakable():
-        start, root = time.monotonic(), data_root()
-        options = asked.options(root)
-        plans = _plans(asked, root)
-        tasks = _tasks(asked, plans, root)
-        _warn_of_broken(tasks)
-        tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
-        _conclude(asked, plans, tasks, tally, time.monotonic() - start)
-        return tally.exit_code if tasks else 3
+        root = data_root()
+        return run_plans(asked, _plans(asked, root), root)
+
+
+def run_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
+    """Execute what is missing of plans, and say how it ended; return the exit code."""
+    start, tasks = time.monotonic(), _tasks(asked, plans, root)
+    options = asked.options(root)
+    _warn_of_broken(tasks)
+    tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
+    _conclude(asked, plans, tasks, tally, time.monotonic() - start)
+    return tally.exit_code if tasks else 3
 
 
 def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:

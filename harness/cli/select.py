@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, Plan, ProfileName, make_plan, parse_seeds
+from harness.runner.plan import Filters, Plan, ProfileName, make_plan, parse_seeds, plan_further
 from harness.runner.store import Store
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
@@ -62,6 +62,12 @@ class Request:
     def plan(self, loaded: LoadedSuite, profile: ProfileName, data: DataAvailability) -> Plan:
         """Plan the selected trials of one suite."""
         return make_plan(loaded, profile, self.selection, self.overrides, data=data)
+
+    def further(
+        self, loaded: LoadedSuite, profile: ProfileName, plan: Plan, rows: Mapping[str, int], data: DataAvailability
+    ) -> Plan:
+        """Plan rows of a plan with so many seeds each."""
+        return plan_further(loaded, plan, profile, rows, self.overrides, data=data)
 
     def options(self) -> list[str]:
         """Write the request as options again, suites first."""

@@ -17,20 +17,23 @@ from harness.analysis.coverage import Marks
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import CONSISTENCIES
 from harness.report.views import (
+    BASELINE_COLUMNS,
     CELLS,
+    CLAIM_COLUMNS,
     RowView,
     baseline_texts,
+    claim_values,
     collapsed_lines,
     common_reason,
     consistency_line,
     counts_line,
     coverage,
     differences,
+    effect_text,
     failure_line,
     formula,
     heading,
     margin_text,
-    margin_texts,
     profile_mark,
     row_view,
     search_columns,
@@ -54,7 +57,7 @@ CONSISTENCY_COLOURS = {"COHERENT": "green", "CONTRADICTED": "bold red"}
 def render_check(
     verdicts: Sequence[SuiteVerdict], marks: Marks | None = None, *, width: int = 160, colour: bool = False
 ) -> str:
-    """Return both marks per table, claims with per-seed margins, and verdicts against baselines, as text.
+    """Return both marks per table, claims with their values, and verdicts against baselines, as text.
 
     Text of suites and records is shown as it is: markup in it has no effect.
     """
@@ -139,21 +142,16 @@ def _contradictions(row: RowView) -> Iterator[Text]:
 
 
 def _claims(verdict: SuiteVerdict) -> Table:
-    grid = _grid("claims", ("claim", "margin per seed (positive: as claimed)", "mean", "verdict", "why"))
+    grid = _grid("claims", CLAIM_COLUMNS)
     for claim in verdict.claims:
-        margins = Text("\n").join(
-            Text(text, style={True: "green", False: "red", None: "dim"}[holds]) for text, holds in margin_texts(claim)
-        )
         what = Text(f"{claim.key}: {claim.claim.text}\n{formula(claim.claim)}")
-        grid.add_row(
-            what, margins, Text(margin_text(claim, claim.mean_margin)), _word(claim.verdict), Text(claim.reason)
-        )
+        texts = ("\n".join(claim_values(claim)), margin_text(claim), effect_text(claim))
+        grid.add_row(what, *map(Text, texts), _word(claim.verdict), Text(claim.reason))
     return grid
 
 
 def _baselines(verdict: SuiteVerdict) -> Table:
-    names = ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why")
-    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)", names)
+    grid = _grid("baselines: what this profile gave when they were recorded (± sample std)", BASELINE_COLUMNS)
     shown = ""
     for item in verdict.baselines:
         series, *texts = baseline_texts(item)

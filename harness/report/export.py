@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Judgement
-from harness.analysis.baselines import ACCURACY, BaselineVerdict
+from harness.analysis.baselines import BaselineVerdict
 from harness.analysis.cells import CellVerdict
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.measures import accuracy_at, magnitude_at
 from harness.analysis.outcomes import Outcome
+from harness.analysis.series import ACCURACY
 from harness.analysis.verdicts import SuiteVerdict
-from harness.report.views import formula, margin_texts, profile_mark
+from harness.report.views import claim_values, effect_text, formula, profile_mark
 from harness.text import no_formula
 
 Value = str | float | int | None
@@ -29,7 +30,7 @@ VERDICT_FIELDS = (
     *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
     *("metric", "dataset", "split", "training_epochs", "unit", "goal"),
     *("published", "published_mean", "published_std", "published_n", "ours_mean", "ours_population_std"),
-    *("ours_sample_std", "ours_n", "ours_planned", "delta", "width", "verdict", "reason", "margins", "note"),
+    *("ours_sample_std", "ours_n", "ours_planned", "delta", "width", "verdict", "reason", "effect", "values", "note"),
     *("tolerance", "drift", "p_fail", "p_fail_corrected", "p_drift", "p_drift_corrected", "std_ratio", "std_ratio_low"),
     *("std_ratio_high", "evidence", "deviations", "overrides"),
 )
@@ -159,23 +160,23 @@ def _claim(claim: ClaimVerdict) -> Fields:
         "row": claim.key,
         "source": claim.claim.source,
         "metric": formula(claim.claim),
-        "ours_mean": claim.mean_margin,
-        "ours_n": len(claim.seeds),
-        "ours_planned": len(claim.planned),
+        "ours_mean": claim.margin,
+        "ours_n": claim.seeds,
         "verdict": claim.verdict,
         "reason": claim.reason,
-        "margins": "; ".join(text for text, _ in margin_texts(claim)),
+        "effect": effect_text(claim) if claim.effect else None,
+        "values": "; ".join(claim_values(claim)),
         "note": claim.claim.text,
     }
 
 
 def _baseline(item: BaselineVerdict) -> Fields:
-    recorded = item.baseline
+    recorded = item.recorded
     fields: dict[str, Value] = {"kind": "baseline", "row": item.series, "metric": item.statistic}
     fields |= {"verdict": item.verdict, "reason": item.reason}
     if recorded is not None:
         fields |= {"published_mean": recorded.mean, "published_std": recorded.sample_std, "published_n": recorded.n}
-    return fields | _summary(item.ours) | _judgement(item.judgement)
+    return fields | _summary(item.ours) | {"delta": item.delta}
 
 
 def _summary(ours: Summary | None) -> dict[str, Value]:

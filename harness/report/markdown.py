@@ -7,23 +7,28 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.cells import TableVerdict
+from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Marks
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.declared import declared_figures
 from harness.report.printed import Printed, coverage_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.views import (
+    BASELINE_COLUMNS,
     CELLS,
+    CLAIM_COLUMNS,
     baseline_texts,
+    claim_values,
     collapsed_lines,
     common_reason,
     consistency_line,
     counts_line,
     coverage,
+    effect_text,
     failure_line,
     formula,
     heading,
-    margin_texts,
+    margin_text,
     profile_mark,
     row_view,
     search_columns,
@@ -103,19 +108,23 @@ def _claims(verdict: SuiteVerdict) -> Iterator[str]:
     if verdict.claims:
         yield from ("### Claims", "")
         yield from _grid(
-            ("claim", "formula", "margin per seed (positive: as claimed)", "verdict", "why"),
+            CLAIM_COLUMNS,
             (
-                (c.claim.text, formula(c.claim), "; ".join(t for t, _ in margin_texts(c)), c.verdict, c.reason)
+                (_claim(c), "; ".join(claim_values(c)), margin_text(c), effect_text(c), c.verdict, c.reason)
                 for c in verdict.claims
             ),
         )
+
+
+def _claim(claim: ClaimVerdict) -> str:
+    return f"{claim.claim.text}: {formula(claim.claim)}"
 
 
 def _baselines(verdict: SuiteVerdict) -> Iterator[str]:
     if verdict.baselines:
         yield from ("### Against the recorded baseline (± sample std)", "")
         yield from _grid(
-            ("series", "statistic", "baseline", "ours", "delta (width)", "verdict", "why"),
+            BASELINE_COLUMNS,
             ((*baseline_texts(item), item.verdict, item.reason) for item in verdict.baselines),
         )
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
-from harness.analysis.baselines import ACCURACY, BaselineVerdict
+from harness.analysis.baselines import BaselineVerdict
 from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Marks, cell_key
 from harness.analysis.difference import ALPHA
 from harness.analysis.means import spread_text
 from harness.analysis.outcomes import Outcome
-from harness.analysis.series import Series
+from harness.analysis.series import ACCURACY, FIRST_LOSS, LOSS, Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import CONSISTENCIES, Consistency, Mark
 from harness.report.command import rerun_command
@@ -24,6 +24,7 @@ from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
+STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
     *("row", "column", "paper", "ours mean ± std (n)", "delta", "width"),
@@ -261,7 +262,8 @@ def series_label(verdict: SuiteVerdict, series: Series) -> str:
 def formula(claim: Claim) -> str:
     """Write a claim as a formula."""
     right = _measure_text(claim.right) if isinstance(claim.right, Measure) else f"{claim.right:g}"
-    margin = f", by more than {claim.margin:g}" if claim.margin else ""
+    less = f", or less by no more than {claim.margin:g}"
+    margin = (f", by more than {claim.margin:g}" if claim.relation in (">", "<") else less) if claim.margin else ""
     return f"{_measure_text(claim.left)} {claim.relation} {right}{margin}"
 
 
@@ -274,33 +276,41 @@ def _measure_text(measure: Measure) -> str:
     return f"accuracy ({what}) of {measure.row} {when}"
 
 
-def margin_texts(claim: ClaimVerdict) -> list[tuple[str, bool | None]]:
-    """Return the margin of every planned seed and whether the claim holds there; None where not measured."""
-    measured_seeds = {margin.seed: margin for margin in claim.seeds}
-    texts: list[tuple[str, bool | None]] = []
-    for seed in claim.planned:
-        margin = measured_seeds.get(seed)
-        text = f"seed {seed}: {margin_text(claim, margin.margin)}" if margin else f"seed {seed}: not measured"
-        texts.append((text, margin.holds if margin else None))
-    return texts
+def claim_values(claim: ClaimVerdict) -> list[str]:
+    """Return the values that a claim's verdict rests on, a side a text, by seed from 0 on."""
+    decimals = 2 if claim.claim.left.of == "accuracy" else 4
+    right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
+    sides = {"left": claim.left[: claim.seeds], "right": right}
+    texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
+    return [f"{side}: {text}" for side, text in texts.items() if text]
 
 
-def margin_text(claim: ClaimVerdict, margin: float | None) -> str:
-    """Write a margin: accuracies in points of percent, magnitudes as they are; nothing for None."""
-    if margin is None:
-        return ""
-    return f"{signed(margin, 2)} points" if claim.claim.left.of == "accuracy" else signed(margin, 4)
+def margin_text(claim: ClaimVerdict) -> str:
+    """Write the mean margin, positive as claimed: accuracies in points of percent, magnitudes as they are."""
+    if claim.margin is None:
+        return NOTHING
+    return f"{signed(claim.margin, 2)} points" if claim.claim.left.of == "accuracy" else signed(claim.margin, 4)
+
+
+def effect_text(claim: ClaimVerdict) -> str:
+    """Write how often the claimed side is above the other, with the interval."""
+    found = claim.effect
+    return f"{found.probability:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else NOTHING
+
+
+CLAIM_COLUMNS = ("claim", "values by seed", "mean margin", "P(as claimed) [95%]", "verdict", "why")
+
+
+BASELINE_COLUMNS = ("series", "statistic", "baseline", "ours", "difference", "verdict", "why")
 
 
 def baseline_texts(item: BaselineVerdict) -> tuple[str, str, str, str, str]:
-    """Return series, statistic, baseline, ours and ``delta (width)`` of a verdict against a baseline."""
+    """Return the first five of `BASELINE_COLUMNS` of a verdict against a baseline."""
     decimals = 2 if item.statistic == ACCURACY else 4
-    recorded, judgement = item.baseline, item.judgement
-    std = f" ± {recorded.sample_std:.{decimals}f}" if recorded and recorded.sample_std is not None else ""
-    baseline = f"{recorded.mean:.{decimals}f}{std} (n = {recorded.n})" if recorded else NOTHING
-    delta = f"{signed(judgement.delta, decimals)} ({judgement.width:.{decimals}f})" if judgement else NOTHING
-    statistic = "accuracy, %" if item.statistic == ACCURACY else f"{told_label(item.statistic)} magnitude"
-    return item.series, statistic, baseline, sample_measured(item.ours, decimals), delta
+    recorded = sample_measured(item.recorded, decimals, f"n = {item.recorded.n}") if item.recorded else NOTHING
+    delta = signed(item.delta, decimals) if item.delta is not None else NOTHING
+    statistic = STATISTICS.get(item.statistic) or f"{told_label(item.statistic)} magnitude"
+    return item.series, statistic, recorded, sample_measured(item.ours, decimals), delta
 
 
 def told_label(name: str) -> str:
@@ -338,9 +348,9 @@ def _told_text(series: Series, name: str) -> str:
     return sample_measured(series.magnitude(*series.told[name]), 3) if name in series.told else NOTHING
 
 
-def sample_measured(summary: Summary, decimals: int) -> str:
-    """Write a summary with the sample std, as baselines record it."""
+def sample_measured(summary: Summary, decimals: int, coverage: str | None = None) -> str:
+    """Write a summary with the sample std, as baselines do; ``coverage``: what stands for ``2 of 3``."""
     if summary.mean is None:
         return NOTHING
     std = "" if summary.sample_std is None else f" ± {summary.sample_std:.{decimals}f}"
-    return f"{summary.mean:.{decimals}f}{std} ({summary.coverage})"
+    return f"{summary.mean:.{decimals}f}{std} ({coverage or summary.coverage})"

@@ -199,6 +199,25 @@ def make_plans(
     return plans
 
 
+def plan_further(
+    loaded: LoadedSuite,
+    plan: Plan,
+    profile: ProfileName,
+    rows: Mapping[str, int],
+    overrides: Sequence[str],
+    *,
+    data: DataAvailability,
+) -> Plan:
+    """Plan rows of a plan with seeds 0 to ``rows[row]`` - 1; a row that the plan lacks, or that is computed, stays out.
+
+    Seeds beyond the planned ones are searches like any other: a claim may need them.
+    """
+    names = [row.partition("/") for row in rows if row in plan.rows]
+    planned = [_row(loaded, profile, table, row, data) for table, _, row in names]
+    searched = [replace(row, seeds=rows[row.name]) for row in planned if not row.computed]
+    return _plan(loaded, profile, searched, dict(plan.not_run), (), override_layers(overrides), data)
+
+
 def _plan(
     loaded: LoadedSuite,
     profile: ProfileName,

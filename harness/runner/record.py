@@ -52,6 +52,7 @@ class Provenance(BaseModel):
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
     sittings: list[Sitting] = []  # in which the search was done; what earlier versions did is missing
+    cpu_seconds: float | None = None  # of all threads, search and evaluation; None: resumed, or an older record
 
 
 class Record(BaseModel):

@@ -96,6 +96,7 @@ class Clock:
     """Where the time of a trial went."""
 
     started: str
+    cpu_start: float = field(default_factory=time.process_time)
     epoch_seconds: list[float] = field(default_factory=list)  # of the search, also before it was resumed
     evaluation_seconds: float = 0.0
     resumed_from_epoch: int | None = None
@@ -192,11 +193,12 @@ def _record(
         found=computed.found if computed else [],
         error=error,
         overrides=list(trial.overrides),
-        provenance=_provenance(trial, settings, clock),
+        provenance=_provenance(trial, settings, clock, whole=error is None and clock.resumed_from_epoch is None),
     )
 
 
-def _provenance(trial: Trial, settings: Settings, clock: Clock) -> Provenance:
+def _provenance(trial: Trial, settings: Settings, clock: Clock, *, whole: bool) -> Provenance:
+    """``whole``: this process did all of the trial, so that its processor time is the trial's."""
     import torch
 
     return Provenance(
@@ -216,6 +218,7 @@ def _provenance(trial: Trial, settings: Settings, clock: Clock) -> Provenance:
         kernels=_kernels(trial, settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
         sittings=clock.sittings,
+        cpu_seconds=time.process_time() - clock.cpu_start if whole else None,
     )
 
 

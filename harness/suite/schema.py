@@ -214,7 +214,11 @@ class Measure(Strict):
 
 
 class Claim(Strict):
-    """An ordinal statement, judged per seed: ``left`` relation ``right`` (+ margin)."""
+    """An ordinal statement: ``left`` relation ``right``.
+
+    ``margin``: by how much ``>`` and ``<`` must be exceeded; how much ``>=`` and ``<=`` may fall short, which cannot
+    be nothing: no number of seeds shows that two things are equal.
+    """
 
     text: str
     source: str
@@ -222,6 +226,12 @@ class Claim(Strict):
     left: Measure
     right: Measure | float
     margin: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _no_worse_says_by_how_much(self) -> Claim:
+        if self.relation in (">=", "<=") and not self.margin:
+            raise ValueError(f"{self.relation} needs a margin above 0: how much worse is no worse")
+        return self
 
 
 class Embedded(Strict):

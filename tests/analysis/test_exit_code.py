@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
-from harness.runner.plan import Plan
+from harness.runner.plan import Plan, plan_further
 from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
@@ -55,7 +55,9 @@ def test_a_cell_out_of_band(loaded: LoadedSuite, planned: Plan) -> None:
 def test_a_claim_that_fails(tmp_path: Path) -> None:
     loaded = synthetic.load(tmp_path, ("right: 60.0", "right: 10.0"))
     planned = synthetic.plan(loaded)
-    verdict = judged(loaded, planned, {})
+    further = plan_further(loaded, planned, "paper", {"t1/darts": 10}, (), data=synthetic.DATA)
+    records = synthetic.records_of(further, {"t1/darts": [54.3] * 10})
+    verdict = judge(loaded, "paper", planned, records, further=further)
     assert verdict.counts()["claims"]["FAIL"] == 1
     assert exit_code([verdict]) == 1
 

@@ -1,12 +1,11 @@
 """Damaged files, failures and other runs on the same store: nothing is lost, nothing is done twice."""
 
-import threading
-
 import pytest
 import torch
 
 from harness.engine import checkpoint
 from harness.runner.claims import Claims
+from harness.runner.pool import Here
 from harness.runner.store import Store
 from tests.records import science
 
@@ -92,8 +91,16 @@ def test_a_record_of_a_later_version_is_left_alone(project, searches):
     assert searches.seeds == [0] and path.read_bytes() == before
 
 
-def test_two_runs_on_one_store_share_the_work(project, searches):
-    """Another run has the second trial, and ends it while this one works on the third."""
+@pytest.fixture
+def while_it_waits(monkeypatch):
+    """Return what lets something happen once, when a run has nothing left but to wait for others."""
+    left = []
+    monkeypatch.setattr(Here, "wait", lambda self, seconds: left.pop()() if left else None)
+    return left.append
+
+
+def test_two_runs_on_one_store_share_the_work(project, searches, while_it_waits):
+    """Another run has the second trial, and ends it when this one has nothing else to do."""
     store = Store(project.folder / "results")
     project.run("-m", "darts-v1", "--seeds", "1")
     (path,) = project.paths()
@@ -108,30 +115,26 @@ def test_two_runs_on_one_store_share_the_work(project, searches):
         theirs.release_all()
 
     searches.failing[2] = ZeroDivisionError("cheese")
-    timer = threading.Timer(3.0, they_end)
-    timer.start()
+    while_it_waits(they_end)
     answer = project.run("-m", "darts-v1")
-    timer.join()
     assert searches.seeds == [0, 2] and path.read_bytes() == done
     assert "1 executed, 1 done by another run, 1 failed" in answer.out
     assert "waits for trials of another run" in answer.err and "seed 1: done, " in answer.err
 
 
-def test_a_trial_that_a_dead_run_left_is_taken_over(project, searches):
+def test_a_trial_that_a_dead_run_left_is_taken_over(project, searches, while_it_waits):
     store = Store(project.folder / "results")
     project.run("-m", "darts-v1", "--seeds", "0")
     (path,) = project.paths()
     path.unlink()
     theirs = Claims(store.root)
     theirs.take(path.stem.partition("-")[2])
-    timer = threading.Timer(2.0, theirs.release_all)
-    timer.start()
+    while_it_waits(theirs.release_all)
     assert project.run("-m", "darts-v1", "--seeds", "0").code == 0
-    timer.join()
     assert searches.seeds == [0, 0] and path.exists()
 
 
-def test_what_another_run_failed_is_not_run_again_at_once(project, searches, make_record):
+def test_what_another_run_failed_is_not_run_again_at_once(project, searches, make_record, while_it_waits):
     project.run("-m", "darts-v1", "--seeds", "0")
     (path,) = project.paths()
     id = path.stem.partition("-")[2]
@@ -144,8 +147,6 @@ def test_what_another_run_failed_is_not_run_again_at_once(project, searches, mak
         Store(project.folder / "results").write(record)
         theirs.release_all()
 
-    timer = threading.Timer(2.0, they_fail)
-    timer.start()
+    while_it_waits(they_fail)
     answer = project.run("-m", "darts-v1", "--seeds", "0")
-    timer.join()
     assert answer.code == 1 and searches.seeds == [0] and f"({id}): no memory" in answer.err

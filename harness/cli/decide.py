@@ -1,0 +1,100 @@
+"""``run --until-decided``: add seeds to the claims that are open, look, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import typer
+
+from harness.analysis.claims import ClaimVerdict, sides
+from harness.analysis.sequential import LOOKS
+from harness.analysis.verdicts import SuiteVerdict
+from harness.cli.judge import Evidence
+from harness.cli.run import DEFAULT_PROFILE, RunRequest, run_plans, show_plans
+from harness.cli.select import Request
+from harness.cli.streams import unbreakable
+from harness.cli.text import columns
+from harness.data.sources import data_root
+from harness.errors import HarnessError
+from harness.report.views import effect_text, margin_text
+from harness.runner.plan import Plan
+from harness.runner.progress import duration
+
+INTERRUPTED = 130
+
+
+def seeds_to_decide(request: Request, most: int | None, *, force: bool) -> int:
+    """Return how many seeds a side may be run; raise `HarnessError` for options that contradict a decision."""
+    if request.selection.seeds:
+        raise HarnessError("--until-decided chooses the seeds: leave out --seeds")
+    if force:
+        raise HarnessError("--until-decided adds seeds and repeats none: leave out --force")
+    if most is not None and most < LOOKS[0]:
+        raise HarnessError(f"--max-seeds {most}: the first look at a claim takes {LOOKS[0]} seeds a side")
+    return LOOKS[-1] if most is None else most
+
+
+def decide_suites(asked: RunRequest, most: int, *, dry_run: bool) -> int:
+    """Run, look at the claims, and go on with those that are open; print what came out; return the exit code.
+
+    One claim's seeds are run to the next look only. ``dry_run``: show what would come before it.
+    """
+    with unbreakable():
+        return _decide(asked, most, dry_run=dry_run)
+
+
+def _decide(asked: RunRequest, most: int, *, dry_run: bool) -> int:
+    request = replace(asked.request, profile=asked.request.profile or DEFAULT_PROFILE)
+    root, code = data_root(), 0
+    before: list[dict[str, int]] = []
+    while True:
+        verdicts = list(Evidence(request).verdicts())
+        seeds = [_seeds_to_run(verdict, most) for verdict in verdicts]
+        before = before or [{} for _ in seeds]
+        if code == INTERRUPTED or all(rows.items() <= run.items() for rows, run in zip(seeds, before, strict=True)):
+            break  # nothing is missing, or it was just tried: a failed trial leaves its claim open
+        plans = [_plan(request, verdict, rows) for verdict, rows in zip(verdicts, seeds, strict=True)]
+        if dry_run:
+            return show_plans(asked, plans, root)
+        code, before = run_plans(asked, plans, root), seeds
+    _conclude(verdicts)
+    return code if any(claim.trials for verdict in verdicts for claim in verdict.claims) else 3
+
+
+def _seeds_to_run(verdict: SuiteVerdict, most: int) -> dict[str, int]:
+    """Return how many seeds the rows of open claims need for their next look."""
+    needed: dict[str, int] = {}
+    for claim in verdict.claims:
+        if claim.next_look is not None and claim.next_look <= most:
+            for row in sides(claim.claim):
+                needed[row] = max(claim.next_look, needed.get(row, 0))
+    return needed
+
+
+def _plan(request: Request, verdict: SuiteVerdict, rows: dict[str, int]) -> Plan:
+    data = Evidence(request).data(verdict.loaded, verdict.profile_name)
+    return request.further(verdict.loaded, verdict.profile_name, verdict.evidence.plan, rows, data)
+
+
+def _conclude(verdicts: Sequence[SuiteVerdict]) -> None:
+    """Print every claim: its word, the seeds a side that it rests on, the effect, and the time that it took."""
+    names = ("suite", "claim", "verdict", "seeds", "margin", "P(as claimed)", "CPU time", "why")
+    lines = [_line(verdict, claim) for verdict in verdicts for claim in verdict.claims]
+    typer.echo(columns(names, lines))
+    for verdict in verdicts:
+        decided = sum(claim.verdict in ("PASS", "FAIL") for claim in verdict.claims)
+        used = {trial: seconds for claim in verdict.claims for trial, seconds in claim.trials.items()}
+        typer.echo(
+            f"{verdict.loaded.suite.suite}: {decided} of {len(verdict.claims)} claims decided, "
+            f"by {len(used)} trials, {duration(sum(used.values()))} of CPU time"
+        )
+
+
+def _line(verdict: SuiteVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
+    time = duration(sum(claim.trials.values())) if claim.trials else "-"
+    suite = verdict.loaded.suite.suite
+    return (
+        *(suite, claim.key, claim.verdict, str(claim.seeds), margin_text(claim), effect_text(claim), time),
+        claim.reason,
+    )

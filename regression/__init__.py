@@ -1,0 +1,1 @@
+"""Regression: searches with every kind of part, against what they gave before."""
