@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
+EVIDENCE ?= suites/nb201.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run test lint report readme bench bench-short clean
+.PHONY: run evidence test full lint report readme bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -18,8 +19,19 @@ run: $(READY) ## the main job: search, look up, report, judge (digits when no da
 	$(BIN)/python -m harness report $(SUITE) --profile reduced
 	$(BIN)/python -m harness check $(SUITE) --profile reduced
 
+# bfloat16: as `profiles.paper` declares it; a third of the hours of float32
+evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
+	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --set precision=bfloat16 \
+	    --jobs 2 --threads 1 --nice 19
+
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -q
+
+full: $(READY) lint test ## what takes longer: the package as it is installed, runs killed 150 times
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
+	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
+	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
+	$(BIN)/python -m tests.chaos
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .
@@ -38,5 +50,5 @@ bench-short: $(READY) ## a few of them, in a minute; fails below 60% of a record
 bench: $(READY) ## speed, as ratios within one run
 	$(BIN)/python -m pytest -q benchmarks --benchmark-only
 
-clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox reports results/reduced results/.checkpoints results/.scratch
+clean: ## what can be made anew in minutes: never records or checkpoints, which may be days of work
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox reports

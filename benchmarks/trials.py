@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, Selection, Trial, make_plan
+from harness.runner.plan import Filters, Plan, Trial, make_plan
 from harness.runner.record import Provenance, Record
 from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import load_suite
@@ -55,7 +55,7 @@ def suite_of(folder: Path, rows: int, seeds: int) -> LoadedSuite:
 
 def plan_of(loaded: LoadedSuite) -> Plan:
     """Plan all its trials."""
-    return make_plan(loaded, "paper", Selection(), (), data=DATA)
+    return make_plan(loaded, "paper", Filters(), (), data=DATA)
 
 
 def record_of(trial: Trial) -> Record:

@@ -15,7 +15,7 @@ from harness.cli.judge import Evidence
 from harness.cli.select import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
-from harness.report.printed import coverage_rows, rest_line
+from harness.report.printed import Printed, coverage_rows
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,9 +77,9 @@ def render(text: str) -> str:
     """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
     request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
     evidence = Evidence(request)
-    verdicts = list(evidence.verdicts())
-    header, *rows = coverage_rows(verdicts, evidence.audited())
-    text = splice(text, "coverage", f"{table(header, rows)}\n\n{rest_line(verdicts)}.")
+    printed = Printed.of(list(evidence.printed()), evidence.findings)
+    header, *rows = coverage_rows(printed.listed)
+    text = splice(text, "coverage", f"{table(header, rows)}\n\n{printed.rest}.")
     return splice(text, "methods", methods_table(load_catalogue()))
 
 

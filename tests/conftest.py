@@ -42,7 +42,7 @@ class Project:
 
     def run(self, *words: str) -> Answer:
         """Run the suite's searches, one after the other in this process."""
-        return self.cli("run", "suites/tiny.yaml", "--jobs", "1", "--device", "cpu", *words)
+        return self.cli("run", "suites/tiny.yaml", "--jobs", "0", "--device", "cpu", *words)
 
     def paths(self) -> list[Path]:
         """Return the files of all records."""

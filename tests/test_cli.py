@@ -5,16 +5,21 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
 
 from harness.cli import app
+from harness.runner.store import Store
+from tests.records import ID
 
 COMMON = ["-d", "-m", "-t", "--dataset", "--method", "--profile", "--results", "--seeds", "--set", "--table"]
 COMMANDS = {
     "": ["--version"],
-    "run": sorted([*COMMON, "--device", "--dry-run", "--force", "--jobs", "-j"]),
+    "run": sorted(
+        [*COMMON, "--budget", "--device", "--dry-run", "--first", "--force", "--jobs", "--nice", "--threads", "-j"]
+    ),
     "check": sorted([*COMMON, "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
@@ -63,7 +68,12 @@ WRONG = {
     "empty together": (["run", "suites/tiny.yaml", "-m", "cdarts", "-t", "t2"], "no row matches"),
     "bad seeds": (["run", "suites/tiny.yaml", "--seeds", "4-2"], "4-2"),
     "absent seed": (["run", "suites/tiny.yaml", "--seeds", "7"], "seed 7"),
-    "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "0"], "--jobs"),
+    "bad jobs": (["run", "suites/tiny.yaml", "--jobs", "-1"], "--jobs"),
+    "bad threads": (["run", "suites/tiny.yaml", "--threads", "0"], "--threads"),
+    "bad niceness": (["run", "suites/tiny.yaml", "--nice", "20"], "--nice"),
+    "bad budget": (["run", "suites/tiny.yaml", "--budget", "2 hours"], "2h45m"),
+    "no budget": (["run", "suites/tiny.yaml", "--budget", "0h"], "2h45m"),
+    "bad budget of a dry run": (["run", "suites/tiny.yaml", "--budget", "-5m", "--dry-run"], "2h45m"),
     "bad override": (["run", "suites/tiny.yaml", "--set", "epochs"], "epochs"),
     "unknown setting": (["run", "suites/tiny.yaml", "--set", "epoch=3"], "epochs"),
     "too many images": (["run", "suites/tiny.yaml", "--set", "data.weight_images=99999"], "training images"),
@@ -121,7 +131,7 @@ def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
 def test_a_selection_that_cannot_run_is_incomplete_and_says_why(project):
     answer = project.run("-m", "cdarts")
     assert answer.code == 3
-    assert "not run: t1/cdarts: cited" in answer.err and "0 trials: 0 executed" in answer.out
+    assert "not run: t1/cdarts: it is another machine's" in answer.err and "0 trials: 0 executed" in answer.out
 
 
 def test_missing_images_without_a_stand_in_block_the_trials(project):
@@ -150,12 +160,13 @@ def test_a_missing_table_blocks_and_names_the_file(project):
 def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
     empty = project.cli("check")
     assert empty.code == 3 and "0 of 4 trials done" in empty.out
-    words = ("suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu")
+    words = ("suites/tiny.yaml", "--profile", "paper", "--jobs", "0", "--device", "cpu")
     assert project.cli("run", *words).code == 0
     answer = project.cli("check")
     assert answer.code == 0 and "PASS" in answer.out
     path = project.folder / "suites" / "tiny.yaml"
-    path.write_text(path.read_text().replace("floor: 100", "floor: 0.001").replace("± 5.00", "± 0.01"))
+    narrow = path.read_text().replace("tolerance: 100, drift: 300", "tolerance: 0.001, drift: 0.002")
+    path.write_text(narrow.replace("± 5.00", "± 0.01"))
     answer = project.cli("check")
     assert answer.code == 1 and "FAIL" in answer.out
 
@@ -171,7 +182,7 @@ def test_a_failed_trial_is_not_averaged(project, monkeypatch):
         return real(spec, dataset, seed, device, checkpoint, on_epoch, **shared)
 
     monkeypatch.setattr(harness.engine.search, "run_search", run)
-    project.cli("run", "suites/tiny.yaml", "--profile", "paper", "--jobs", "1", "--device", "cpu", "-m", "darts-v1")
+    project.cli("run", "suites/tiny.yaml", "--profile", "paper", "--jobs", "0", "--device", "cpu", "-m", "darts-v1")
     answer = project.cli("check", "--profile", "paper", "-m", "darts-v1")
     assert answer.code == 1 and "1 of 2" in answer.out and "cheese" in answer.out
 
@@ -185,6 +196,33 @@ def test_check_names_broken_and_foreign_files(project):
     assert answer.code == 3
     assert f"error: {path.relative_to(project.folder)}: not a record" in answer.err
     assert "notes.json: not named like a record" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"method": "darts-v1"', '"method": "ex-darts"', "holds a record of"),
+        ('"epochs": 2', '"epochs": 1', "it was edited"),
+        ('"architecture_warmup": 0', '"architecture_warmup": 1', "it was edited"),
+    ],
+)
+def test_check_names_an_edited_record_and_does_not_judge_it(project, old, new, says):
+    project.run("-m", "darts-v1")
+    (path, *_), text = project.paths(), project.paths()[0].read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    answer = project.cli("check", "-m", "darts-v1")
+    assert answer.code == 3
+    assert says in answer.out + answer.err
+
+
+def test_overridden_records_are_marked(project):
+    project.run("-m", "darts-v1", "--set", "epochs=1")
+    assert "overrides: ['epochs=1']" in project.cli("show", str(project.paths()[0])).out
+    assert re.search(r"overridden\n.* epochs=1", project.cli("list", "trials").out)
+    answer = project.cli("check", "-m", "darts-v1", "--set", "epochs=1")
+    assert "overridden: epochs=1" in answer.out
+    assert project.cli("check", "-m", "darts-v1").code == 3
 
 
 def test_a_recorded_baseline_is_what_later_checks_compare_with(project):
@@ -229,6 +267,82 @@ def test_lists(project):
     assert project.cli("list", "methods").out in answer.out
 
 
+UNLISTED = "error: suites/tiny.yaml: profile reduced says of no trial that it comes first\n"
+FIRST = "    first: [t2/uniform 2, t1/darts 1, t2/again 0, t1/darts 9, t2/again 1]\n"
+IN_ORDER = [("darts-uniform", "2"), ("darts-v1", "1"), ("darts-v1", "0")]
+
+
+def test_what_comes_first_is_run_first_and_alone(project):
+    path = project.folder / "suites" / "tiny.yaml"
+    answer = project.run("--first", "--dry-run")
+    assert (answer.code, answer.err) == (2, UNLISTED)
+    path.write_text(path.read_text().replace("  reduced:\n", "  reduced:\n" + FIRST))
+    lines = [line.split() for line in project.run("--first", "--dry-run").out.splitlines()]
+    assert [(line[2], line[4]) for line in lines[1:-1]] == IN_ORDER
+    answer = project.run("--first", "--set", "epochs=1")
+    ends = [line.split() for line in answer.err.splitlines() if ": done, " in line]
+    assert answer.code == 0 and [(line[1], line[4].strip(":")) for line in ends] == IN_ORDER
+
+
+@pytest.mark.parametrize(
+    ("trial", "why"), [("t1/dart 0", "'t1/darts'"), ("t1/darts", "row 0'"), ("t1/darts -1", "row 0'")]
+)
+def test_a_mistake_in_what_comes_first_is_named(project, trial, why):
+    path = project.folder / "suites" / "tiny.yaml"
+    path.write_text(path.read_text().replace("  reduced:\n", f"  reduced:\n    first: [t1/darts 0, {trial}]\n"))
+    answer = project.cli("validate")
+    assert answer.code == 2 and re.match(r"error: suites/tiny\.yaml:\d+: profiles\.reduced\.first\[1\]: ", answer.err)
+    assert why in answer.err
+
+
+def test_make_clean_touches_no_record_and_no_checkpoint(tmp_path):
+    for name in ("results/reduced/m/d/s0-aa.json", "results/.checkpoints/aa.pt", "results/.scratch/a.json", "build/a"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("x")
+    makefile = Path(__file__).parents[1] / "Makefile"
+    subprocess.run(["make", "-f", makefile, "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"s0-aa.json", "aa.pt", "a.json"}
+
+
+PLACES = {
+    "run": ["run", "suites/tiny.yaml", "--results", "README.md"],
+    "a dry run": ["run", "suites/tiny.yaml", "--results", "README.md", "--dry-run"],
+    "run below": ["run", "suites/tiny.yaml", "--results", "README.md/x"],
+    "check": ["check", "suites/tiny.yaml", "--results", "README.md"],
+    "published": ["published", "suites/tiny.yaml", "--results", "README.md/x"],
+    "report": ["report", "suites/tiny.yaml", "--out", "README.md"],
+    "report below": ["report", "suites/tiny.yaml", "--out", "README.md/x"],
+    "audit": ["audit", "suites/tiny.yaml", "--record", "--results", "README.md"],
+    "list": ["list", "trials", "--results", "README.md"],
+    "show": ["show", "ab", "--results", "README.md/x"],
+}
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_a_file_in_a_folders_place_is_one_line_before_anything_is_done(project, command):
+    (project.folder / "README.md").write_text("text")
+    answer = project.cli(*PLACES[command])
+    assert (answer.code, answer.out, answer.err) == (2, "", "error: README.md is not a folder\n")
+    assert (project.folder / "README.md").read_text() == "text"
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_run(project, monkeypatch):
+    def refuse(dir):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    answer = project.run("-m", "darts-v1")
+    assert answer.code == 2 and answer.err.endswith(" cannot be written: Read-only file system\n")
+    assert not (project.folder / "results").exists()
+
+
+def test_in_a_fresh_clone_the_recorded_audit_is_no_broken_trial(project, make_record):
+    Store(project.folder / "results").write(make_record())
+    (project.folder / "results" / "audit.json").write_text("{}")
+    answer = project.cli("list", "trials")
+    assert answer.code == 0 and answer.err == "" and len(answer.out.splitlines()) == 2
+
+
 def test_listed_trials_say_what_they_found_and_name_broken_files(project):
     project.run("-m", "darts-v1", "--seeds", "0,1")
     first, second = project.paths()
@@ -265,7 +379,7 @@ def test_a_failed_trial_is_shown_with_its_error(project, make_record):
     Store(project.folder / "results").write(
         make_record(status="failed", error="last\nwords", trajectory=None, evaluations={})
     )
-    answer = project.cli("show", "00000000000000aa")
+    answer = project.cli("show", ID)
     assert answer.code == 0 and "error: last\nwords" in answer.out
 
 

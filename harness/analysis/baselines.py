@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pydantic import Field, PositiveInt
 
 from harness.analysis.aggregate import Summary
-from harness.analysis.bands import Judgement, Reference, Verdict, describe_band, judge_band
+from harness.analysis.bands import Judgement, Verdict
+from harness.analysis.difference import ROUND_OFF
 from harness.analysis.series import Series
 from harness.config import Strict
-from harness.suite.schema import AbsoluteBand, Band, ExactBand, NormalBand
 
 ACCURACY = "accuracy"
+FLOOR, ERRORS, DRIFT = 0.3, 2.0, 3.0  # in band: 0.3 points or two standard errors; DRIFT up to three times that
 
 
 class Statistic(Strict):
@@ -66,11 +68,11 @@ def record_baseline(suite: str, profile: str, series: tuple[Series, ...], earlie
     return Baseline(suite=suite, profile=profile, series=dict(sorted(entries.items())))
 
 
-def judge_baselines(band: Band, series: tuple[Series, ...], baseline: Baseline | None) -> tuple[BaselineVerdict, ...]:
-    """Judge every series with at least one done trial by the suite's band; magnitudes count in percent there."""
+def judge_baselines(series: tuple[Series, ...], baseline: Baseline | None) -> tuple[BaselineVerdict, ...]:
+    """Judge every series with at least one done trial; magnitudes count in percent there."""
     entries = baseline.series if baseline else {}
     return tuple(
-        _judge(band, one, name, summary, entries.get(one.name))
+        _judge(one, name, summary, entries.get(one.name))
         for one in series
         if one.done
         for name, summary in _statistics(one).items()
@@ -88,7 +90,7 @@ def _statistic(summary: Summary) -> Statistic:
     return Statistic(mean=summary.mean, sample_std=summary.sample_std, n=summary.n)
 
 
-def _judge(band: Band, series: Series, name: str, ours: Summary, entry: BaselineEntry | None) -> BaselineVerdict:
+def _judge(series: Series, name: str, ours: Summary, entry: BaselineEntry | None) -> BaselineVerdict:
     recorded = entry.statistics.get(name) if entry else None
 
     def verdict(word: Verdict, reason: str, judgement: Judgement | None = None) -> BaselineVerdict:
@@ -101,15 +103,18 @@ def _judge(band: Band, series: Series, name: str, ours: Summary, entry: Baseline
     if not ours.complete:
         return verdict("INCOMPLETE", f"{ours.coverage} seeds done")
     scale = 1.0 if name == ACCURACY else 0.01
-    rule = _scaled(band, scale)
-    judgement = judge_band(rule, Reference(recorded.mean, recorded.sample_std, recorded.n, decimals=2), ours)
-    return verdict(judgement.verdict, describe_band(rule), judgement)
+    judgement = _judgement(recorded, ours, FLOOR * scale)
+    reason = f"max({FLOOR * scale:g}, {ERRORS:g} standard errors), DRIFT up to {DRIFT:g} widths"
+    return verdict(judgement.verdict, reason, judgement)
 
 
-def _scaled(band: Band, scale: float) -> Band:
-    """Express a band of percents in another unit."""
-    if isinstance(band, NormalBand):
-        return band.model_copy(update={"floor": band.floor * scale})
-    if isinstance(band, AbsoluteBand):
-        return band.model_copy(update={"tolerance": band.tolerance * scale})
-    return ExactBand(kind="exact")
+def _judgement(recorded: Statistic, ours: Summary, floor: float) -> Judgement:
+    assert ours.mean is not None
+    errors = [
+        std**2 / n for std, n in ((recorded.sample_std, recorded.n), (ours.sample_std, ours.n)) if std is not None
+    ]
+    width = max(floor, ERRORS * math.sqrt(sum(errors)))
+    delta = ours.mean - recorded.mean
+    distance = abs(delta) - ROUND_OFF
+    word: Verdict = "PASS" if distance <= width else "DRIFT" if distance <= DRIFT * width else "FAIL"
+    return Judgement(delta, width, width, DRIFT * width, word)

@@ -1,60 +1,93 @@
-"""Every published number with what became of it, and how many of them have a verdict."""
+"""Every published number with its two marks: what our own records say of it, and what other numbers do."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
-from harness.analysis.bands import Verdict
-from harness.analysis.cells import CellVerdict
+from harness.analysis.cells import CellVerdict, RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.consistency import Consistency, Mark
+from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TRAINING_IMAGES
 from harness.runner.cost import estimate_seconds
+from harness.runner.store import Store
+from harness.suite.published import PublishedCell
+from harness.suite.values import Published
 
-JUDGED: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL")
+JUDGED: tuple[Reproduction, ...] = ("PASS", "DRIFT", "FAIL")
+Reproduction = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "not a result"]
+REPRODUCTIONS: tuple[Reproduction, ...] = get_args(Reproduction)
+COUNTED = ("parameters", "flops")
+
+Marks = Mapping[str, Mark]  # by `Entry.cell`
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One printed number. ``table``: ``T1`` or ``text``; ``cell``: ``suite:table/row/column`` by their keys."""
+    """One printed number. ``table``: ``T1`` or ``text``; ``cell``: ``suite:table/row/column`` by their keys.
+
+    ``reproduction``: one of `REPRODUCTIONS`; ``why``: its reason, for NOT RUN a clause after "because". ``records``:
+    what a verdict rests on; ``mark``: None is UNCHECKED.
+    """
 
     cell: str
     paper: str
     table: str
     row: str
     column: str
-    mean: float
-    std: float | None
+    value: Published
     n: int | None
     unit: str
     protocol: str
-    status: str
-    verdict: Verdict
-    note: str
-    audited: bool = False
+    remark: str | None
+    reproduction: Reproduction
+    why: str
+    computed: bool
+    records: tuple[str, ...]
+    mark: Mark | None
+
+    @property
+    def consistency(self) -> Consistency:
+        """Return the audit's word."""
+        return self.mark.word if self.mark else "UNCHECKED"
+
+    @property
+    def status(self) -> str:
+        """Say what has been done about the number, derived from what there is: ``measured``, ``recomputed``,
+        ``audited`` or ``not run, because ...``.
+        """
+        if self.records:
+            return "recomputed" if self.computed else "measured"
+        return "audited" if self.mark else self._open
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Name the records and the finding that the marks rest on."""
+        finding = (f"audit/{self.mark.finding.rule}",) if self.mark else ()
+        return (*self.records, *finding)
+
+    @property
+    def note(self) -> str:
+        """Return what else is to be said: the suite's remark, the reasons of both marks."""
+        why = None if self.reproduction in JUDGED or self.status == self._open else self._open
+        return "; ".join(text for text in (self.remark, why, self.mark and self.mark.reason) if text)
+
+    @property
+    def _open(self) -> str:
+        word = "not run" if self.reproduction == "not a result" else self.reproduction.lower()
+        return f"{word}, because {self.why}"
 
 
-Audited = Mapping[str, tuple[Verdict, str]]  # by `Entry.cell`: the audit's verdict and its reason
-
-
-def entries(verdicts: Iterable[SuiteVerdict], audited: Audited | None = None) -> list[Entry]:
-    """List the printed numbers of all papers, by paper and table, in print order within a table.
-
-    Where nothing was measured, the audit's verdict stands (`Entry.audited`).
-    """
-    listed = [_with_audit(entry, audited or {}) for verdict in verdicts for entry in _of_suite(verdict)]
+def entries(verdicts: Iterable[SuiteVerdict], marks: Marks | None = None) -> list[Entry]:
+    """List the printed numbers of all papers, by paper and table, in print order within a table."""
+    listed = [entry for verdict in verdicts for entry in _of_suite(verdict, marks or {})]
     return sorted(listed, key=lambda entry: (entry.paper, _order(entry.table)))
-
-
-def _with_audit(entry: Entry, audited: Audited) -> Entry:
-    if entry.verdict in JUDGED or entry.cell not in audited:
-        return entry
-    verdict, reason = audited[entry.cell]
-    note = "; ".join(text for text in (entry.note, reason) if text)
-    return replace(entry, verdict=verdict, note=note, audited=True)
 
 
 def _order(table: str) -> tuple[int, int]:
@@ -62,37 +95,66 @@ def _order(table: str) -> tuple[int, int]:
     return (0, int(number[1])) if number else (1, 0)
 
 
-def _of_suite(verdict: SuiteVerdict) -> Iterator[Entry]:
-    suite = verdict.loaded.suite
+def _of_suite(verdict: SuiteVerdict, marks: Marks) -> Iterator[Entry]:
     for table in verdict.tables:
         if table.table.number not in ("own", "statements"):
             for row in table.rows:
-                label = verdict.loaded.label(table.key, row.key.partition("/")[2])
                 for cell in row.cells:
                     if cell is not None and cell.published is not None:
-                        yield _entry(suite.suite, table.table.paper, table.table.number, row.key, label, cell)
+                        yield _entry(verdict, row, cell, cell.published, marks)
 
 
-def _entry(suite: str, paper: str, number: str, row: str, label: str, cell: CellVerdict) -> Entry:
-    published = cell.published
-    assert published is not None
-    notes = [published.note, f"source: {published.source}" if published.source else None]
-    reason = cell.reason if cell.verdict not in JUDGED else None
+def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published: PublishedCell, marks: Marks) -> Entry:
+    table = verdict.loaded.suite.tables[published.table]
+    key = cell_key(verdict, row, cell)
+    notes = (published.note, f"source: {published.source}" if published.source else None)
+    reproduction, why = _reproduction(cell)
     return Entry(
-        cell=f"{suite}:{row}/{cell.column}",
-        paper=paper,
-        table=number,
-        row=label,
+        cell=key,
+        paper=table.paper,
+        table=table.number,
+        row=verdict.loaded.label(published.table, published.row),
         column=published.column.label,
-        mean=published.value.mean,
-        std=published.value.std,
+        value=published.value,
         n=published.n,
         unit=published.column.unit,
         protocol=published.protocol,
-        status=published.status,
-        verdict=cell.verdict,
-        note="; ".join(note for note in (*notes, reason) if note),
+        remark="; ".join(note for note in notes if note) or None,
+        reproduction=reproduction,
+        why=why,
+        computed=any(_deterministic(verdict, trial) for trial in row.trials),
+        records=() if reproduction in ("NOT RUN", "not a result") else _records(verdict, cell),
+        mark=marks.get(key),
     )
+
+
+def cell_key(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict) -> str:
+    """Return the name of a place in all suites: ``suite:table/row/column``."""
+    return f"{verdict.loaded.suite.suite}:{row.key}/{cell.column}"
+
+
+def _reproduction(cell: CellVerdict) -> tuple[Reproduction, str]:
+    """Return the first mark: what no rule judges is not run where nothing was measured, and else undecided."""
+    assert cell.published is not None
+    if cell.published.kind == "setting":
+        return "not a result", "a printed setting is no result"
+    if cell.verdict == "NOT JUDGED":
+        return ("UNDECIDED" if cell.ours is not None and cell.ours.n else "NOT RUN"), cell.reason
+    if cell.verdict == "NOT RUN" and cell.published.column.metric in COUNTED:
+        return "NOT RUN", "no code counts it yet"
+    return cell.verdict, cell.reason
+
+
+def _deterministic(verdict: SuiteVerdict, trial: str) -> bool:
+    spec = verdict.evidence.trials[trial].spec
+    return isinstance(spec, ComputedSpec) and spec.deterministic
+
+
+def _records(verdict: SuiteVerdict, cell: CellVerdict) -> tuple[str, ...]:
+    """Name the records behind a verdict as they lie in the folder of the results."""
+    found = (verdict.evidence.outcomes[trial] for trial in cell.evidence)
+    paths = (Store(Path()).path(o.profile, o.method, o.dataset, o.seed, o.id) for o in found)
+    return tuple(path.with_suffix("").as_posix() for path in paths)
 
 
 @dataclass(frozen=True)
@@ -122,21 +184,18 @@ def remaining(verdicts: Iterable[SuiteVerdict]) -> Remaining:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of a paper's printed numbers have a verdict, by verdict and by status.
-
-    ``audited``: how many of the verdicts come from the audit alone.
-    """
+    """How many of a paper's printed numbers have which word, by mark; ``reasons``: why how many were not run."""
 
     paper: str
     total: int
-    verdicts: dict[str, int]
-    statuses: dict[str, int]
-    audited: int
+    reproduction: Mapping[Reproduction, int]
+    consistency: Mapping[Consistency, int]
+    reasons: Mapping[str, int]
 
     @property
     def judged(self) -> int:
-        """Return the number of values with a verdict."""
-        return sum(self.verdicts.get(word, 0) for word in JUDGED)
+        """Return the number of values with a verdict from our own records."""
+        return sum(self.reproduction.get(word, 0) for word in JUDGED)
 
 
 def coverage(listed: Sequence[Entry]) -> list[Coverage]:
@@ -147,9 +206,9 @@ def coverage(listed: Sequence[Entry]) -> list[Coverage]:
         Coverage(
             name,
             len(group),
-            dict(Counter(e.verdict for e in group)),
-            dict(Counter(e.status for e in group)),
-            sum(e.audited for e in group),
+            Counter(e.reproduction for e in group),
+            Counter(e.consistency for e in group),
+            Counter(e.why.partition(":")[0] for e in group if e.reproduction == "NOT RUN"),
         )
         for name, group in groups
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.analysis.outcomes import Outcome
 from harness.runner.plan import Plan, Trial
@@ -11,11 +11,18 @@ from harness.runner.plan import Plan, Trial
 
 @dataclass(frozen=True)
 class Evidence:
-    """The planned trials by id, and the outcomes found for them by id."""
+    """The planned trials by id, the outcomes found for them by id, and why other records of theirs do not count."""
 
     plan: Plan
     trials: Mapping[str, Trial]
     outcomes: Mapping[str, Outcome]
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know: the plan's notes, and every record that is not judged."""
+        rejected = (f"record {trial} is not judged: {why}" for trial, why in self.rejected.items())
+        return (*self.plan.notes, *rejected)
 
     def of_row(self, row: str) -> list[Trial]:
         """Return the planned trials of ``table/row``, one per seed."""
@@ -34,14 +41,16 @@ class Evidence:
     def shortfall(self, trials: Sequence[Trial]) -> str:
         """Say what is there and why the rest is not, as ``1 of 3 seeds done, 1 failed``."""
         failed = len(self.failed(trials))
+        rejected = sum(t.id in self.rejected for t in trials)
         blocked = sum(bool(t.blocked) and t.id not in self.outcomes for t in trials)
         parts = [f"{len(self.done(trials))} of {len(trials)} seeds done"]
         parts += [f"{failed} failed"] if failed else []
+        parts += [f"{rejected} not judged (see the notes)"] if rejected else []
         parts += [f"{blocked} blocked by missing data (see the notes)"] if blocked else []
         return ", ".join(parts)
 
 
-def gather(plan: Plan, outcomes: Mapping[str, Outcome]) -> Evidence:
+def gather(plan: Plan, outcomes: Mapping[str, Outcome], rejected: Mapping[str, str] | None = None) -> Evidence:
     """Match a plan with the outcomes found; outcomes of other plans are left out."""
     trials = {trial.id: trial for trial in plan.trials}
-    return Evidence(plan, trials, {i: outcomes[i] for i in trials if i in outcomes})
+    return Evidence(plan, trials, {i: outcomes[i] for i in trials if i in outcomes}, rejected or {})

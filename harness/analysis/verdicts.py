@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baselines
-from harness.analysis.cells import CellVerdict, TableVerdict, judge_tables
+from harness.analysis.cells import CellVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict, judge_claims
 from harness.analysis.evidence import Evidence, gather
 from harness.analysis.outcomes import Outcome, digest
+from harness.analysis.protocol import overrides
+from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
+from harness.runner.integrity import problem
 from harness.runner.plan import Plan, ProfileName
 from harness.runner.record import Record
 from harness.suite.loaded import LoadedSuite
+from harness.suite.schema import Measure, Suite
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
 
 Judged = CellVerdict | ClaimVerdict | BaselineVerdict
 IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
@@ -33,6 +41,17 @@ class SuiteVerdict:
     claims: tuple[ClaimVerdict, ...]
     baselines: tuple[BaselineVerdict, ...]
     series: tuple[Series, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know: of the plan, of records, and of bands that were changed after looking."""
+        changed = (
+            f"the band of {place}, {metric}, was changed after records existed; before: {band.before}"
+            for place, of_metric in self.loaded.suite.bands.items()
+            for metric, band in of_metric.items()
+            if band.before is not None
+        )
+        return (*self.evidence.notes, *changed)
 
     @property
     def embedded(self) -> bool:
@@ -81,15 +100,23 @@ def judge(
     plan: Plan,
     records: Iterable[Record],
     baseline: Baseline | None = None,
+    table: Nb201Table | None = None,
 ) -> SuiteVerdict:
     """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
 
+    ``table``: the benchmark's, where it is at hand: records that say otherwise are named and not judged.
     ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
     Raises `HarnessError` for a record whose trajectory is broken.
     """
     planned = {trial.id for trial in plan.trials}
-    outcomes = {record.id: digest(record) for record in records if record.id in planned}
-    evidence = gather(plan, outcomes)
+    outcomes, rejected = {}, {}
+    for record in records:
+        if record.id in planned:
+            if why := problem(record, table):
+                rejected[record.id] = why
+            else:
+                outcomes[record.id] = digest(record)
+    evidence = gather(plan, outcomes, rejected)
     suite = loaded.suite
     # A suite without profiles has no row that can be run, and so no number that needs the mark.
     comparable = profile_name not in suite.profiles or suite.profiles[profile_name].comparable
@@ -99,11 +126,20 @@ def judge(
         profile_name=profile_name,
         follows_papers=comparable,
         evidence=evidence,
-        tables=judge_tables(suite, comparable, evidence),
-        claims=judge_claims(suite, evidence),
-        baselines=judge_baselines(suite.band, series, baseline),
+        tables=judge_tables(loaded, comparable, evidence),
+        claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence)),
+        baselines=judge_baselines(series, baseline),
         series=series,
     )
+
+
+def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) -> ClaimVerdict:
+    """A claim is about the suite's searches; what ran with overrides shows nothing of it."""
+    measures = [side for side in (claim.claim.left, claim.claim.right) if isinstance(side, Measure)]
+    changed = dict.fromkeys(text for side in measures for text in overrides(suite, side.row, evidence))
+    if not changed or claim.verdict == "NOT RUN":
+        return claim
+    return replace(claim, verdict="NOT JUDGED", reason=f"overridden, {', '.join(changed)}")
 
 
 def exit_code(verdicts: Iterable[SuiteVerdict]) -> int:

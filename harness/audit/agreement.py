@@ -1,8 +1,12 @@
-"""The same quantity printed twice must agree: across tables, across papers, as error and as accuracy."""
+"""The same quantity printed twice must agree: across tables, across papers, as error and as accuracy.
+
+That it does says nothing for it: a copy repeats its original. Where it does not, the original stands against its copy,
+and what several papers copied alike against what one did; else it is not known which of the two is wrong.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
@@ -43,6 +47,11 @@ class Pair:
         return self.means_agree and self.stds_agree
 
     @property
+    def one_origin(self) -> bool:
+        """Tell whether one row copies the other, or both a third, or one paper prints both."""
+        return self.first.origin == self.second.origin or self.first.paper == self.second.paper
+
+    @property
     def shown(self) -> tuple[Printed, Printed]:
         """Return both as printed, or both as accuracies where one is an error."""
         both = self.a.column.metric == self.b.column.metric
@@ -77,6 +86,7 @@ def agreement(lines: Sequence[Line]) -> list[Finding]:
     """Compare all printings of the same quantities: a finding per two rows that disagree, and what agrees."""
     findings: list[Finding] = []
     agreeing: list[list[Pair]] = []
+    printings = _printings(lines)
     for group in _by_rows(lines).values():
         wrong = [pair for pair in group if not pair.agree]
         if not wrong:
@@ -84,7 +94,7 @@ def agreement(lines: Sequence[Line]) -> list[Finding]:
         for severity in SEVERITIES:
             graded = [pair for pair in wrong if _grade(pair)[0] == severity]
             if graded:
-                findings.append(_disagreement(severity, graded))
+                findings.append(_disagreement(severity, graded, printings))
     return findings + _agreements(agreeing)
 
 
@@ -108,13 +118,39 @@ def _by_rows(lines: Sequence[Line]) -> dict[tuple[str, str], list[Pair]]:
     return together
 
 
-def _disagreement(severity: Severity, group: Sequence[Pair]) -> Finding:
+def _printings(lines: Sequence[Line]) -> Mapping[str, set[str]]:
+    """Return by cell the papers that print its number alike, its own among them."""
+    papers: dict[str, set[str]] = {}
+    for pair in pairs(lines):
+        for cell, line in ((pair.a.cell, pair.first), (pair.b.cell, pair.second)):
+            papers.setdefault(cell, set()).add(line.paper)
+        if pair.agree:
+            both = {pair.first.paper, pair.second.paper}
+            papers[pair.a.cell] |= both
+            papers[pair.b.cell] |= both
+    return papers
+
+
+def _disagreement(severity: Severity, group: Sequence[Pair], printings: Mapping[str, set[str]]) -> Finding:
     pair = group[0]
     texts = [f"{p.a.column.label} {p.shown[0]} against {p.shown[1]}" for p in group]
     reasons = dict.fromkeys(_grade(p)[1] for p in group)
     where = f"{pair.first.label} in {pair.first.name} and {pair.second.name}"
     text = f"{where}: {', '.join(texts)} ({'; '.join(reasons)})"
-    return Finding(RULE, severity, tuple(_cells(group)), text, "inconsistent")
+    blamed = dict.fromkeys(cell for p in group for cell in _blamed(p, printings))
+    return Finding(RULE, severity, tuple(_cells(group)), text, "inconsistent", tuple(blamed))
+
+
+def _blamed(pair: Pair, printings: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Return the cell that is wrong, or both: a copy and not its original, one paper and not several."""
+    a, b = pair.a.cell, pair.b.cell
+    if pair.first.paper != pair.second.paper and pair.one_origin:
+        if None in (pair.first.source, pair.second.source):
+            return (b,) if pair.first.source is None else (a,)
+        support = len(printings[a]) - len(printings[b])
+        if support:
+            return (b,) if support > 0 else (a,)
+    return a, b
 
 
 def _grade(pair: Pair) -> tuple[Severity, str]:
@@ -125,10 +161,12 @@ def _grade(pair: Pair) -> tuple[Severity, str]:
         return "info", "one in the last digit"
     if pair.first.paper == pair.second.paper:
         return "warning", "twice in one paper"
-    if pair.first.source or pair.second.source:
+    if pair.one_origin:
         return "warning", "a copy should be the same"
     apart = _standard_errors(pair.a.percent, pair.b.percent, pair.a.n, pair.b.n)
-    if apart is not None and apart <= STANDARD_ERRORS:
+    if apart is None:
+        return "info", "each paper's own runs, their errors are not known"
+    if apart <= STANDARD_ERRORS:
         return "info", f"each paper's own runs, within {STANDARD_ERRORS:.0f} standard errors"
     return "warning", "each paper's own runs, farther apart than their errors allow"
 
@@ -157,11 +195,22 @@ def _agreements(groups: Sequence[Sequence[Pair]]) -> list[Finding]:
         clusters.setdefault(root(group[0].first.name), []).extend(group)
     findings = []
     for cluster in clusters.values():
-        rows = sorted({line.name for pair in cluster for line in (pair.first, pair.second)})
+        rows = {line.name: line for pair in cluster for line in (pair.first, pair.second)}
         cells = tuple(_cells(cluster))
-        text = f"{len(cells)} printings agree, in {', '.join(rows)}"
+        text = f"{len(cells)} printings agree, in {', '.join(sorted(rows))}; {_who_copied(list(rows.values()))}"
         findings.append(Finding(RULE, "info", cells, text, "consistent"))
     return findings
+
+
+def _who_copied(rows: Sequence[Line]) -> str:
+    """Say whose numbers agreeing rows are."""
+    own = sorted(row.name for row in rows if row.source is None)
+    papers = {row.paper for row in rows if row.source is None}
+    if not own:
+        return f"all are copies, from {'; '.join(dict.fromkeys(str(row.source) for row in rows))}"
+    if len(own) == 1:
+        return f"{own[0]} is the original"
+    return "one paper repeats them" if len(papers) == 1 else f"{' and '.join(sorted(papers))} print them as their own"
 
 
 def _cells(group: Sequence[Pair]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -73,42 +74,77 @@ def _value(reference: Line, number: Number) -> Number:
     return next(n for n in reference.numbers if n.quantity.kind == "accuracy" and _facts(n) == _facts(number))
 
 
-def symmetry(lines: Sequence[Line]) -> list[Finding]:
-    """Check tables whose rows are their columns: both halves equal, the diagonal 1, no negative eigenvalue."""
+@dataclass(frozen=True)
+class _Square:
+    """A table whose rows are its columns: ``cells[row, column]``."""
+
+    names: list[str]
+    cells: dict[tuple[str, str], Number]
+
+    @property
+    def mirrored(self) -> list[tuple[Number, Number]]:
+        """Return the pairs of both halves."""
+        return [(self.cells[a, b], self.cells[b, a]) for i, a in enumerate(self.names) for b in self.names[i + 1 :]]
+
+    @property
+    def unequal(self) -> list[tuple[Number, Number]]:
+        """Return the pairs that differ."""
+        return [(x, y) for x, y in self.mirrored if abs(x.printed.mean - y.printed.mean) > EPS]
+
+    @property
+    def odd(self) -> list[Number]:
+        """Return what is not 1 on the diagonal."""
+        return [self.cells[a, a] for a in self.names if abs(self.cells[a, a].printed.mean - 1.0) > EPS]
+
+
+def _squares(lines: Sequence[Line]) -> Iterator[_Square]:
+    """Yield the tables that are symmetric but for a few mistakes."""
     tables: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         tables.setdefault((line.suite, line.table), []).append(line)
-    return [finding for rows in tables.values() for finding in _square(rows)]
+    for rows in tables.values():
+        names = [line.row for line in rows]
+        square = _Square(names, {(line.row, n.cell.rsplit("/", 1)[1]): n for line in rows for n in line.numbers})
+        complete = len(rows) >= 3 and set(square.cells) == {(a, b) for a in names for b in names}
+        if complete and len(square.unequal) <= (1 - MOSTLY) * len(square.mirrored):
+            yield square
 
 
-def _square(rows: Sequence[Line]) -> list[Finding]:
-    names = [line.row for line in rows]
-    cells = {(line.row, n.cell.rsplit("/", 1)[1]): n for line in rows for n in line.numbers}
-    if len(rows) < 3 or set(cells) != {(a, b) for a in names for b in names}:
-        return []
-    pairs = [(cells[a, b], cells[b, a]) for i, a in enumerate(names) for b in names[i + 1 :]]
-    wrong = [(x, y) for x, y in pairs if abs(x.printed.mean - y.printed.mean) > EPS]
-    if len(wrong) > (1 - MOSTLY) * len(pairs):
-        return []
-    findings = [_unequal(x, y) for x, y in wrong]
-    ones = [cells[a, a] for a in names if abs(cells[a, a].printed.mean - 1.0) > EPS]
-    for number in ones if len(ones) < len(names) / 2 else []:
-        text = f"{number.printed} on the diagonal of a matrix that has 1 there"
-        findings.append(Finding("symmetry", "error", (number.cell,), text, "inconsistent"))
-    if not findings:
-        matrix = np.array([[cells[a, b].printed.mean for b in names] for a in names])
-        lowest = float(np.linalg.eigvalsh(matrix)[0])
-        slack = len(names) * max(n.printed.half for n in cells.values())
-        every = tuple(n.cell for n in cells.values())
-        if lowest < -slack:
-            text = f"symmetric, but with the eigenvalue {lowest:.2f}: no matrix of correlations"
-            findings.append(Finding("symmetry", "warning", every, text, "inconsistent"))
-        else:
-            text = f"symmetric, smallest eigenvalue {lowest:.2f}"
-            findings.append(Finding("symmetry", "info", every, text, "consistent"))
-    return findings
+def symmetry(lines: Sequence[Line]) -> list[Finding]:
+    """Check tables whose rows are their columns: both halves equal, no negative eigenvalue."""
+    return [finding for square in _squares(lines) for finding in _halves(square)]
+
+
+def _halves(square: _Square) -> list[Finding]:
+    findings = [_unequal(x, y) for x, y in square.unequal]
+    if findings:
+        return findings
+    matrix = np.array([[square.cells[a, b].printed.mean for b in square.names] for a in square.names])
+    lowest = float(np.linalg.eigvalsh(matrix)[0])
+    slack = len(square.names) * max(n.printed.half for n in square.cells.values())
+    halves = tuple(n.cell for pair in square.mirrored for n in pair)
+    if lowest < -slack:
+        text = f"symmetric, but with the eigenvalue {lowest:.2f}: no matrix of correlations"
+        return [Finding("symmetry", "warning", halves, text, "inconsistent")]
+    text = f"symmetric, smallest eigenvalue {lowest:.2f}; one half repeats the other"
+    return [Finding("symmetry", "info", halves, text, "consistent")]
 
 
 def _unequal(x: Number, y: Number) -> Finding:
     text = f"{x.printed} and, mirrored, {y.printed} in a symmetric table"
     return Finding("symmetry", "error", (x.cell, y.cell), text, "inconsistent")
+
+
+def diagonal(lines: Sequence[Line]) -> list[Finding]:
+    """Check that symmetric tables which mostly have 1 on their diagonal have it everywhere there."""
+    findings = []
+    for square in _squares(lines):
+        if 2 * len(square.odd) >= len(square.names):
+            continue
+        odd = {number.cell for number in square.odd}
+        ones = tuple(square.cells[a, a].cell for a in square.names if square.cells[a, a].cell not in odd)
+        findings.append(Finding("diagonal", "info", ones, "what correlates with itself has 1", "consistent"))
+        for number in square.odd:
+            text = f"{number.printed} on the diagonal of a matrix that has 1 there"
+            findings.append(Finding("diagonal", "error", (number.cell,), text, "inconsistent"))
+    return findings

@@ -10,11 +10,11 @@ population std and for the sample std alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.audit.finding import Finding
+from harness.audit.finding import Finding, Severity, Verdict
 from harness.audit.lines import Line
 from harness.audit.printed import EPS
 from harness.audit.table import (
@@ -36,39 +36,51 @@ MOST_RUNS = 30  # tried where the stated number of runs is impossible
 
 def attainability(lines: Sequence[Line], table: TableValues) -> list[Finding]:
     """Test every row of means with spread; means without std need only lie in the table's range."""
-    known: dict[tuple[object, ...], Finding | None] = {}
+    known: dict[tuple[object, ...], Tested | None] = {}
     findings = []
     for row in table_rows(lines):
         if row.key not in known:
             known[row.key] = _tested(row, table)
         found = known[row.key]
         if found is not None:
-            findings.append(Finding(RULE, found.severity, row.cells, found.evidence, found.verdict))
+            blamed = tuple(row.cells[k] for k in found.blamed) or None
+            findings.append(Finding(RULE, found.severity, row.cells, found.evidence, found.verdict, blamed))
     return findings
 
 
-def _tested(row: TableRow, table: TableValues) -> Finding | None:
+@dataclass(frozen=True)
+class Tested:
+    """What is said of a row, whoever's it is. ``blamed``: the columns without any one of which it could be."""
+
+    severity: Severity
+    evidence: str
+    verdict: Verdict
+    blamed: tuple[int, ...] = ()
+
+
+def _tested(row: TableRow, table: TableValues) -> Tested | None:
     if not (row.std > 0).any():
         return _in_range(row, table)
     if feasible(row, table.accuracy, np.full(len(row.mean), READING), row.n):
         text = f"{printed_row(row)}: no column contradicts the others ({_tested_for(row)})"
-        return Finding(RULE, "info", row.cells, text, "consistent")
+        return Tested("info", text, "consistent")
     slack = VERSION_SLACK[row.columns]
     if feasible(row, table.accuracy, slack, row.n):
         text = f"{printed_row(row)}: possible only if table versions differ, by up to {listed(slack, 1)} "
         text += f"({_tested_for(row)})"
-        return Finding(RULE, "info", row.cells, text, "consistent")
-    return Finding(RULE, "error", row.cells, _impossible(row, table, slack), "inconsistent")
+        return Tested("info", text, "consistent")
+    return _impossible(row, table, slack)
 
 
-def _in_range(row: TableRow, table: TableValues) -> Finding | None:
+def _in_range(row: TableRow, table: TableValues) -> Tested | None:
     """Report means beyond the table's best and worst; rows without spread are the rule `attribution`'s."""
     values, slack = table.accuracy[:, row.columns], VERSION_SLACK[row.columns]
     low, high = values.min(axis=0) - slack - row.half, values.max(axis=0) + slack + row.half
-    if ((row.mean >= low - EPS) & (row.mean <= high + EPS)).all():
+    outside = np.flatnonzero((row.mean < low - EPS) | (row.mean > high + EPS))
+    if not len(outside):
         return None
     text = f"{printed_row(row)} is outside of the table, {listed(values.min(axis=0))} to {listed(values.max(axis=0))}"
-    return Finding(RULE, "error", row.cells, text, "inconsistent")
+    return Tested("error", text, "inconsistent", tuple(outside.tolist()))
 
 
 def feasible(row: TableRow, accuracy: Floats, slack: Floats, n: int | None) -> bool:
@@ -99,7 +111,7 @@ def feasible(row: TableRow, accuracy: Floats, slack: Floats, n: int | None) -> b
     return bool(result.status != INFEASIBLE)
 
 
-def _impossible(row: TableRow, table: TableValues, slack: Floats) -> str:
+def _impossible(row: TableRow, table: TableValues, slack: Floats) -> Tested:
     """Say what cannot be, and what would make it possible: other runs, or one column less."""
     text = f"{_runs(row)} has {printed_row(row)}, even where table versions differ"
     more = range((row.n or MOST_RUNS) + 1, MOST_RUNS + 1)
@@ -111,7 +123,7 @@ def _impossible(row: TableRow, table: TableValues, slack: Floats) -> str:
     ]
     if others:
         text += f"; it could be without {' or without '.join(NAMES[row.columns[k]] for k in others)}"
-    return text
+    return Tested("error", text, "inconsistent", tuple(others))
 
 
 def _without(row: TableRow, k: int) -> TableRow:

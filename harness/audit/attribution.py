@@ -68,7 +68,8 @@ def _nobody(row: TableRow, near: int, table: TableValues) -> Finding:
         best = f"{table.name(found)} has it as {', '.join(NAMES[column] for column in columns)}"
     if readings and chance < CHANCE:
         text = f"{head} there, but {best}; {chance:.2f} such readings are expected by chance"
-        return Finding(RULE, "error", row.cells, text, "inconsistent")
+        moved = tuple(c for c, old, new in zip(row.cells, row.columns, columns, strict=True) if old != new)
+        return Finding(RULE, "error", row.cells, text, "inconsistent", moved)
     if near:
         text = f"{head} (within {READING}: {near})"
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, product
 from math import sqrt
 
@@ -75,7 +76,7 @@ def _best_and_mean(lines: Sequence[Line]) -> list[tuple[tuple[Line, Number], tup
 
 
 def summary_rows(lines: Sequence[Line]) -> list[Finding]:
-    """Recompute rows that are the mean or the best of other rows, or the difference of two."""
+    """Recompute rows that are the mean or the best of other rows, or the difference or ratio of two."""
     known = {line.name: line for line in lines}
     findings = []
     for line in lines:
@@ -83,7 +84,8 @@ def summary_rows(lines: Sequence[Line]) -> list[Finding]:
             continue
         parts = [known[f"{line.suite}:{name}"] for name in line.summary.of if f"{line.suite}:{name}" in known]
         for number in line.numbers:
-            values = [p for part in parts for p in part.numbers if _summarises(number, p)]
+            fits = _is_time if line.summary.take == "ratio" else partial(_summarises, number)
+            values = [p for part in parts for p in part.numbers if fits(p)]
             if len(values) != len(line.summary.of):
                 continue
             made, slack = _made(line.summary.take, number, values, parts)
@@ -92,6 +94,10 @@ def summary_rows(lines: Sequence[Line]) -> list[Finding]:
             text += f"{', '.join(str(value.printed) for value in values)} is {made:.2f}"
             findings.append(graded("summary", right, "warning", (number.cell,), text))
     return findings
+
+
+def _is_time(part: Number) -> bool:
+    return part.quantity.kind == "search_seconds"
 
 
 def _summarises(number: Number, part: Number) -> bool:
@@ -108,11 +114,32 @@ def _made(take: str, number: Number, values: Sequence[Number], parts: Sequence[L
     means = [value.printed.mean for value in values]
     if take == "difference":
         return means[0] - means[1], values[0].printed.half + values[1].printed.half
+    if take == "ratio":
+        return means[0] / means[1], 0.0
     if take == "mean":
         return sum(means) / len(means), max(value.printed.half for value in values)
     scores = [max(n.percent.mean for n in part.numbers if n.quantity.kind == "accuracy") for part in parts]
     best = scores.index(max(scores))
     return means[best], values[best].printed.half
+
+
+def derived_numbers(lines: Sequence[Line]) -> list[Finding]:
+    """Recompute numbers that are said to follow from another of their column by a factor that is printed elsewhere."""
+    known = {number.cell: number for line in lines for number in line.numbers}
+    findings = []
+    for line in lines:
+        for number in line.numbers:
+            derived = number.derived
+            if derived is None:
+                continue
+            base = known[f"{line.suite}:{derived.row}/{number.cell.rsplit('/', 1)[1]}"]
+            made = base.printed.mean * derived.times.mean / derived.over.mean
+            slack = base.printed.half * derived.times.mean / derived.over.mean
+            right = abs(made - number.printed.mean) <= number.printed.half + slack + EPS
+            text = f"{line.label}: {base.printed} times {derived.times.text} / {derived.over.text} ({derived.source}) "
+            text += f"is {made:.1f}, printed {number.printed}{': computed, so not measured' if right else ''}"
+            findings.append(graded("derived", right, "warning", (number.cell,), text))
+    return findings
 
 
 def upper_bounds(lines: Sequence[Line]) -> list[Finding]:

@@ -17,7 +17,8 @@ class Finding:
 
     ``severity``: error: the numbers cannot all be true; warning: they disagree, or say something else than the paper
     does; info: what is true of them, or cannot be decided. ``cells``: their names, ``suite:table/row/column``;
-    ``evidence``: one or two sentences with the numbers.
+    ``evidence``: one or two sentences with the numbers. ``blamed``: the cells among which the mistake must be, None
+    where the rule cannot tell them from the others.
     """
 
     rule: str
@@ -25,6 +26,14 @@ class Finding:
     cells: tuple[str, ...]
     evidence: str
     verdict: Verdict
+    blamed: tuple[str, ...] | None = None
+
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Return the cells that an error or a warning may be about; none for mere information."""
+        if self.severity == "info":
+            return ()
+        return self.cells if self.blamed is None else self.blamed
 
 
 def graded(rule: str, right: bool, severity: Severity, cells: tuple[str, ...], evidence: str) -> Finding:

@@ -13,7 +13,8 @@ from harness.methods.computed import FixedArchitecture, Optimum
 from harness.methods.stops import BestAccuracy
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Column, Metric, Row, Statistic, Summary, Table
+from harness.suite.schema import Column, Derived, Metric, Row, Statistic, Summary, Table
+from harness.suite.values import Published
 
 SHARES = ("accuracy", "error")  # of which one is 100 minus the other
 COUNTS = ("parameters", "flops")
@@ -40,15 +41,26 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What other places say of a printed setting, each with its name: the authors' configuration, another section."""
+
+    official: tuple[Published, str] | None
+    elsewhere: tuple[Published, str] | None
+
+
+@dataclass(frozen=True)
 class Number:
     """One printed number. ``printed``: as printed; ``percent``: the same, an error as accuracy."""
 
     cell: str
     column: Column
+    value: Published
     printed: Printed
     n: int | None
     statistic: Statistic | None
     quantity: Quantity
+    derived: Derived | None = None
+    setting: Setting | None = None
 
     @property
     def percent(self) -> Printed:
@@ -63,6 +75,7 @@ class Line:
     ``who``: whom the numbers are of. ``principal``: the row is meant wherever ``who`` is named; a variant is not.
     ``run``: method and all settings of its search as text, None where the suite does not give them; ``stop``: the stop
     rule likewise. ``source``: None is the paper itself; ``architecture``: its string, where the row is one looked up.
+    ``per_dataset``: columns of different datasets are of different searches.
     """
 
     suite: str
@@ -80,12 +93,18 @@ class Line:
     summary: Summary | None
     architecture: str | None
     optimum: bool
+    per_dataset: bool
     numbers: tuple[Number, ...]
 
     @property
     def name(self) -> str:
         """Return where the row stands."""
         return f"{self.suite}:{self.table}/{self.row}"
+
+    @property
+    def origin(self) -> str:
+        """Return whose printing the row repeats: its paper's own key, or the head of what it names as its source."""
+        return normal(self.paper if self.source is None else re.split(r"[,;]", self.source)[0])
 
     @property
     def identities(self) -> tuple[tuple[str, ...], ...]:
@@ -138,6 +157,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
             summary=row.summary,
             architecture=computation.architecture if isinstance(computation, FixedArchitecture) else None,
             optimum=isinstance(computation, Optimum),
+            per_dataset=row.per_dataset,
             numbers=tuple(_number(loaded, table, row, cell) for cell in cells),
         )
 
@@ -177,10 +197,13 @@ def _number(loaded: LoadedSuite, table: Table, row: Row, cell: PublishedCell) ->
     return Number(
         cell=f"{loaded.suite.suite}:{cell.table}/{cell.row}/{cell.column_name}",
         column=cell.column,
+        value=cell.value,
         printed=Printed.read(cell.value),
         n=cell.n,
         statistic=row.statistic or cell.column.statistic,
         quantity=_quantity(cell.column, columns, row.statistic),
+        derived=cell.derived,
+        setting=Setting(cell.official, cell.elsewhere) if cell.kind == "setting" else None,
     )
 
 

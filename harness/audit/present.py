@@ -17,11 +17,12 @@ FIELDS = ("rule", "severity", "verdict", "cells", "evidence")
 
 @dataclass(frozen=True)
 class AuditSection:
-    """The findings of one rule, as the page shows them: rows of (severity, verdict, where, evidence)."""
+    """The findings of one rule, and in their order as text: rows of (severity, verdict, where, evidence)."""
 
     rule: str
     title: str
     counts: dict[str, int]
+    findings: tuple[Finding, ...]
     rows: tuple[tuple[str, str, str, str], ...]
 
 
@@ -36,7 +37,7 @@ def render_audit_section(findings: Sequence[Finding]) -> list[AuditSection]:
 def _section(rule: str, group: Sequence[Finding]) -> AuditSection:
     counts = {severity: sum(f.severity == severity for f in group) for severity in reversed(SEVERITIES)}
     rows = tuple((f.severity, f.verdict, where(f.cells), f.evidence) for f in group)
-    return AuditSection(rule, TITLES[rule], {key: value for key, value in counts.items() if value}, rows)
+    return AuditSection(rule, TITLES[rule], {key: value for key, value in counts.items() if value}, tuple(group), rows)
 
 
 def where(cells: Sequence[str]) -> str:

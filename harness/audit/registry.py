@@ -15,6 +15,7 @@ from harness.audit import (
     mixtures,
     plausibility,
     recompute,
+    settings,
 )
 from harness.audit.finding import SEVERITIES, Finding
 from harness.audit.lines import Line
@@ -31,9 +32,12 @@ RULES: dict[str, Callable[[Lines], list[Finding]]] = {
     "best-of-runs": extremes.best_of_runs,
     "best-counts": extremes.best_counts,
     "summary": extremes.summary_rows,
+    "derived": extremes.derived_numbers,
     "upper-bound": extremes.upper_bounds,
     "difference": arithmetic.differences,
     "symmetry": arithmetic.symmetry,
+    "diagonal": arithmetic.diagonal,
+    "setting": settings.settings,
     "unit": plausibility.units,
     "error-as-accuracy": plausibility.error_as_accuracy,
     "shifted-columns": plausibility.shifted_columns,
@@ -56,9 +60,12 @@ TITLES = {
     "best-of-runs": "The best of n against their mean and std",
     "best-counts": "The best network against the mean one",
     "summary": "Rows made of other rows",
+    "derived": "Numbers that follow from others",
     "upper-bound": "Means above their upper bound",
     "difference": "Printed differences",
     "symmetry": "Symmetric tables",
+    "diagonal": "Diagonals of symmetric tables",
+    "setting": "Printed settings",
     "unit": "Units of counts",
     "error-as-accuracy": "Errors and accuracies",
     "shifted-columns": "Numbers in the neighbouring column",

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from harness.audit.consistency import Consistency
+from harness.audit.finding import Finding, graded
+from harness.audit.lines import Line
 from harness.errors import HarnessError
 from harness.suite.facts import Facts
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Suite
 from harness.suite.values import Published
 
-Consistency = Literal["COHERENT", "CONTRADICTED", "UNCHECKED"]
 Said = tuple[Published, str]  # a value, and who has it
 
 
@@ -43,6 +45,21 @@ def judge_setting(
     if wrong:
         return "CONTRADICTED", "; ".join(f"{value.text} in {source}" for value, source in wrong)
     return "COHERENT", "; ".join(source for _, source in said)
+
+
+def settings(lines: Sequence[Line]) -> list[Finding]:
+    """Report of every printed setting what other places say of it; nothing where none does."""
+    findings = []
+    for line in lines:
+        for number in line.numbers:
+            if number.setting is not None:
+                said = (number.setting.official, number.setting.elsewhere)
+                word, reason = judge_setting(number.value, *said)
+                if word != "UNCHECKED":
+                    text = f"{line.label}: {number.column.label} is printed {number.value.text}; "
+                    text += f"so has {reason}" if word == "COHERENT" else f"it is {reason}"
+                    findings.append(graded("setting", word == "COHERENT", "warning", (number.cell,), text))
+    return findings
 
 
 def same(printed: Published, other: Published) -> bool:

@@ -4,9 +4,7 @@ How near is a printed value to the table's? Three answers, each for its purpose:
 
 - `READING`: means of the same training runs, read from other files of the benchmark or averaged after rounding,
   differ by 0.01 or 0.02. Architectures are identified within it.
-- `VERSIONS`: papers of 2020-21 read versions 1.0 or 1.1 of the file; where runs were added later, means moved: the
-  ResNet cell from 93.97 to 93.91 (CIFAR-10 test) and from 43.63 to 44.23 (ImageNet-16-120 test), the best
-  ImageNet-16-120 validation accuracy from 46.77 to 46.73. Nothing within it is called impossible.
+- `VERSIONS`: what other versions of the file may hold. Nothing within it is called impossible.
 - rounding: half a unit of the last printed digit, always added.
 """
 
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 from harness.audit.lines import Line, Number
 from harness.audit.printed import EPS
 from harness.benchmarks.nb201 import Nb201Table
-from harness.benchmarks.spec import DATASETS, SPLITS
+from harness.benchmarks.spec import DATASETS, SPLITS, VERSIONS
 from harness.spaces.registry import published
 
 Floats = NDArray[np.float64]
@@ -31,7 +29,6 @@ COLUMNS = tuple((dataset, split) for dataset in DATASETS for split in SPLITS)
 NAMES = tuple(f"{dataset} {split}" for dataset, split in COLUMNS)
 EPOCHS = 200
 READING = 0.025
-VERSIONS = {"cifar10": 0.3, "cifar100": 0.6, "imagenet16_120": 0.8}
 VERSION_SLACK: Floats = np.array([VERSIONS[dataset] for dataset, _ in COLUMNS])
 SPACE = published("nb201")
 SHORT = dict(zip(SPACE.names(), ("none", "skip", "conv1", "conv3", "pool"), strict=True))
@@ -77,15 +74,12 @@ class TableRow:
     std_half: Floats
 
     @classmethod
-    def of(cls, line: Line) -> TableRow | None:
-        """Return a row's numbers on the table; None where there are none. Stds that are not printed are NaN."""
-        numbers = tuple(number for number in line.numbers if column_of(number) is not None)
-        if not numbers:
-            return None
+    def of(cls, line: Line, numbers: Sequence[Number]) -> TableRow:
+        """Gather numbers on the table that are of one set of architectures. Stds that are not printed are NaN."""
         printed = [number.percent for number in numbers]
         return cls(
             line=line,
-            numbers=numbers,
+            numbers=tuple(numbers),
             columns=np.array([column_of(number) for number in numbers]),
             mean=np.array([p.mean for p in printed]),
             half=np.array([p.half for p in printed]),
@@ -124,8 +118,15 @@ def column_of(number: Number) -> int | None:
 
 
 def table_rows(lines: Sequence[Line]) -> list[TableRow]:
-    """Return all rows that have numbers on the table."""
-    return [row for row in map(TableRow.of, lines) if row is not None]
+    """Return all rows that have numbers on the table; one of a search per dataset falls apart by dataset."""
+    rows = []
+    for line in lines:
+        together: dict[str | None, list[Number]] = {}
+        for number in line.numbers:
+            if column_of(number) is not None:
+                together.setdefault(number.quantity.dataset if line.per_dataset else None, []).append(number)
+        rows += [TableRow.of(line, numbers) for numbers in together.values()]
+    return rows
 
 
 def listed(values: Sequence[float] | Floats, decimals: int = 2) -> str:

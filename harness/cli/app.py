@@ -165,23 +165,37 @@ def run(
     seeds: Seeds = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Trials at once. [default: one per CPU core; 1 on a GPU]"),
+        typer.Option(
+            "--jobs", "-j", min=0, help="Trials at once; 0: in this process. [default: one per CPU core; 1 on a GPU]"
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of each trial. [default: OMP_NUM_THREADS, else its share of the cores]"),
     ] = None,
     device: Annotated[DeviceOption, typer.Option(help="Where to search.")] = DeviceOption.auto,
     results: Results = RESULTS,
     overrides: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run anew what is done already.")] = False,
+    first: Annotated[
+        bool, typer.Option("--first", help="Only what the suites list under first, in that order.")
+    ] = False,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="Step back: the niceness of the workers.")] = 0,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End before so long, such as 2h45m, after an epoch; code 3.")
+    ] = None,
 ) -> None:
     """Run the trials that are missing.
 
-    The same command again goes on where it stopped.
+    The same command again goes on where it stopped. A file named pause in the results' folder holds the work, as
+    Ctrl-Z does.
     """
     from harness.cli.run import RunRequest, dry_run_suites, run_suites
     from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
-    asked = RunRequest(request, jobs, device.value, force)
+    asked = RunRequest(request, jobs, device.value, force, first, threads, nice, budget)
     raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
 
 
@@ -201,7 +215,7 @@ def check(
 ) -> None:
     """Judge the records; the exit code is the verdict.
 
-    0: in band; 1: out of band, or a trial failed; 3: incomplete.
+    0: nothing is out of band; 1: FAIL, or a trial failed; 3: incomplete.
     """
     from harness.cli.judge import check_suites
     from harness.cli.select import Request

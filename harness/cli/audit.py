@@ -15,10 +15,11 @@ from rich.text import Text
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
 from harness.audit.lines import Line, collect
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
-from harness.audit.record import FILE, AuditRecord, numbers_checksum
+from harness.audit.record import FILE, AuditRecord, number_checksums
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
 from harness.cli.select import DEFAULT_SUITES
+from harness.data.atomic import check_writable
 from harness.data.sources import DataMissing, data_root
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
@@ -35,6 +36,8 @@ def audit_suites(suites: Sequence[str] | None, severity: str, layout: str, recor
 
     ``record``: the folder of the records, to store all findings in.
     """
+    if record is not None:
+        check_writable(record)
     lines = collect([load_suite(path, load_catalogue()) for path in find_suites(suites or (DEFAULT_SUITES,))])
     table, checksum = _table()
     found = audit(lines, table)
@@ -58,7 +61,7 @@ def _store(found: Audit, lines: Sequence[Line], checksum: str | None, folder: Pa
     audited = AuditRecord(
         harness=environment.version(),
         git=environment.revision(),
-        numbers=numbers_checksum(lines),
+        numbers=number_checksums(lines),
         table=checksum,
         findings=list(found.findings),
     )

@@ -150,8 +150,8 @@ def _list_trials(store: Store) -> int:
         seconds = duration(record.provenance.search_seconds)
         accuracy = percent(found_accuracy(record))
         about = (record.profile, record.method, record.dataset, str(record.seed))
-        rows.append((record.id, record.status, *about, accuracy, seconds, record.suite))
-    header = ("trial", "status", "profile", "method", "dataset", "seed", "found", "search", "suite")
+        rows.append((record.id, record.status, *about, accuracy, seconds, record.suite, " ".join(record.overrides)))
+    header = ("trial", "status", "profile", "method", "dataset", "seed", "found", "search", "suite", "overridden")
     typer.echo(columns(header, rows))
     for error in broken:
         typer.echo(f"error: {error}", err=True)

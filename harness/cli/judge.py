@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
 
 from harness.analysis.baselines import Baseline, record_baseline
-from harness.analysis.coverage import Audited
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
+from harness.audit.consistency import Mark, marks
+from harness.audit.finding import Finding
 from harness.audit.lines import collect
 from harness.audit.record import FILE as AUDIT
-from harness.audit.record import AuditRecord, cell_words, numbers_checksum, read_audit
+from harness.audit.record import read_audit, standing
 from harness.cli.select import Request
+from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.files import read_json
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
-from harness.runner.plan import Plan, ProfileName, data_needed
+from harness.runner.evaluate import load_table, table_problem
+from harness.runner.plan import Filters, Plan, ProfileName, data_needed, make_plan
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.runner.survey import place
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -41,10 +49,11 @@ def check_suites(request: Request, *, record: bool) -> int:
     if record:
         for verdict in Evidence(request).verdicts():
             _store_baseline(verdict)
-    verdicts = list(Evidence(request).verdicts())
+    evidence = Evidence(request)
+    verdicts = list(evidence.verdicts())
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else PIPED_WIDTH
-    typer.echo(render_check(verdicts, width=width, colour=terminal), nl=False)
+    typer.echo(render_check(verdicts, evidence.marks(), width=width, colour=terminal), nl=False)
     return exit_code(verdicts)
 
 
@@ -53,12 +62,15 @@ def report_suites(request: Request, out: Path) -> int:
     from harness.audit.majority import figure6a
     from harness.cli.audit import find_table
     from harness.report import write_report
+    from harness.report.printed import Printed
 
+    check_writable(out)
     evidence = Evidence(request)
-    recorded = evidence.audit()
-    table = find_table() if recorded is not None else None
+    verdicts = list(evidence.verdicts())
+    table = find_table()
     majorities = figure6a(table) if table is not None else ()
-    for path in write_report(list(evidence.verdicts()), out, request.results, recorded, majorities):
+    printed = Printed.of(list(evidence.printed(verdicts)), evidence.findings, majorities)
+    for path in write_report(verdicts, out, request.results, printed):
         typer.echo(str(path))
     return 0
 
@@ -84,22 +96,45 @@ class Evidence:
         for loaded in self.request.loaded():
             for profile, plan in self.plans(loaded).items():
                 baseline = _load_baseline(baseline_path(loaded, profile))
-                yield judge(loaded, profile, plan, self.records(plan), baseline)
+                yield judge(loaded, profile, plan, self.records(plan), baseline, self.table)
 
-    def audit(self) -> AuditRecord | None:
-        """Return the recorded audit; one of other printed numbers is said to be stale and left out."""
-        recorded = read_audit(self.request.results / AUDIT)
+    @cached_property
+    def table(self) -> Nb201Table | None:
+        """Return the benchmark's table, None where it is not at hand."""
+        root = data_root()
+        return load_table(root) if self.index and table_problem(root) is None else None
+
+    def printed(self, verdicts: Sequence[SuiteVerdict] = ()) -> Iterator[SuiteVerdict]:
+        """Judge every suite under the paper profile, whatever the request selects or has records of.
+
+        What is printed is listed from here. ``verdicts``: of the request, taken where they are just that.
+        """
+        whole = self.request.selection == Filters() and not self.request.overrides
+        known = {v.loaded.path: v for v in verdicts if whole and v.profile_name == "paper"}
+        for loaded in self.request.loaded():
+            if loaded.path in known:
+                yield known[loaded.path]
+                continue
+            plan = make_plan(loaded, "paper", Filters(), (), data=self.data(loaded, "paper"))
+            yield judge(loaded, "paper", plan, self.records(plan), table=self.table)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """The recorded audit's findings that still stand; numbers that changed since then are said to be unaudited."""
+        path = self.request.results / AUDIT
+        recorded = read_audit(path)
         if recorded is None:
-            return None
-        if recorded.numbers != numbers_checksum(collect(self._every_suite())):
-            typer.echo(f"warning: {self.request.results / AUDIT}: audits other numbers; run audit --record", err=True)
-            return None
-        return recorded
+            return ()
+        found = standing(recorded, collect(self._every_suite()))
+        if found.changed:
+            first = ", ".join(found.changed[:3])
+            text = f"{path}: {len(found.changed)} numbers are new or were others then ({first}, ...)"
+            typer.echo(f"warning: {text}; run audit --record", err=True)
+        return found.findings
 
-    def audited(self) -> Audited:
-        """Return the recorded audit's verdict on every cell that it decides something about."""
-        recorded = self.audit()
-        return {} if recorded is None else dict(cell_words(recorded.findings))
+    def marks(self) -> dict[str, Mark]:
+        """Return the recorded audit's word on every number that it has one for."""
+        return marks(self.findings)
 
     def _every_suite(self) -> list[LoadedSuite]:
         """Load all suites of the folder: an audit is of all of them, whichever are asked for."""
@@ -139,9 +174,17 @@ class Evidence:
             path = place(trial, self.request.store, self.index)
             if path is not None:
                 try:
-                    yield read_record(path)
+                    yield self._read(path)
                 except RecordError as error:
                     typer.echo(f"error: {error}; its trial counts as missing", err=True)
+
+    def _read(self, path: Path) -> Record:
+        """Read a record where it belongs: the method, which its id does not tell, is the folder's."""
+        record = read_record(path)
+        place = self.request.store.path(record.profile, record.method, record.dataset, record.seed, record.id)
+        if path != place:
+            raise RecordError(f"{path}: holds a record of {place.parent.relative_to(self.request.results)}")
+        return record
 
 
 def baseline_path(loaded: LoadedSuite, profile: str) -> Path:

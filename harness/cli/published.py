@@ -5,23 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from harness.analysis.coverage import Entry, coverage, entries
+from harness.analysis.coverage import REPRODUCTIONS, Entry, coverage, entries
+from harness.audit.consistency import CONSISTENCIES
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
 from harness.text import no_formula
 
 COLUMNS = (
-    "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol", "status", "verdict", "note",
-)  # fmt: skip
+    *("cell", "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol"),
+    *("status", "reproduction", "consistency", "evidence", "note"),
+)
 
 
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
     evidence = Evidence(request)
-    listed = entries(evidence.verdicts(), evidence.audited())
+    listed = entries(evidence.printed(), evidence.marks())
     sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
     for line in coverage_lines(listed):
         print(line, file=sys.stderr)
@@ -29,17 +31,28 @@ def list_published(request: Request, layout: str) -> int:
 
 
 def coverage_lines(listed: Sequence[Entry]) -> list[str]:
-    """Say per paper how many numbers have a verdict."""
-    lines = []
-    for item in coverage(listed):
-        verdicts = ", ".join(f"{number} {word}" for word, number in sorted(item.verdicts.items()))
-        lines.append(f"{item.paper}: {item.judged} of {item.total} printed numbers have a verdict ({verdicts})")
-    return lines
+    """Say per paper how many numbers have which word, by mark."""
+    return [
+        f"{item.paper}: {item.total} printed numbers; reproduction: {_counts(item.reproduction, REPRODUCTIONS)}; "
+        f"consistency: {_counts(item.consistency, CONSISTENCIES)}"
+        for item in coverage(listed)
+    ]
 
 
-def _cells(entry: Entry) -> list[str | float | None]:
-    facts = asdict(entry)
-    return [facts[name] for name in COLUMNS]
+Word = TypeVar("Word", bound=str)
+
+
+def _counts(counted: Mapping[Word, int], words: Sequence[Word]) -> str:
+    return ", ".join(f"{counted[word]} {word}" for word in words if counted.get(word)) or "none"
+
+
+def _cells(entry: Entry) -> list[str]:
+    mean, std = entry.value.printed
+    return [
+        *(entry.cell, entry.paper, entry.table, entry.row, entry.column),
+        *(mean, std, "" if entry.n is None else str(entry.n), entry.unit, entry.protocol),
+        *(entry.status, entry.reproduction, entry.consistency, " ".join(entry.evidence), entry.note),
+    ]
 
 
 def as_csv(listed: Sequence[Entry]) -> str:
@@ -53,6 +66,5 @@ def as_csv(listed: Sequence[Entry]) -> str:
 
 def as_markdown(listed: Sequence[Entry]) -> str:
     """Write a table for a page of markdown."""
-    texts = (["" if cell is None else str(cell) for cell in _cells(entry)] for entry in listed)
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *texts]
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, listed)]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)

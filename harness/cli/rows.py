@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -12,9 +13,10 @@ from harness.cli.text import columns
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render
-from harness.suite.facts import disagreements, load_facts, searched_rows, settings
+from harness.suite.facts import PROFILE, Fact, deviation, disagreements, load_facts, searched_rows, settings
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
+from harness.suite.schema import Deviation
 
 
 def show_row(name: str) -> int:
@@ -31,15 +33,21 @@ def show_row(name: str) -> int:
     full = f"{loaded.suite.suite}/{table}/{row}"
     method = loaded.suite.tables[table].rows[row].method
     typer.echo(f"{full}: {loaded.label(table, row)} (method {method}), under the paper profile")
-    lines = [
-        (key, render(value), stated[key].source if key in stated else "-")
-        for key, value in settings(loaded, table, row).items()
-    ]
+    run, declared = settings(loaded, table, row), loaded.profile(PROFILE).deviations
+    lines = [(key, render(value), _source(key, value, stated.get(key), declared)) for key, value in run.items()]
     typer.echo(columns(("setting", "value", "source"), lines))
     wrong = [text for text in disagreements(facts, loaded) if text.startswith(f"{full}: ")]
     for text in wrong:
         typer.echo(f"error: {text}", err=True)
     return 1 if wrong else 0
+
+
+def _source(key: str, value: Any, fact: Fact | None, declared: Sequence[Deviation]) -> str:
+    """Say who has a setting, and where it is ours and not theirs, why."""
+    if fact is None:
+        return "-"
+    ours = deviation(key, fact.value, value, declared)
+    return f"declared, for {render(fact.value)}: {ours.because} ({fact.source})" if ours else fact.source
 
 
 def _find(name: str) -> list[tuple[LoadedSuite, str, str]]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from harness.cli.select import Request, command
+from harness.cli.streams import unbreakable
 from harness.cli.text import columns
 from harness.data.sources import data_root
+from harness.errors import HarnessError
 from harness.runner import environment
 from harness.runner.availability import find_data
 from harness.runner.environment import Device
@@ -20,6 +24,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
 DEFAULT_PROFILE: ProfileName = "reduced"
@@ -27,24 +32,49 @@ DEFAULT_PROFILE: ProfileName = "reduced"
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run and how. ``jobs``: None chooses by the device."""
+    """What to run and how. ``jobs`` and ``threads``: None chooses. ``budget``: how long, as given."""
 
     request: Request
     jobs: int | None
     device: Device
     force: bool
+    first: bool = False
+    threads: int | None = None
+    nice: int = 0
+    budget: str | None = None
 
     def command(self) -> str:
         """Write the command that goes on with this run."""
         words = ["run", *self.request.options()]
         words += [] if self.jobs is None else ["--jobs", str(self.jobs)]
+        words += [] if self.threads is None else ["--threads", str(self.threads)]
         words += [] if self.device == "auto" else ["--device", self.device]
+        words += ["--first"] if self.first else []
+        words += ["--nice", str(self.nice)] if self.nice else []
+        words += [] if self.budget is None else ["--budget", self.budget]
         return command([*words, "--force"] if self.force else words)
+
+    def options(self, root: Path | None) -> Options:
+        """Say how to execute; ``root``: of the data."""
+        device = environment.resolve_device(self.device)
+        jobs = environment.default_jobs(device) if self.jobs is None else self.jobs
+        budget = math.inf if self.budget is None else parse_budget(self.budget)
+        return Options(root, device, jobs, self.threads, self.nice, budget)
+
+
+def parse_budget(text: str) -> float:
+    """Read ``2h45m``, ``90m`` or ``1h30s`` as seconds; raise `HarnessError`."""
+    found = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text, re.ASCII)
+    hours, minutes, seconds = (int(number or 0) for number in found.groups()) if found else (0, 0, 0)
+    if total := 3600 * hours + 60 * minutes + seconds:
+        return float(total)
+    raise HarnessError(f"--budget {text!r}: expected hours, minutes and seconds such as 2h45m or 90m")
 
 
 def dry_run_suites(asked: RunRequest) -> int:
     """Print every trial with its status, its estimated cost and the total; touch nothing."""
     root = data_root()
+    asked.options(root)  # a mistake in them is one here, too
     plans = _plans(asked, root)
     tasks = _tasks(asked, plans, root)
     typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
@@ -57,16 +87,16 @@ def dry_run_suites(asked: RunRequest) -> int:
 
 
 def run_suites(asked: RunRequest) -> int:
-    """Execute what is missing; return the exit code."""
-    start, root = time.monotonic(), data_root()
-    plans = _plans(asked, root)
-    tasks = _tasks(asked, plans, root)
-    device = environment.resolve_device(asked.device)
-    options = Options(root, device, asked.jobs or environment.default_jobs(device))
-    _warn_of_broken(tasks)
-    tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
-    _conclude(asked, plans, tasks, tally, time.monotonic() - start)
-    return tally.exit_code if tasks else 3
+    """Execute what is missing; return the exit code. Nobody has to listen to what is printed."""
+    with unbreakable():
+        start, root = time.monotonic(), data_root()
+        options = asked.options(root)
+        plans = _plans(asked, root)
+        tasks = _tasks(asked, plans, root)
+        _warn_of_broken(tasks)
+        tally = execute(tasks, asked.request.store, options, make_progress(Console(stderr=True)))
+        _conclude(asked, plans, tasks, tally, time.monotonic() - start)
+        return tally.exit_code if tasks else 3
 
 
 def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
@@ -77,7 +107,16 @@ def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
             typer.echo(one_line(f"note: {loaded.path}: {note}"), err=True)
-    return plans
+    return [_first(loaded, plan, profile) for loaded, plan in zip(suites, plans, strict=True)] if asked.first else plans
+
+
+def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
+    """Keep what the suite says comes first, in that order."""
+    settings = loaded.suite.profiles.get(profile)
+    if settings is None or not settings.first:
+        raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
+    trials = {f"{row} {trial.seed}": trial for trial in plan.trials for row in trial.rows}
+    return replace(plan, trials=tuple(trials[name] for name in settings.first if name in trials), not_run={})
 
 
 def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[Task]:
@@ -126,6 +165,7 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
     counts = {
         "executed": len(tally.executed),
         "done before": len(tally.kept),
+        "done by another run": len(tally.elsewhere),
         "failed": len(tally.failed),
         "blocked": len(tally.blocked),
         "unfinished": len(tally.unfinished),
@@ -134,4 +174,4 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
     rows = f"; {len(not_run)} rows have nothing to run" if not_run else ""
     typer.echo(f"{len(tasks)} trials: {', '.join(said)}{rows}; {duration(seconds)}; {_place(asked)}")
     if tally.unfinished:
-        typer.echo(f"interrupted; go on with: {asked.command()}", err=True)
+        typer.echo(f"{'time is up' if tally.late else 'interrupted'}; go on with: {asked.command()}", err=True)

@@ -31,7 +31,7 @@ class Tape(Protocol):
         """Do again what was recorded, on what the tensors hold now."""
 
 
-Record = Callable[[Callable[[], None], list[torch.Generator]], Tape]
+Recording = Callable[[Callable[[], None], list[torch.Generator]], Tape]
 
 
 class CudaGraphs:
@@ -59,7 +59,7 @@ class CudaGraphs:
 class Recorder:
     """Runs the steps of a search: the first of a branch as they are, then recorded."""
 
-    def __init__(self, search: Steps, record: Record | None = None) -> None:
+    def __init__(self, search: Steps, record: Recording | None = None) -> None:
         self.search = search
         self.record = CudaGraphs() if record is None else record
         self.tapes: dict[Hashable, Tape] = {}

@@ -21,6 +21,8 @@ from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.methods.spec import SearchSpec
 
+Sitting = Mapping[str, Any]  # plain data on one of the runs that a search was spread over
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -32,6 +34,7 @@ class SearchResult:
     trajectory: Trajectory
     epoch_seconds: list[float]
     resumed_from_epoch: int | None
+    sittings: list[Sitting]
     from_supernet: bool = False
 
 
@@ -45,15 +48,20 @@ def run_search(
     *,
     supernet: Path | None = None,
     keep: Mapping[int, Path] | None = None,
+    sitting: Sitting | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> SearchResult:
     """Search from scratch, or from ``checkpoint`` if that file exists, which is written after every epoch.
 
     ``supernet``: the state of an equal search at the epoch where this one's selection begins; if that file exists,
-    the search starts there. ``keep``: where to leave such states for others, by epoch.
+    the search starts there. ``keep``: where to leave such states for others, by epoch. ``sitting``: what the result
+    is to say of this part of the search beside the epoch at which it began. ``clock``: measures epochs, in seconds.
+
+    Raises `DamagedCheckpoint` for a checkpoint or supernet that no search can go on from.
     """
     search = Search(spec, dataset, seed, torch.device(device))
     try:
-        return _run(search, checkpoint, on_epoch or (lambda *epochs: None), supernet, keep or {})
+        return _run(search, checkpoint, on_epoch or (lambda *epochs: None), supernet, keep or {}, sitting or {}, clock)
     finally:
         search.recorder = None  # which holds on to the search, and to the device's memory
 
@@ -64,33 +72,45 @@ def _run(
     on_epoch: Callable[[int, int], None],
     supernet: Path | None,
     keep: Mapping[int, Path],
+    sitting: Sitting,
+    clock: Callable[[], float],
 ) -> SearchResult:
-    spec, resumed, shared = search.spec, None, False
-    if checkpoint is not None and checkpoint.exists():
-        resumed = _take_up(search, checkpoint)
-    elif supernet is not None and supernet.exists():
-        shared = _take_up(search, supernet) > 0
-    else:
+    spec, shared = search.spec, False
+    resumed = _take_up(search, checkpoint)
+    if resumed is None:
+        shared = _take_up(search, supernet) is not None
+    if resumed is None and not shared:
         search.observe(None)
+    search.sittings.append({**sitting, "after_epoch": search.epoch})
     while search.epoch < spec.all_epochs:
-        start = time.perf_counter()
+        start = clock()
         search.run_epoch()
-        search.seconds.append(time.perf_counter() - start)
+        search.seconds.append(clock() - start)
         for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
             checkpoints.save(search.state(), file)
         on_epoch(search.epoch, spec.all_epochs)
     if spec.select.conclude(search):
         search.observe(None)
-    return SearchResult(search.trajectory, search.seconds, resumed, shared)
+    return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
 
 
-def _take_up(search: Search, file: Path) -> int:
-    """Go on from a saved state; return its epoch. Random streams cannot change the kind of device."""
-    state, kind = checkpoints.load(file, str(search.device)), search.device.type
+def _take_up(search: Search, file: Path | None) -> int | None:
+    """Go on from a saved state; return its epoch, None where there is none. Streams cannot change the device."""
+    if file is None:
+        return None
+    try:
+        state, kind = checkpoints.load(file, str(search.device)), search.device.type
+    except FileNotFoundError:
+        return None
     found = state.get("device", "an unknown device")
     if found != kind:
         raise HarnessError(f"{file}: of a search on {found}; go on there, or delete it to start on {kind}")
-    return search.load(state)
+    try:
+        return search.load(state)
+    except torch.OutOfMemoryError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise checkpoints.DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
 
 
 class Search(Steps):
@@ -99,6 +119,7 @@ class Search(Steps):
     def __init__(self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device) -> None:
         super().__init__(spec, dataset, seed, device)
         self.seconds: list[float] = []
+        self.sittings: list[Sitting] = []
         self.trajectory = Trajectory(
             groups=list(spec.space.groups), mixing=self.history, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
@@ -183,6 +204,7 @@ class Search(Steps):
             "device": self.device.type,
             "epoch": self.epoch,
             "seconds": self.seconds,
+            "sittings": self.sittings,
             "trajectory": self.trajectory.model_dump(),
             "net": self.net.state_dict(),
             "alpha": {group: alpha.data for group, alpha in self.alpha.items()},
@@ -197,6 +219,7 @@ class Search(Steps):
     def load(self, state: dict[str, Any]) -> int:
         """Take up a saved state; return its epoch."""
         self.epoch, self.seconds, self.memory = state["epoch"], state["seconds"], state["memory"]
+        self.sittings = state.get("sittings", [])  # which earlier versions did not keep
         self.trajectory = Trajectory.model_validate(state["trajectory"])
         self.history = self.trajectory.mixing
         self.net.load_state_dict(state["net"])

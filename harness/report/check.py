@@ -13,14 +13,19 @@ from rich.text import Text
 
 from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.cells import NOT_COMPARABLE, TableVerdict
+from harness.analysis.coverage import Marks
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.consistency import CONSISTENCIES
 from harness.report.views import (
+    CELLS,
     RowView,
     baseline_texts,
     collapsed_lines,
     common_reason,
+    consistency_line,
     counts_line,
     coverage,
+    differences,
     failure_line,
     formula,
     heading,
@@ -43,10 +48,13 @@ COLOURS: dict[Verdict, str] = {
     "NOT RUN": "dim",
     "NOT JUDGED": "dim",
 }
+CONSISTENCY_COLOURS = {"COHERENT": "green", "CONTRADICTED": "bold red"}
 
 
-def render_check(verdicts: Sequence[SuiteVerdict], *, width: int = 160, colour: bool = False) -> str:
-    """Return the verdicts per table, on claims with per-seed margins, and against baselines, as text.
+def render_check(
+    verdicts: Sequence[SuiteVerdict], marks: Marks | None = None, *, width: int = 160, colour: bool = False
+) -> str:
+    """Return both marks per table, claims with per-seed margins, and verdicts against baselines, as text.
 
     Text of suites and records is shown as it is: markup in it has no effect.
     """
@@ -55,17 +63,17 @@ def render_check(verdicts: Sequence[SuiteVerdict], *, width: int = 160, colour: 
         file=stream, width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False
     )
     for verdict in verdicts:
-        for part in _parts(verdict):
+        for part in _parts(verdict, marks or {}):
             console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
+def _parts(verdict: SuiteVerdict, marks: Marks) -> Iterator[RenderableType]:
     yield Text(heading(verdict), style="bold")
-    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.plan.notes)
+    yield from (Text(f"note: {note}", style="yellow") for note in verdict.notes)
     for table in verdict.tables:
         yield ""
-        yield from _table(verdict, table)
+        yield from _table(verdict, table, marks)
     if verdict.claims:
         yield from ("", _claims(verdict))
     if verdict.baselines:
@@ -85,11 +93,10 @@ def _parts(verdict: SuiteVerdict) -> Iterator[RenderableType]:
     yield ""
 
 
-def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableType]:
-    rows = [row_view(verdict, table, row) for row in table.rows]
+def _table(verdict: SuiteVerdict, table: TableVerdict, marks: Marks) -> Iterator[RenderableType]:
+    rows = [row_view(verdict, row, marks) for row in table.rows]
     mark = f" [{NOT_COMPARABLE}]" if profile_mark(verdict) else ""
-    names = ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why")
-    grid = _grid(f"{table.key}: {table_heading(verdict, table)}{mark}", names)
+    grid = _grid(f"{table.key}: {table_heading(verdict, table)}{mark}", CELLS)
     run = [row for row in rows if row.collapsed is None]
     common = common_reason(run)
     for row in run:
@@ -99,8 +106,15 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[RenderableTyp
         yield Text(f"  why, where nothing else is said: {common}", style="dim")
     else:
         yield Text(str(grid.title), style="bold")
+    for entry, row in zip(table.rows, rows, strict=True):
+        if row.collapsed is None:
+            yield from (Text(f"  {row.label}: {said}", style="yellow") for said in differences(entry))
     for (word, reason), alike in collapsed_lines(rows).items():
-        yield Text.assemble(f"  {', '.join(row.label for row in alike)}: ", _word(word), f": {reason}")
+        said = consistency_line(alike)
+        labels = ", ".join(row.label for row in alike)
+        yield Text.assemble(f"  {labels}: ", _word(word), f": {reason}", f" ({said})" if said else "")
+    for row in rows:
+        yield from _contradictions(row)
 
 
 def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
@@ -108,8 +122,20 @@ def _add_cells(grid: Table, row: RowView, common: str | None) -> None:
     for cell in row.cells:
         if cell is not None:
             texts = (label, cell.column, cell.paper, cell.ours, cell.delta, cell.width)
-            grid.add_row(*map(Text, texts), _word(cell.verdict), Text(why(cell, common)))
+            word = cell.consistency or ""
+            consistency = Text(word, style=CONSISTENCY_COLOURS.get(word, "dim"), no_wrap=True)
+            grid.add_row(*map(Text, texts), _word(cell.verdict), consistency, Text(why(cell, common)))
             label = ""
+
+
+def _contradictions(row: RowView) -> Iterator[Text]:
+    """Say what contradicts the numbers of a row, each thing once."""
+    reasons: dict[str, list[str]] = {}
+    for cell in row.cells:
+        if cell is not None and cell.audit is not None and cell.audit.word == "CONTRADICTED":
+            reasons.setdefault(cell.audit.reason, []).append(cell.column)
+    for reason, columns in reasons.items():
+        yield Text(f"  CONTRADICTED: {row.label}, {'; '.join(columns)}: {reason}", style="red")
 
 
 def _claims(verdict: SuiteVerdict) -> Table:
@@ -141,7 +167,8 @@ def _grid(title: str, names: Sequence[str]) -> Table:
     grid = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
         justify: Literal["left", "right"] = "right" if name in ("delta", "width") else "left"
-        least = max(map(len, VERDICTS)) if name == "verdict" else None
+        words = {"verdict": VERDICTS, "reproduction": VERDICTS, "consistency": CONSISTENCIES}.get(name, ())
+        least = max(map(len, words), default=None)
         grid.add_column(name, justify=justify, min_width=least, overflow="fold")
     return grid
 

@@ -11,6 +11,7 @@ import numpy as np
 from harness.analysis.measures import stop_epoch
 from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.majority import Majority
 from harness.report.figure_rows import FigureRows
 from harness.report.operations import edge_panels, gradients_panel, magnitude_panels
 from harness.report.panels import (
@@ -28,6 +29,7 @@ from harness.report.replayed import STATUS, replayed_panel
 from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
+from harness.runner.plan import Plan
 from harness.suite import figures as declared
 from harness.suite.figures import Since, search_number
 
@@ -47,23 +49,55 @@ BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 @dataclass(frozen=True)
 class DeclaredFigure:
-    """A figure of a suite; ``data`` is None without records. ``waiting``: rows without any, and why."""
+    """A figure of a suite; ``data`` is None without records. ``waiting``: rows without any, and why.
+
+    ``name``: of its files. ``majorities``: what a figure of the table alone shows, in the place of ``data``.
+    """
 
     key: str
+    name: str
     heading: str
     data: FigureData | None
     waiting: tuple[str, ...]
+    majorities: tuple[Majority, ...] = ()
 
 
-def declared_figures(verdict: SuiteVerdict) -> list[DeclaredFigure]:
-    """Return the suite's figures of whose rows the plan names at least one, in their order."""
+def declared_figures(verdict: SuiteVerdict, majorities: Sequence[Majority] = ()) -> list[DeclaredFigure]:
+    """Return the suite's figures of whose rows the plan names at least one, in their order.
+
+    One of the table alone is no matter of profiles, and is shown beside the papers' protocol. ``majorities``: from
+    the table, empty where it is not at hand.
+    """
     plan = verdict.evidence.plan
     shown = {
         key: figure
         for key, figure in verdict.loaded.suite.figures.items()
-        if not figure.rows or any(row in plan.rows or row in plan.not_run for row in figure.rows)
+        if _named(figure, plan) and (verdict.follows_papers or not _is_of_table(figure))
     }
-    return [_declared(verdict, key, figure) for key, figure in shown.items()]
+    return [
+        _of_table(verdict, key, figure, majorities) if _is_of_table(figure) else _declared(verdict, key, figure)
+        for key, figure in shown.items()
+    ]
+
+
+def _named(figure: declared.Figure, plan: Plan) -> bool:
+    return not figure.rows or any(row in plan.rows or row in plan.not_run for row in figure.rows)
+
+
+def _is_of_table(figure: declared.Figure) -> bool:
+    return isinstance(figure.panels[0], declared.MajorityPanel)
+
+
+def _of_table(
+    verdict: SuiteVerdict, key: str, figure: declared.Figure, majorities: Sequence[Majority]
+) -> DeclaredFigure:
+    title = f"{_place(verdict, figure)}: {figure.title}"
+    waiting = () if majorities else ("the NAS-Bench-201 table, which is not at hand",)
+    return DeclaredFigure(key, _name(verdict, key), title, None, waiting, tuple(majorities))
+
+
+def _name(verdict: SuiteVerdict, key: str) -> str:
+    return f"{key}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
 
 
 def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> DeclaredFigure:
@@ -75,16 +109,16 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
     if not figure.rows:
         waiting = tuple(dict.fromkeys(panel.note for panel in panels if panel.note))
     if not any(panel.every_line for panel in panels):
-        return DeclaredFigure(key, title, None, waiting)
+        return DeclaredFigure(key, _name(verdict, key), title, None, waiting)
     data = FigureData(
-        name=f"{key}-{verdict.loaded.suite.suite}-{verdict.profile_name}",
+        name=_name(verdict, key),
         title=figure.title,
         caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
         legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
     )
-    return DeclaredFigure(key, title, data, waiting)
+    return DeclaredFigure(key, data.name, title, data, waiting)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:

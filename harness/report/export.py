@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.aggregate import Summary
@@ -22,13 +23,15 @@ Fields = dict[str, Value]
 
 RESULT_FIELDS = (
     *("suite", "profile", "comparable", "rows", "method", "dataset", "embedded", "seed", "trial", "status"),
-    *("metric", "run", "value", "unit", "error"),
+    *("metric", "run", "value", "unit", "error", "overrides"),
 )
 VERDICT_FIELDS = (
     *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
     *("metric", "dataset", "split", "training_epochs", "unit", "goal"),
     *("published", "published_mean", "published_std", "published_n", "ours_mean", "ours_population_std"),
     *("ours_sample_std", "ours_n", "ours_planned", "delta", "width", "verdict", "reason", "margins", "note"),
+    *("tolerance", "drift", "p_fail", "p_fail_corrected", "p_drift", "p_drift_corrected", "std_ratio", "std_ratio_low"),
+    *("std_ratio_high", "evidence", "deviations", "overrides"),
 )
 
 
@@ -59,6 +62,7 @@ def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
             "seed": outcome.seed,
             "trial": outcome.id,
             "status": outcome.status,
+            "overrides": " ".join(trial.overrides),
             "error": (outcome.error or "").partition("\n")[0],
         }
         for metric, run, value, unit in _metrics(outcome):
@@ -127,7 +131,26 @@ def _cell(verdict: SuiteVerdict, row_key: str, cell: CellVerdict) -> Fields:
             "published_n": published.n,
             "note": published.note,
         }
-    return fields | _summary(cell.ours) | _judgement(cell.judgement)
+    fields |= {
+        "evidence": " ".join(cell.evidence),
+        "deviations": "; ".join(deviation.text for deviation in cell.deviations),
+        "overrides": " ".join(cell.overrides),
+    }
+    return fields | _summary(cell.ours) | _judgement(cell.judgement) | _tests(cell)
+
+
+def _tests(cell: CellVerdict) -> dict[str, Value]:
+    fields: dict[str, Value] = {}
+    if cell.judgement is not None:
+        fields |= {"tolerance": cell.judgement.tolerance, "drift": cell.judgement.drift}
+        for name, test in (("p_fail", cell.judgement.fails), ("p_drift", cell.judgement.drifts)):
+            if test is not None:
+                fields |= {name: test.raw, f"{name}_corrected": test.corrected}
+    if cell.spread is not None and cell.spread.width is not None:
+        names = ("std_ratio", "std_ratio_low", "std_ratio_high")
+        ratios = (math.exp(cell.spread.delta + side * cell.spread.width) for side in (0, -1, 1))
+        fields |= dict(zip(names, ratios, strict=True))
+    return fields
 
 
 def _claim(claim: ClaimVerdict) -> Fields:

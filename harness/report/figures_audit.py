@@ -16,7 +16,6 @@ from harness.audit.majority import HALF, Majority
 from harness.report.figures import SETTINGS, as_png, as_svg
 from harness.report.style import INK, operation_style
 
-NAME = "delve-6a"
 TITLE = "Accuracy where one operation holds more than half of the edges (Delve, Figure 6a)"
 SIZES = {4: 1.7, 5: 3.0, 6: 5.2}  # diameters of dots in points, by the edges held
 ALPHAS = {4: 0.35, 5: 0.8, 6: 1.0}
@@ -24,10 +23,10 @@ ROOM = 0.34  # of a row, for dots on both sides of its middle
 INCHES = (10.2, 3.4)
 
 
-def figure6a_svg(majorities: Sequence[Majority]) -> str:
-    """Return the figure as an SVG element for a page."""
+def figure6a_svg(majorities: Sequence[Majority], name: str) -> str:
+    """Return the figure as an SVG element for a page; ``name`` makes its ids its own."""
     with matplotlib.rc_context(SETTINGS):
-        return _shortened(as_svg(_draw(majorities), NAME))
+        return _shortened(as_svg(_draw(majorities), name))
 
 
 def figure6a_png(majorities: Sequence[Majority], dots_per_inch: int = 160) -> bytes:

@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.analysis.cells import TableVerdict
+from harness.analysis.coverage import Marks
 from harness.analysis.verdicts import SuiteVerdict
-from harness.audit.record import AuditRecord, cell_words
 from harness.report.declared import declared_figures
-from harness.report.printed import coverage_rows, rest_line
+from harness.report.printed import Printed, coverage_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.views import (
+    CELLS,
     baseline_texts,
     collapsed_lines,
     common_reason,
+    consistency_line,
     counts_line,
     coverage,
     failure_line,
@@ -33,48 +35,53 @@ from harness.report.views import (
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
-def render_markdown(verdicts: Sequence[SuiteVerdict], audit: AuditRecord | None = None) -> str:
-    """Return the whole report; text of suites and records is escaped."""
-    lines = ["# Report", ""]
+def render_markdown(verdicts: Sequence[SuiteVerdict], printed: Printed | None = None) -> str:
+    """Return the whole report; text of suites and records is escaped. ``printed``: by default of the verdicts."""
+    printed = printed or Printed.beside(verdicts)
+    lines = ["# Report", "", *_printed(printed)]
     for verdict in verdicts:
         lines += [f"- {_safe(heading(verdict))}: {_safe(coverage(verdict))}; {_safe(counts_line(verdict))}"]
-    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), "", *_printed(verdicts, audit)]
+    lines += ["", *(f"- {_safe(line)}" for line in environment_lines(verdicts)), ""]
     for verdict in verdicts:
-        lines += _suite(verdict)
+        lines += _suite(verdict, printed)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _suite(verdict: SuiteVerdict) -> Iterator[str]:
+def _suite(verdict: SuiteVerdict, printed: Printed) -> Iterator[str]:
     yield from (f"## {_safe(heading(verdict))}", "")
     mark = profile_mark(verdict)
     if mark:
         yield from (f"**{_safe(mark)}**", "")
-    yield from (f"> {_safe(note)}\n" for note in verdict.evidence.plan.notes)
+    yield from (f"> {_safe(note)}\n" for note in verdict.notes)
     for table in verdict.tables:
-        yield from _table(verdict, table)
+        yield from _table(verdict, table, printed.marks)
     yield from _claims(verdict)
     yield from _baselines(verdict)
     yield from _searches(verdict)
-    yield from _figures(verdict)
+    yield from _figures(verdict, printed)
     if verdict.failed:
         yield from ("### Failed trials", "", *(f"- {_safe(failure_line(outcome))}" for outcome in verdict.failed), "")
 
 
-def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
+def _table(verdict: SuiteVerdict, table: TableVerdict, marks: Marks) -> Iterator[str]:
     yield from (f"### {_safe(table_heading(verdict, table))}", "")
     mark = profile_mark(verdict)
     yield from (f"{_safe(table.table.protocol)}.{f' **{_safe(mark)}**' if mark else ''}", "")
-    rows = [row_view(verdict, table, row) for row in table.rows]
+    rows = [row_view(verdict, row, marks) for row in table.rows]
     cells = [(row, cell) for row in rows for cell in row.cells if cell is not None and row.collapsed is None]
     common = common_reason([row for row in rows if row.collapsed is None])
     if cells:
         yield from (f"Where the last column says nothing else: {_safe(str(common))}.", "")
         yield from _grid(
-            ("row", "column", "paper", "ours mean ± std (n)", "delta", "width", "verdict", "why"),
-            ((r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, why(c, common)) for r, c in cells),
+            CELLS,
+            (
+                (r.label, c.column, c.paper, c.ours, c.delta, c.width, c.verdict, c.consistency or "", why(c, common))
+                for r, c in cells
+            ),
         )
     for (word, reason), alike in collapsed_lines(rows).items():
-        yield f"- {_safe(', '.join(row.label for row in alike))}: {word}: {_safe(reason)}"
+        labels, said = _safe(", ".join(row.label for row in alike)), consistency_line(alike)
+        yield f"- {labels}: {word}: {_safe(reason)}{f' ({said})' if said else ''}"
     for row in rows:
         if row.command is not None:
             notes = f" {_safe('; '.join(row.notes))}." if row.notes else ""
@@ -82,14 +89,14 @@ def _table(verdict: SuiteVerdict, table: TableVerdict) -> Iterator[str]:
     yield ""
 
 
-def _printed(verdicts: Sequence[SuiteVerdict], audit: AuditRecord | None) -> Iterator[str]:
-    audited = dict(cell_words(audit.findings)) if audit else None
-    rows, rest = coverage_rows(verdicts, audited), rest_line(verdicts)
+def _printed(printed: Printed) -> Iterator[str]:
+    rows = coverage_rows(printed.listed)
+    yield from (f"- **{word}**: {_safe(text)}" for word, text in summary_lines(printed.listed))
     if rows:
-        yield from ("## Printed numbers with a verdict", "")
+        yield from ("", "## Printed numbers, reproduction and consistency", "")
         yield from _grid(rows[0], rows[1:])
-    if rest:
-        yield from (f"{rest}.", "")
+    if printed.rest:
+        yield from (f"{printed.rest}.", "")
 
 
 def _claims(verdict: SuiteVerdict) -> Iterator[str]:
@@ -120,13 +127,15 @@ def _searches(verdict: SuiteVerdict) -> Iterator[str]:
         yield from _grid(search_columns(verdict), searches)
 
 
-def _figures(verdict: SuiteVerdict) -> Iterator[str]:
-    figures = declared_figures(verdict)
+def _figures(verdict: SuiteVerdict, printed: Printed) -> Iterator[str]:
+    figures = declared_figures(verdict, printed.majorities)
     if figures:
         mark = profile_mark(verdict)
         yield from ("### The papers' figures", "", *([f"**{_safe(mark)}**", ""] if mark else []))
     for figure in figures:
-        if figure.data is not None:
+        if figure.majorities:
+            yield from (f"![{_safe(figure.heading)}]({figure.name}.png)", "", f"{_safe(figure.heading)}.", "")
+        elif figure.data is not None:
             yield from (f"![{_safe(figure.heading)}]({figure.data.name}.png)", "", _safe(figure.data.caption), "")
         else:
             yield from (f"NOT RUN: {_safe(figure.heading)}. Waits for {_safe('; '.join(figure.waiting))}", "")

@@ -18,15 +18,13 @@ from markupsafe import Markup
 from harness.analysis.cells import RowVerdict, TableVerdict
 from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict
-from harness.audit.finding import at_least
-from harness.audit.majority import Majority
+from harness.audit.consistency import Mark
 from harness.audit.present import render_audit_section
-from harness.audit.record import AuditRecord, cell_words
 from harness.report import curves, figures
 from harness.report.declared import DeclaredFigure, declared_figures
-from harness.report.figures_audit import NAME, figure6a_csv, figure6a_svg
+from harness.report.figures_audit import figure6a_csv, figure6a_svg
 from harness.report.panels import FigureData, to_csv
-from harness.report.printed import coverage_rows, rest_line
+from harness.report.printed import Printed, coverage_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
@@ -66,14 +64,10 @@ class RecordLinks:
         return quote(Path(os.path.relpath(path, self.page_folder)).as_posix())
 
 
-def render_page(
-    verdicts: Sequence[SuiteVerdict],
-    links: RecordLinks,
-    audit: AuditRecord | None = None,
-    majorities: Sequence[Majority] = (),
-) -> str:
-    """Return the page; every text of suites and records is escaped."""
-    audited = dict(cell_words(audit.findings)) if audit else None
+def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks, printed: Printed | None = None) -> str:
+    """Return the page; every text of suites and records is escaped. ``printed``: by default of the verdicts."""
+    printed = printed or Printed.beside(verdicts)
+    shown = _Shown(links, printed)
     loader = PackageLoader("harness.report", ".")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     css = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -82,24 +76,44 @@ def render_page(
         kinds=KINDS,
         nothing=NOTHING,
         environment=environment_lines(verdicts),
-        printed=coverage_rows(verdicts, audited),
-        rest=rest_line(verdicts),
-        audit=render_audit_section(at_least(audit.findings, "warning")) if audit else [],
-        audit_figure=_majority_figure(majorities) if audit and majorities else None,
-        suites=[_suite(verdict, links) for verdict in verdicts],
+        summary=summary_lines(printed.listed),
+        printed=coverage_rows(printed.listed),
+        rest=printed.rest,
+        audit=_audit(shown),
+        suites=[_suite(verdict, shown) for verdict in verdicts],
     )
 
 
-def _majority_figure(majorities: Sequence[Majority]) -> dict[str, Any]:
-    data = base64.b64encode(figure6a_csv(majorities).encode()).decode()
-    return {"name": NAME, "svg": Markup(figure6a_svg(majorities)), "data": f"data:text/csv;base64,{data}"}
+class _Shown:
+    """What the tables link to: records, and findings by their anchors on the page."""
+
+    def __init__(self, links: RecordLinks, printed: Printed) -> None:
+        self.links, self.marks, self.majorities = links, printed.marks, printed.majorities
+        used = {mark.finding for mark in printed.marks.values()}
+        self.findings = [f for f in printed.findings if f.severity != "info" or f in used]
+        self.anchors = {finding: f"finding-{index}" for index, finding in enumerate(self.findings)}
+
+    def anchor(self, mark: Mark | None) -> str | None:
+        """Return the anchor of the finding that a mark rests on."""
+        return self.anchors[mark.finding] if mark else None
 
 
-def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
-    shown = [curves.accuracy_figure(verdict), curves.magnitude_figure(verdict)]
-    declared = declared_figures(verdict)
+def _audit(shown: _Shown) -> list[dict[str, Any]]:
+    """Return the findings by rule: what raises doubts, and apart from it what only explains a mark."""
+    sections = []
+    for section in render_audit_section(shown.findings):
+        rows = [(shown.anchors[f], *texts) for f, texts in zip(section.findings, section.rows, strict=True)]
+        grave = [row for row in rows if row[1] != "info"]
+        said = [row for row in rows if row[1] == "info"]
+        sections.append({"rule": section.rule, "title": section.title, "grave": grave, "said": said})
+    return sections
+
+
+def _suite(verdict: SuiteVerdict, shown: _Shown) -> dict[str, Any]:
+    drawn = [curves.accuracy_figure(verdict), curves.magnitude_figure(verdict)]
+    declared = declared_figures(verdict, shown.majorities)
     parts: dict[str, object] = {"claims": verdict.claims, "baselines": verdict.baselines}
-    parts |= {"paper-figures": declared, "figures": shown[0] or shown[1]}
+    parts |= {"paper-figures": declared, "figures": drawn[0] or drawn[1]}
     return {
         "sections": [*(table.key for table in verdict.tables), *(name for name, part in parts.items() if part)],
         "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}",
@@ -108,35 +122,39 @@ def _suite(verdict: SuiteVerdict, links: RecordLinks) -> dict[str, Any]:
         "mark": profile_mark(verdict),
         "coverage": coverage(verdict),
         "counts": verdict.counts(),
-        "notes": verdict.evidence.plan.notes,
-        "tables": [_table(verdict, table, links) for table in verdict.tables],
+        "notes": verdict.notes,
+        "tables": [_table(verdict, table, shown) for table in verdict.tables],
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
         "searches": search_texts(verdict),
         "search_columns": search_columns(verdict),
         "failed": [failure_line(outcome) for outcome in verdict.failed],
         "paper_figures": [_declared(figure) for figure in declared],
-        "figures": [_figure(data) for data in shown if data is not None],
+        "figures": [_figure(data) for data in drawn if data is not None],
         "edge_figures": [_figure(data) for data in curves.edge_figures(verdict)],
     }
 
 
 def _declared(figure: DeclaredFigure) -> dict[str, Any]:
-    drawn = _figure(figure.data) if figure.data is not None else None
+    drawn = _majorities(figure) if figure.majorities else _figure(figure.data) if figure.data is not None else None
     return {"key": figure.key, "heading": figure.heading, "drawn": drawn, "waiting": figure.waiting}
 
 
 def _figure(data: FigureData) -> dict[str, Any]:
-    content = base64.b64encode(to_csv(data).encode()).decode()
-    return {
-        "name": data.name,
-        "title": data.title,
-        "svg": Markup(figures.to_svg(data)),
-        "data": f"data:text/csv;base64,{content}",
-    }
+    return _drawn(data.name, data.title, figures.to_svg(data), to_csv(data))
 
 
-def _table(verdict: SuiteVerdict, table: TableVerdict, links: RecordLinks) -> dict[str, Any]:
+def _majorities(figure: DeclaredFigure) -> dict[str, Any]:
+    svg = figure6a_svg(figure.majorities, figure.name)
+    return _drawn(figure.name, figure.heading, svg, figure6a_csv(figure.majorities))
+
+
+def _drawn(name: str, title: str, svg: str, data: str) -> dict[str, Any]:
+    content = base64.b64encode(data.encode()).decode()
+    return {"name": name, "title": title, "svg": Markup(svg), "data": f"data:text/csv;base64,{content}"}
+
+
+def _table(verdict: SuiteVerdict, table: TableVerdict, shown: _Shown) -> dict[str, Any]:
     suite = verdict.loaded.suite
     return {
         "key": table.key,
@@ -144,7 +162,7 @@ def _table(verdict: SuiteVerdict, table: TableVerdict, links: RecordLinks) -> di
         "authors": "" if table.table.number == "own" else f"{suite.papers[table.table.paper].authors}. ",
         "protocol": table.table.protocol,
         "columns": [_column(suite.columns[name]) for name in table.table.columns],
-        "rows": [_row(verdict, table, row, links) for row in table.rows],
+        "rows": [_row(verdict, row, shown) for row in table.rows],
     }
 
 
@@ -152,15 +170,17 @@ def _column(column: Column) -> dict[str, str]:
     return {"label": column.label, "unit": unit_heading(column)}
 
 
-def _row(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict, links: RecordLinks) -> dict[str, Any]:
-    view = row_view(verdict, table, row)
+def _row(verdict: SuiteVerdict, row: RowVerdict, shown: _Shown) -> dict[str, Any]:
+    view = row_view(verdict, row, shown.marks)
     methods = verdict.loaded.catalogue.methods
     method = methods.get(row.row.method) if row.row.method else None
     return {
+        "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}/{row.key}",
         "view": view,
+        "anchors": [shown.anchor(cell.audit) if cell else None for cell in view.cells],
         "command": view.command,
         "remarks": remarks(view),
-        "trials": [_trial(verdict, trial_id, links) for trial_id in row.trials],
+        "trials": [_trial(verdict, trial_id, shown.links) for trial_id in row.trials],
         "follows": method.follows if method else None,
         "settings": _settings(verdict, row),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,22 +10,34 @@ from dataclasses import dataclass, replace
 from harness.analysis.aggregate import Summary
 from harness.analysis.bands import Verdict
 from harness.analysis.baselines import ACCURACY, BaselineVerdict
-from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict, unstated
+from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict
+from harness.analysis.coverage import Marks, cell_key
+from harness.analysis.difference import ALPHA
+from harness.analysis.means import spread_text
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.consistency import CONSISTENCIES, Consistency, Mark
 from harness.report.command import rerun_command
 from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
 NOTHING = "—"
+CELLS = (
+    *("row", "column", "paper", "ours mean ± std (n)", "delta", "width"),
+    *("reproduction", "consistency", "why"),
+)
 
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell: paper | ours mean ± population std (n) | delta | width | verdict."""
+    """A cell: paper | ours mean ± population std (n) | delta | width | both marks.
+
+    ``verdict`` is of reproduction; ``audit``: the other mark, None is UNCHECKED, or not of a printed number.
+    ``marks``: how its trials differ from the paper's protocol; they stand beside the verdict wherever that is shown.
+    """
 
     column: str
     paper: str
@@ -33,7 +46,15 @@ class CellView:
     width: str
     verdict: Verdict
     reason: str
+    printed: bool
+    audit: Mark | None
     notes: tuple[str, ...]
+    marks: tuple[str, ...]
+
+    @property
+    def consistency(self) -> Consistency | None:
+        """Return the audit's word; None where nothing is printed."""
+        return (self.audit.word if self.audit else "UNCHECKED") if self.printed else None
 
 
 @dataclass(frozen=True)
@@ -98,14 +119,20 @@ def unit_heading(column: Column) -> str:
     return f"{column.unit} {'↑' if column.goal == 'max' else '↓'}"
 
 
-def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> RowView:
+def row_view(verdict: SuiteVerdict, row: RowVerdict, marks: Marks) -> RowView:
     """Put a row into words."""
     suite = verdict.loaded.suite
     table_key, _, row_key = row.key.partition("/")
     columns = suite.columns
-    cells = tuple(None if cell is None else _cell_view(cell, columns[cell.column], row.row) for cell in row.cells)
+    cells = tuple(
+        None
+        if cell is None
+        else _cell_view(cell, columns[cell.column], row.row, marks.get(cell_key(verdict, row, cell)))
+        for cell in row.cells
+    )
     shared = _shared_notes([cell for cell in cells if cell is not None])
-    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note, *shared]
+    facts = [f"source: {row.row.source}" if row.row.source else None, row.row.protocol, row.row.note]
+    facts += [*differences(row), *shared]
     return RowView(
         key=row.key,
         label=verdict.loaded.label(table_key, row_key),
@@ -114,6 +141,20 @@ def row_view(verdict: SuiteVerdict, table: TableVerdict, row: RowVerdict) -> Row
         notes=tuple(fact for fact in facts if fact),
         command=rerun_command(verdict, row),
     )
+
+
+def differences(row: RowVerdict) -> list[str]:
+    """Say in full how a row's trials differ from the paper's protocol."""
+    cell = next((cell for cell in row.cells if cell is not None), None)
+    if cell is None:
+        return []
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides else []
+    return said + [f"deviates, {d.text} ({d.paper} in the paper): {d.because}" for d in cell.deviations]
+
+
+def _marks(cell: CellVerdict) -> tuple[str, ...]:
+    said = [f"overridden: {', '.join(cell.overrides)}"] if cell.overrides and cell.verdict != "NOT JUDGED" else []
+    return (*said, *(f"deviates: {deviation.text}" for deviation in cell.deviations))
 
 
 def common_reason(rows: Iterable[RowView]) -> str | None:
@@ -155,28 +196,47 @@ def collapsed_lines(rows: Iterable[RowView]) -> dict[tuple[Verdict, str], list[R
     return groups
 
 
+def consistency_line(rows: Iterable[RowView]) -> str:
+    """Count the audit's words on the printed numbers of rows, as ``3 COPIED, 1 UNCHECKED``; empty without any."""
+    counted = Counter(cell.consistency for row in rows for cell in row.cells if cell is not None)
+    return ", ".join(f"{counted[word]} {word}" for word in CONSISTENCIES if counted[word])
+
+
 def why(cell: CellView, common: str | None) -> str:
     """Return what is said of one cell beside the reason that it shares with others."""
-    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes))
+    return "; ".join((*([] if cell.reason == common else [cell.reason]), *cell.notes, *cell.marks))
 
 
-def _cell_view(cell: CellVerdict, column: Column, row: Row) -> CellView:
+def _cell_view(cell: CellVerdict, column: Column, row: Row, mark: Mark | None) -> CellView:
     decimals = DECIMALS.get(column.metric, 2)
     published, judgement = cell.published, cell.judgement
     n = f" (n = {published.n})" if published and published.n else ""
     own_note = published.note if published and published.note != row.note else None
-    missing = unstated(cell)
-    left_out = f"no {' and no '.join(missing)} printed: the paper's error is left out" if missing else None
+    width = judgement.width if judgement else None
     return CellView(
         column=f"{column.label}, {unit_heading(column)}",
         paper=f"{published.value.text}{n}" if published else NOTHING,
         ours=measured(cell.ours, decimals),
         delta=signed(judgement.delta, decimals) if judgement else NOTHING,
-        width=f"{judgement.width:.{decimals}f}" if judgement else NOTHING,
+        width=NOTHING if width is None else f"{width:.{decimals}f}" if math.isfinite(width) else "unknown",
         verdict=cell.verdict,
         reason=cell.reason,
-        notes=tuple(note for note in (left_out, own_note) if note),
+        printed=published is not None,
+        audit=mark,
+        notes=tuple(note for note in (*_tests(cell), own_note) if note),
+        marks=_marks(cell),
     )
+
+
+def _tests(cell: CellVerdict) -> list[str]:
+    """Return the p-values that speak for FAIL or DRIFT, raw and corrected for the table, and how the std compares."""
+    judgement, said = cell.judgement, []
+    for word, test in (("FAIL", judgement and judgement.fails), ("DRIFT", judgement and judgement.drifts)):
+        if test and test.raw < ALPHA and cell.verdict in (word, "UNDECIDED", "INCOMPLETE"):
+            said.append(f"p of {word} {test.raw:.1g}, corrected {test.corrected:.1g}")
+    if cell.spread is not None and (text := spread_text(cell.spread)) not in cell.reason:
+        said.append(text)
+    return said
 
 
 def measured(summary: Summary | None, decimals: int) -> str:

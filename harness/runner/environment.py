@@ -46,12 +46,15 @@ def default_jobs(device: str) -> int:
 
 
 def threads_per_worker(jobs: int) -> int:
-    """Return the threads of one worker.
+    """Return the threads of one worker: what `OMP_NUM_THREADS` says, else its share of the cores.
 
     It depends on ``jobs`` and not on the number of trials left: the order of floating point sums follows the
     number of threads, and a resumed run must end as if it had never stopped.
     """
-    return max(1, cores() // jobs)
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # one number per level of nesting
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    return max(1, cores() // max(1, jobs))
 
 
 def keep_memory_mapped() -> None:

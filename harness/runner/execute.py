@@ -2,146 +2,283 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
-from harness.errors import HarnessError
 from harness.runner import environment
+from harness.runner.claims import Claims
 from harness.runner.evaluate import found_accuracy
-from harness.runner.progress import Board, Item, Progress, duration
-from harness.runner.store import Store, read_record
+from harness.runner.pool import Died, Here, Message, Pool, Workers
+from harness.runner.progress import Board, Item, Progress, duration, name
+from harness.runner.signals import Stopper
+from harness.runner.store import RecordError, Store, read_record
 from harness.runner.supernets import forget
-from harness.runner.survey import Task
-from harness.runner.worker import Clock, Finished, Settings, failure, run_trial
+from harness.runner.survey import Task, find_record, stamp
+from harness.runner.worker import Beat, Clock, Finished, Note, Settings, failure, run_trial
 
 POLL_SECONDS = 0.5
-WORKER_DIED = "the worker process was killed (out of memory?); the same command goes on from the last epoch"
+PAUSE = "pause"  # a file of this name in the results' folder holds the work
+DIED = "the worker process {how}, twice; the same command goes on from the last epoch"
 
 
 @dataclass
 class Tally:
-    """How a run ended: trial ids, with the reason where there is one. Every trial of the plan is in one of them."""
+    """How a run ended: trial ids, with the reason where there is one. Every trial of the plan is in one of them.
+
+    ``elsewhere``: done meanwhile by another run on the same store. ``late``: the run ended for want of time.
+    """
 
     kept: list[str] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
+    late: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0: all executed; 1: a trial failed; 3: some are blocked; 130: interrupted."""
-        return 130 if self.unfinished else 1 if self.failed else 3 if self.blocked else 0
+        """0: all executed; 1: a trial failed; 3: some are blocked, or time was up; 130: interrupted."""
+        if self.unfinished and not self.late:
+            return 130
+        return 1 if self.failed else 3 if self.blocked or self.unfinished else 0
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to execute. ``device``: cpu or cuda; ``jobs``: trials at once."""
+    """How to execute. ``device``: cpu or cuda; ``jobs``: trials at once, 0 for one after the other in this process.
+
+    ``threads``: of each trial; None shares the cores out. ``nice``: niceness of the workers beyond this process'.
+    ``budget``: seconds within which the run is to end.
+    """
 
     data_root: Path | None
     device: str
     jobs: int
+    threads: int | None = None
+    nice: int = 0
+    budget: float = math.inf
 
 
 def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Progress) -> Tally:
-    """Run the tasks that need it; Ctrl-C and SIGTERM end the run in good order, with ``unfinished`` trials."""
-    store.clean()
-    todo = {task.trial.id: task for task in tasks if task.needs_work}
-    tally = Tally(kept=[t.trial.id for t in tasks if t.state == "done"], unfinished=list(todo))
+    """Run the tasks that need it; Ctrl-C, SIGTERM and SIGHUP end the run in good order, with ``unfinished`` trials.
+
+    Raises `HarnessError`, before anything is run, where records cannot be written.
+    """
+    todo = [task for task in tasks if task.needs_work]
+    tally = Tally(kept=[t.trial.id for t in tasks if t.state == "done"], unfinished=[t.trial.id for t in todo])
     tally.blocked = {t.trial.id: t.reason or "" for t in tasks if t.state == "blocked"}
+    _forget_done(tasks, store)
     if not todo:
         return tally
-    for task in todo.values():
-        if task.anew:
-            store.checkpoint(task.trial.id).unlink(missing_ok=True)
-            forget([task.trial], store)
+    store.check_writable(store.path(t.profile, t.method, t.dataset, t.seed, t.id) for t in (x.trial for x in todo))
+    store.clean()
+    forget([task.trial for task in todo if task.anew], store)
     board = Board([_item(task) for task in tasks], progress)
-    with tempfile.TemporaryDirectory(prefix="harness-") as beats:
-        settings = _settings(store, options, Path(beats))
-        try:
-            with _terminable(), _watched(board, settings.beats):
-                for done in _finished(todo, settings, options.jobs):
-                    board.beat(_read_beats(settings.beats))
-                    _count(done, tally, board)
-        except KeyboardInterrupt:
-            pass  # the trials that did not end are in `unfinished`
-        finally:
-            progress.end()
-    forget([task.trial for task in todo.values() if task.trial.id in tally.executed], store)
+    try:
+        with Stopper() as stopper, _claims(store) as claims:
+            _Run(todo, store, options, claims, board, tally, stopper).work()
+    except KeyboardInterrupt:
+        pass  # the trials that did not end are in `unfinished`
+    finally:
+        progress.end()
+    if not tally.unfinished and not tally.failed:
+        forget([task.trial for task in todo], store)
     return tally
 
 
-def _count(done: Finished, tally: Tally, board: Board) -> None:
-    tally.unfinished.remove(done.id)
-    if done.error is not None:
-        tally.failed[done.id] = done.error
-        board.finish(done.id, "failed", f"failed: {done.error}, {duration(done.seconds)}")
-        return
-    tally.executed.append(done.id)
-    accuracy = "" if done.accuracy is None else f"{done.accuracy:.2f}% test, "
-    board.finish(done.id, "done", f"done, {accuracy}{duration(done.seconds)}")
+class _Run:
+    """One run: what waits, what is being done, and what its pool tells."""
 
+    def __init__(
+        self,
+        todo: Sequence[Task],
+        store: Store,
+        options: Options,
+        claims: Claims,
+        board: Board,
+        tally: Tally,
+        stopper: Stopper,
+    ) -> None:
+        self.store, self.claims, self.board, self.tally, self.stopper = store, claims, board, tally, stopper
+        self.settings = _settings(store, options)
+        self.waiting = {task.trial.id: task for task in todo}
+        self.running: dict[str, Task] = {}
+        self.leaders = {trial.id: task.trial.id for task in todo for trial in task.leaves}
+        self.alone: set[str] = set()  # whose worker died once: they get a second one, with nothing beside them
+        self.longest = 0.0  # seconds of an epoch
+        self.held = False
+        self.waits = ""  # for whom, as was said last
+        self.pool: Pool
+        if options.jobs == 0:
+            self.pool = Here(run_trial, self.settings, self.tell)
+        else:
+            self.pool = Workers(options.jobs, options.nice, run_trial, self.settings, self.tell)
 
-def _finished(todo: dict[str, Task], settings: Settings, jobs: int) -> Iterator[Finished]:
-    """Yield the trials as they end, those that wait for another's supernet last.
-
-    Where a worker process dies, its trials have failed and the others go on.
-    """
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    left = dict(todo)
-    while left:
+    def work(self) -> None:
+        """Do everything, or what there is time for."""
         try:
-            wave = [task for task in left.values() if not task.follows] or list(left.values())
-            with closing(_pool(wave, settings, jobs)) as results:
-                for done in results:
-                    del left[done.id]
-                    yield done
-        except TerminatedWorkerError as error:
-            begun = [left.pop(trial_id) for trial_id in _read_beats(settings.beats) if trial_id in left]
-            if not begun:
-                raise HarnessError("worker processes die before they begin; try --jobs 1") from error
-            yield from (_lost(task, settings) for task in begun)
+            while self.waiting or self.running:
+                self._look_round()
+                if self._is_over():
+                    return
+                if not self.held:
+                    self._start()
+                if self.running or self.waiting:
+                    self.pool.wait(POLL_SECONDS)
+        finally:
+            self.pool.close()
+
+    def tell(self, message: Message) -> None:
+        """Take in what became of a trial; in this process, which has no other chance, also look round."""
+        task = self.running[message.id]
+        match message:
+            case Beat():
+                self.longest = max(self.longest, message.seconds)
+                self.board.beat(message.id, message.epoch, message.epochs)
+                if isinstance(self.pool, Here):
+                    self._look_round()
+            case Note():
+                self.board.note(f"{name(task.trial)}: {message.text}")
+            case Died():
+                self._bury(task, message)
+            case Finished(stopped=True):
+                self._leave(message.id)
+                self.tally.late = True
+            case Finished():
+                self._settle(message)
+
+    def _look_round(self) -> None:
+        """Keep claims fresh, and hold the work as long as that is asked for."""
+        self.claims.beat()
+        self.board.refresh()
+        pause = self.store.root / PAUSE
+        while (held := pause.exists()) and isinstance(self.pool, Here):
+            self._hold(held, f"without {pause}")
+            time.sleep(POLL_SECONDS)
+        self._hold(held, f"without {pause}")
+        if self.stopper.asked_to_pause:
+            self._hold(True, "by SIGCONT or fg")
+            self.stopper.pause()  # until somebody lets this process go on
+            self._hold(held)
+
+    def _hold(self, held: bool, goes_on: str = "") -> None:
+        if held != self.held:
+            self.held = held
+            self.pool.hold(held)
+            self.board.note(f"held; goes on {goes_on}" if held else "goes on")
+
+    def _is_over(self) -> bool:
+        """Tell whether time is up, or too short to begin anything where nothing runs."""
+        return self._is_late() and (not self.running or time.monotonic() >= self.settings.deadline)
+
+    def _is_late(self) -> bool:
+        """Tell whether there is no time left for an epoch as long as the longest so far."""
+        self.tally.late |= time.monotonic() + self.longest >= self.settings.deadline
+        return self.tally.late
+
+    def _start(self) -> None:
+        """Begin what can be begun and nobody else has claimed."""
+        others = []
+        for task in list(self.waiting.values()):
+            if self._is_late() or not self.pool.free:
+                return
+            if not self._is_ready(task):
+                continue
+            if not self.claims.take(task.trial.id):
+                others.append(task)
+            elif not self._is_settled(task):
+                self._begin(task)
+        if others and not self.running:
+            self._say_who_is_waited_for(others)
+
+    def _is_ready(self, task: Task) -> bool:
+        """Who follows waits for its leader; whose worker died waits for all, and all wait for it."""
+        if self.alone & self.running.keys() or (task.trial.id in self.alone and self.running):
+            return False
+        leader = self.leaders.get(task.trial.id)
+        return leader not in self.waiting and leader not in self.running
+
+    def _is_settled(self, task: Task) -> bool:
+        """Take over what another run has stored since the plan was compared with the records."""
+        done = self._outcome(task)
+        if done is None:
+            return False
+        self.running[task.trial.id] = self.waiting.pop(task.trial.id)
+        self._settle(done, elsewhere=True)
+        return True
+
+    def _outcome(self, task: Task) -> Finished | None:
+        """Return how a trial ended by its record, None where that is the one that was there before."""
+        path = find_record(task.trial, self.store)
+        if path is None or stamp(path) == task.stamp:
+            return None
+        try:
+            record = read_record(path)
+        except RecordError as error:
+            return None if error.torn else Finished(task.trial.id, None, str(error), 0.0)
+        error_line = record.error.partition("\n")[0] if record.error else None
+        return Finished(task.trial.id, found_accuracy(record), error_line, 0.0)
+
+    def _begin(self, task: Task) -> None:
+        trial = task.trial
+        if task.anew and trial.id not in self.alone:
+            self.store.checkpoint(trial.id).unlink(missing_ok=True)
+        self.running[trial.id] = self.waiting.pop(trial.id)
+        self.pool.start(task)
+
+    def _bury(self, task: Task, died: Died) -> None:
+        """Give a trial whose worker died a second one; its record may have been written in time."""
+        if done := self._outcome(task):
+            if done.error is None:
+                self.store.checkpoint(died.id).unlink(missing_ok=True)
+            self._settle(done)
+        elif died.id in self.alone:
+            error = DIED.format(how=died.how)
+            self.store.write(failure(task.trial, self.settings, error, Clock(environment.now())))
+            self._settle(Finished(died.id, None, error, 0.0))
+        else:
+            self.board.note(f"{name(task.trial)}: the worker process {died.how}; once more, alone")
+            self._leave(died.id)
+            self.waiting[died.id] = task
+            self.alone.add(died.id)
+
+    def _leave(self, trial_id: str) -> None:
+        del self.running[trial_id]
+        self.claims.release(trial_id)
+
+    def _settle(self, done: Finished, *, elsewhere: bool = False) -> None:
+        self._leave(done.id)
+        self.tally.unfinished.remove(done.id)
+        if done.error is not None:
+            self.tally.failed[done.id] = done.error
+            self.board.finish(done.id, "failed", f"failed: {done.error}, {duration(done.seconds)}")
+            return
+        (self.tally.elsewhere if elsewhere else self.tally.executed).append(done.id)
+        accuracy = "" if done.accuracy is None else f"{done.accuracy:.2f}% test, "
+        how = "by another run" if elsewhere else duration(done.seconds)
+        self.board.finish(done.id, "done", f"done, {accuracy}{how}")
+
+    def _say_who_is_waited_for(self, others: Sequence[Task]) -> None:
+        runs = sorted({self.claims.holder(task.trial.id) for task in others})
+        said = f"waits for trials of another run ({'; '.join(runs)})"
+        if said != self.waits:
+            self.waits = said
+            self.board.note(said)
 
 
-def _lost(task: Task, settings: Settings) -> Finished:
-    """Tell how a trial ended whose worker did not live to tell: its record may just have been written."""
-    trial, store = task.trial, Store(settings.results)
-    path = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
-    if path.exists() and path.stat().st_mtime_ns >= (settings.beats / trial.id).stat().st_mtime_ns:
-        record = read_record(path)
-        error = record.error.partition("\n")[0] if record.error else None
-        return Finished(trial.id, found_accuracy(record), error, 0.0)
-    if task.keep is None:
-        store.write(failure(trial, settings, WORKER_DIED, Clock(environment.now())))
-    return Finished(trial.id, None, WORKER_DIED, 0.0)
-
-
-def _pool(tasks: Sequence[Task], settings: Settings, jobs: int) -> Generator[Finished]:
-    """Yield the results of `run_trial`, in this process for one job, else from worker processes."""
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    jobs_of = (delayed(run_trial)(t.trial, settings, keep=t.keep, leaves=t.leaves) for t in tasks)
-    return parallel(jobs_of)  # type: ignore[no-any-return]
-
-
-def _settings(store: Store, options: Options, beats: Path) -> Settings:
+def _settings(store: Store, options: Options) -> Settings:
     return Settings(
         results=store.root,
         data_root=options.data_root,
         device=options.device,
-        threads=environment.threads_per_worker(options.jobs),
+        threads=options.threads or environment.threads_per_worker(options.jobs),
         revision=environment.revision(),
-        parent=os.getpid(),
-        beats=beats,
+        deadline=time.monotonic() + options.budget,
     )
 
 
@@ -151,46 +288,20 @@ def _item(task: Task) -> Item:
     return Item(task.trial, 0.0, "blocked" if task.state == "blocked" else "done")
 
 
-def _read_beats(folder: Path) -> dict[str, tuple[int, int]]:
-    """Read the heartbeats of workers: trial id -> (epoch, epochs); one that is just being written is left out."""
-    beats = {}
-    for file in folder.iterdir():
-        words = file.read_text(encoding="utf-8").split()
-        if len(words) == 2:
-            beats[file.name] = (int(words[0]), int(words[1]))
-    return beats
+def _forget_done(tasks: Sequence[Task], store: Store) -> None:
+    """Remove the checkpoints of trials that are done: their runs were killed between the record and this."""
+    claims = Claims(store.root)
+    for trial_id in (task.trial.id for task in tasks if task.state == "done"):
+        if store.checkpoint(trial_id).exists() and claims.take(trial_id):
+            store.checkpoint(trial_id).unlink(missing_ok=True)
+            claims.release(trial_id)
 
 
 @contextmanager
-def _watched(board: Board, beats: Path) -> Iterator[None]:
-    """Pass heartbeats on to the board while the block runs."""
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(POLL_SECONDS):
-            board.beat(_read_beats(beats))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+def _claims(store: Store) -> Iterator[Claims]:
+    claims = Claims(store.root)
+    claims.sweep()
     try:
-        yield
+        yield claims
     finally:
-        stop.set()
-        thread.join()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C while the block runs (signals can only be handled in the main thread)."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        claims.release_all()

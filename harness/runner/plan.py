@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 from harness import engine
 from harness.benchmarks.spec import Benchmark, TableBenchmark
@@ -23,6 +23,7 @@ from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
+from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile, Row
 from harness.text import brief
@@ -36,6 +37,7 @@ class Trial:
 
     ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
     ``supernet_id``: id of the search that trains its supernet, its own unless a selection comes afterwards.
+    ``overrides``: what made it another search than any of its rows states, as ``key.path=value``.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Trial:
     data_checksum: str | None
     blocked: str | None
     supernet_id: str
+    overrides: tuple[str, ...] = ()
 
     @property
     def computed(self) -> bool:
@@ -65,7 +68,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Filters:
     """Filters of a plan; they compose, and an empty one selects everything."""
 
     methods: tuple[str, ...] = ()
@@ -78,13 +81,15 @@ class Selection:
 class Plan:
     """``rows``: ``table/row`` -> ids of its trials; ``not_run``: ``table/row`` -> why it has none.
 
-    ``notes``: what the reader must know, such as data that is replaced or missing.
+    ``notes``: what the reader must know, such as data that is replaced or missing. ``overrides``: ``table/row`` -> what
+    was overridden of its specification, as ``key.path=value``; rows without are left out.
     """
 
     trials: tuple[Trial, ...]
     rows: Mapping[str, tuple[str, ...]]
     not_run: Mapping[str, str]
     notes: tuple[str, ...]
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,13 @@ def trial_id(
     spec: SearchSpec | ComputedSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None
 ) -> str:
     """Return the id of a search, 16 hex digits; equal searches have equal ids, however they are written."""
+    return hashed(spec.model_dump(mode="json"), dataset, seed, versions, checksum)
+
+
+def hashed(spec: Mapping[str, Any], dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None) -> str:
+    """Return the id that a specification has, given as plain data."""
     identity = {
-        "spec": spec.model_dump(mode="json"),
+        "spec": dict(spec),
         "dataset": dataset,
         "seed": seed,
         "versions": dict(versions),
@@ -151,7 +161,7 @@ def trial_id(
 def make_plan(
     loaded: LoadedSuite,
     profile: ProfileName,
-    selection: Selection,
+    selection: Filters,
     overrides: Sequence[str],
     *,
     data: DataAvailability,
@@ -163,7 +173,7 @@ def make_plan(
 def make_plans(
     suites: Sequence[LoadedSuite],
     profile: ProfileName,
-    selection: Selection,
+    selection: Filters,
     overrides: Sequence[str],
     *,
     data: DataAvailability,
@@ -200,6 +210,7 @@ def _plan(
 ) -> Plan:
     trials: dict[str, Trial] = {}
     rows: dict[str, tuple[str, ...]] = {}
+    overridden: dict[str, tuple[str, ...]] = {}
     for row in runnable:
         if row.computed and (why := _no_table(loaded, profile, row, data)):
             not_run[row.name] = why
@@ -211,10 +222,19 @@ def _plan(
             continue
         found = list(expand(loaded, profile, row, seeds, overrides, data))
         rows[row.name] = tuple(trial.id for trial in found)
+        if found[0].overrides:
+            overridden[row.name] = found[0].overrides
         for trial in found:
             earlier = trials.get(trial.id)
-            trials[trial.id] = replace(earlier, rows=earlier.rows + trial.rows) if earlier else trial
-    return Plan(tuple(trials.values()), rows, not_run, tuple(_notes(runnable, trials.values(), data)))
+            trials[trial.id] = _joined(earlier, trial) if earlier else trial
+    notes = tuple(_notes(runnable, trials.values(), data))
+    return Plan(tuple(trials.values()), rows, not_run, notes, overridden)
+
+
+def _joined(earlier: Trial, trial: Trial) -> Trial:
+    """Make one of two rows' equal trials; what one of them states is no override."""
+    overrides = earlier.overrides if trial.overrides else ()
+    return replace(earlier, rows=earlier.rows + trial.rows, overrides=overrides)
 
 
 def expand(
@@ -226,15 +246,13 @@ def expand(
     data: DataAvailability,
 ) -> Iterator[Trial]:
     """Yield the trials of one row."""
-    table, _, name = row.name.partition("/")
     ours = [layer for layer in overrides if _computes(layer) == row.computed]
-    spec: SearchSpec | ComputedSpec
-    if row.computed:
-        spec = loaded.resolve_computation(table, name, runs=row.seeds, overrides=ours)
+    spec = _specification(loaded, profile, row, ours)
+    changed = _changed(_specification(loaded, profile, row, ()), spec) if ours else ()
+    benchmark: Benchmark = TableBenchmark(name="nb201-table")
+    if isinstance(spec, ComputedSpec):
         source, versions = (TABLE if spec.needs_table else None), part_versions(spec)
-        benchmark: Benchmark = TableBenchmark(name="nb201-table")
     else:
-        spec = loaded.resolve(table, name, profile, embedded=row.embedded, overrides=ours)
         _check_images(row, spec)
         source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
         benchmark = _benchmark(loaded.profile(profile), row.embedded)
@@ -259,7 +277,21 @@ def expand(
             part_versions=versions,
             data_checksum=checksum,
             blocked=data.missing.get(source) if source else None,
+            overrides=changed,
         )
+
+
+def _specification(
+    loaded: LoadedSuite, profile: ProfileName, row: RowPlan, overrides: Sequence[Layer]
+) -> SearchSpec | ComputedSpec:
+    table, _, name = row.name.partition("/")
+    if row.computed:
+        return loaded.resolve_computation(table, name, runs=row.seeds, overrides=overrides)
+    return loaded.resolve(table, name, profile, embedded=row.embedded, overrides=overrides)
+
+
+def _changed(usual: SearchSpec | ComputedSpec, actual: SearchSpec | ComputedSpec) -> tuple[str, ...]:
+    return tuple(changes(usual.model_dump(mode="json"), actual.model_dump(mode="json")))
 
 
 def _computes(override: Layer) -> bool:
@@ -325,7 +357,7 @@ def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
 
 
 def _select(
-    suites: Sequence[LoadedSuite], profile: str, selection: Selection, data: DataAvailability
+    suites: Sequence[LoadedSuite], profile: str, selection: Filters, data: DataAvailability
 ) -> list[list[tuple[str, str]]]:
     """Return the selected rows of every suite."""
     wanted = {"method": selection.methods, "table": selection.tables, "dataset": selection.datasets}

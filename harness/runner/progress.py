@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ def time_left(items: Iterable[Item], elapsed: float) -> float | None:
 
 
 class Progress(Protocol):
-    """What `harness.runner.execute` tells while it runs; called from two threads, one at a time."""
+    """What `harness.runner.execute` tells while it runs."""
 
     def begin(self, items: list[Item]) -> None:
         """Show the trials of the run, in the order of the plan."""
@@ -96,6 +95,9 @@ class Progress(Protocol):
 
     def finished(self, item: Item, text: str) -> None:
         """A trial has ended; ``text`` says how."""
+
+    def note(self, text: str) -> None:
+        """Something happened that the user should know."""
 
     def refresh(self) -> None:
         """Epochs have gone by."""
@@ -123,6 +125,10 @@ class PlainProgress:
         """Print the end, with how many of how many have ended."""
         self.ended += 1
         self._print(f"[{self.ended}/{self.todo}] {name(item.trial)}: {text}")
+
+    def note(self, text: str) -> None:
+        """Print the line."""
+        self._print(text)
 
     def refresh(self) -> None:
         """Print nothing for epochs."""
@@ -181,32 +187,31 @@ class Board:
     def __init__(self, items: list[Item], progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self.items = {item.trial.id: item for item in items}
         self.progress, self.clock = progress, clock
-        self.lock = threading.Lock()
         progress.begin(items)
 
-    def beat(self, beats: dict[str, tuple[int, int]]) -> None:
-        """Take in how far the running trials are: id -> (epoch, epochs)."""
-        with self.lock:
-            for trial_id, (epoch, epochs) in beats.items():
-                item = self.items[trial_id]
-                if item.phase == "waiting":
-                    item.phase, item.started = "running", self.clock()
-                    self.progress.started(item)
-                item.epoch, item.epochs = epoch, epochs
-            self.progress.refresh()
+    def beat(self, trial_id: str, epoch: int, epochs: int) -> None:
+        """Take in how far a running trial is."""
+        item = self.items[trial_id]
+        if item.phase == "waiting":
+            item.phase, item.started = "running", self.clock()
+            self.progress.started(item)
+        item.epoch, item.epochs = epoch, epochs
+        self.progress.refresh()
 
     def finish(self, trial_id: str, phase: Phase, text: str) -> None:
         """Take in the end of a trial."""
-        with self.lock:
-            item = self.items[trial_id]
-            item.phase, item.ended = phase, self.clock()
-            self.progress.finished(item, text)
-            self.progress.refresh()
+        item = self.items[trial_id]
+        item.phase, item.ended = phase, self.clock()
+        self.progress.finished(item, text)
+        self.progress.refresh()
 
-    def running(self) -> list[str]:
-        """Return the ids of the trials that have begun and not ended."""
-        with self.lock:
-            return [trial_id for trial_id, item in self.items.items() if item.phase == "running"]
+    def note(self, text: str) -> None:
+        """Pass a line on to the user."""
+        self.progress.note(text)
+
+    def refresh(self) -> None:
+        """Let time go by."""
+        self.progress.refresh()
 
 
 def make_progress(console: Console) -> Progress:

@@ -18,6 +18,19 @@ Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Key = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[0-9]{1,9}$")]  # dataset/split/training epochs
 
 
+class Sitting(BaseModel):
+    """One of the runs that a search was spread over. ``after_epoch``: the epoch that it went on from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after_epoch: int
+    started: str
+    git: str | None
+    torch: str
+    platform: str
+    threads: int
+
+
 class Provenance(BaseModel):
     """How the record came to be; not part of the result and never compared."""
 
@@ -38,6 +51,7 @@ class Provenance(BaseModel):
     resumed_from_epoch: Whole | None
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
+    sittings: list[Sitting] = []  # in which the search was done; what earlier versions did is missing
 
 
 class Record(BaseModel):
@@ -71,6 +85,7 @@ class Record(BaseModel):
     values: dict[str, list[float]] = {}
     found: list[str] = []
     error: str | None
+    overrides: list[str] = []  # what made it another trial than any row of the suite states, as ``key.path=value``
     provenance: Provenance
 
     @field_validator("error")

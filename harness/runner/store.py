@@ -3,7 +3,9 @@
     <results>/<profile>/<method>/<dataset>/s<seed>-<id>.json     records
     <results>/.checkpoints/<id>.pt                               unfinished searches
     <results>/.checkpoints/<id>@<epoch>.pt                       supernets that other trials start from
+    <results>/.checkpoints/<id>.pt.damaged                       what was in a checkpoint's place and is none
     <results>/.scratch/<key>.json                                architectures trained from scratch
+    <results>/.claims/<id>                                       who works on a trial (`harness.runner.claims`)
 
 Keys are sorted and every epoch's mixing weights stand on their own line, so that records diff well.
 """
@@ -13,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,25 +22,35 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.audit.record import FILE as AUDIT
-from harness.data.atomic import replacing
+from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
+from harness.data.locks import locked
 from harness.errors import HarnessError
 from harness.files import files_below, read_json
 from harness.runner.record import Record
 
 LINE = 110  # a value longer than this is spread over lines
-STALE_SECONDS = 60.0  # a write takes milliseconds: an older temporary file belongs to a killed process
+STALE_SECONDS = 60.0  # a write takes milliseconds
 _NAME = re.compile(r"s([0-9]+)-([0-9a-f]+)\.json")
-_TEMPORARY = re.compile(r"\.\d+\.tmp$")  # <name>.<process id>.tmp: records and checkpoints alike
+_TEMPORARY = re.compile(r"\.[0-9a-f]+\.tmp$")  # <name>.<drawn, once a process id>.tmp, see `data.atomic.replacing`
 
 
 class RecordError(HarnessError):
-    """A file among the records that is not a whole, valid record; the message names it."""
+    """A file among the records that is not a whole, valid record; the message names it.
+
+    ``torn``: it is no JSON, so nothing can be lost with it. What cannot be read, and what a later version may have
+    written, is not torn.
+    """
+
+    def __init__(self, message: str, *, torn: bool = False) -> None:
+        super().__init__(message)
+        self.torn = torn
 
 
 class Store:
     """The records below one folder."""
 
     def __init__(self, root: Path) -> None:
+        check_folder(root)
         self.root = root
 
     def path(self, profile: str, method: str, dataset: str, seed: int, trial_id: str) -> Path:
@@ -55,14 +66,25 @@ class Store:
         return self.root / ".checkpoints" / f"{supernet_id}@{epoch}.pt"
 
     def write(self, record: Record) -> Path:
-        """Store a record, replacing the trial's earlier one; raise `ValueError` for numbers that are not finite."""
+        """Store a record, replacing the trial's earlier one; raise `ValueError` for numbers that are not finite.
+
+        A failure replaces nothing but another failure: it is dropped where a record of the trial is done.
+        """
         path = self.path(record.profile, record.method, record.dataset, record.seed, record.id)
-        write_atomically(path, render(record.model_dump(mode="json")) + "\n")
+        text = render(record.model_dump(mode="json")) + "\n"
+        with locked(self.root / ".lock"):  # or a record that is done could come between the look and the failure
+            if record.status == "done" or not any(map(_must_stay, {path, *self.find(record.id)})):
+                write_atomically(path, text)
         return path
 
+    def check_writable(self, paths: Iterable[Path]) -> None:
+        """Raise `HarnessError` where one of these records, or a checkpoint, cannot be written."""
+        for folder in sorted({self.root, self.root / ".checkpoints", *(path.parent for path in paths)}):
+            check_writable(folder)
+
     def files(self) -> Iterator[Path]:
-        """Yield every JSON file that claims to be a record, in a stable order."""
-        return iter(files_below(self.root, ".json"))
+        """Yield every JSON file that claims to be a record, in a stable order; the recorded audit claims nothing."""
+        return (path for path in files_below(self.root, ".json") if path != self.root / AUDIT)
 
     def read_all(self) -> Iterator[Record | RecordError]:
         """Yield every record; in the place of a broken or foreign file, what is wrong with it."""
@@ -86,9 +108,8 @@ class Store:
         return [(name[2], path) for path, name in names if name]
 
     def strays(self) -> list[Path]:
-        """Return the JSON files that are not named like a record; the recorded audit has a place of its own."""
-        audit = self.root / AUDIT
-        return [path for path in self.files() if not _NAME.fullmatch(path.name) and path != audit]
+        """Return the JSON files that are not named like a record."""
+        return [path for path in self.files() if not _NAME.fullmatch(path.name)]
 
     def find(self, prefix: str) -> list[Path]:
         """Return the records whose id starts with ``prefix``."""
@@ -96,9 +117,8 @@ class Store:
 
     def clean(self) -> list[Path]:
         """Remove the temporary files that killed processes left; return their paths."""
-        limit = time.time() - STALE_SECONDS
         temporary = (path for path in self.root.rglob("*.tmp") if _TEMPORARY.search(path.name))
-        stale = [path for path in temporary if path.stat().st_mtime < limit]
+        stale = [path for path in temporary if is_abandoned(path, STALE_SECONDS)]
         for path in stale:
             path.unlink(missing_ok=True)
         return stale
@@ -113,7 +133,8 @@ def read_record(path: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(f"{path}: not a record: {where + ': ' if where else ''}{first['msg']}") from error
+        what = f"{path}: not a record: {where + ': ' if where else ''}{first['msg']}"
+        raise RecordError(what, torn=first["type"] == "json_invalid") from error
     name = _NAME.fullmatch(path.name)
     if not name or (int(name[1]), name[2]) != (record.seed, record.id):
         raise RecordError(f"{path}: holds the record of seed {record.seed}, id {record.id}: the file was renamed")
@@ -122,10 +143,16 @@ def read_record(path: Path) -> Record:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that readers, and a crash at any moment, see the old content or the new one."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _must_stay(path: Path) -> bool:
+    """Tell whether a file holds, or may hold, more than a failure."""
+    try:
+        return read_record(path).status == "done"
+    except RecordError as error:
+        return os.path.lexists(path) and not error.torn
 
 
 def render(value: Any, indent: str = "") -> str:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.benchmarks.spec import TableBenchmark
+from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.runner.availability import TRAINING_IMAGES
 from harness.runner.cost import SECONDS_PER_RUN, estimate_seconds
-from harness.runner.evaluate import is_evaluated, table_problem
+from harness.runner.evaluate import is_evaluated, load_table, table_problem
+from harness.runner.integrity import forged, misquoted
 from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
 from harness.runner.supernets import followers
 
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
+
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
+Stamp = tuple[int, int]  # tells one version of a file from the next: inode and time of change
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,9 @@ class Task:
     """A trial and what is to be done about it.
 
     ``reason``: why it is blocked, or how it failed before; ``keep``: the record to evaluate anew; ``anew``: forget
-    its checkpoint; ``seconds``: estimated cost; ``broken``: its record cannot be read. ``leaves``: trials that start
-    from the supernet that this one trains; ``follows``: it is one of them and has to wait.
+    its checkpoint; ``seconds``: estimated cost; ``broken``: its record is torn. ``leaves``: trials that start from
+    the supernet that this one trains; ``follows``: it is one of them and has to wait. ``stamp``: of the record that
+    was looked at, see `stamp`.
     """
 
     trial: Trial
@@ -38,6 +46,7 @@ class Task:
     broken: bool = False
     leaves: tuple[Trial, ...] = ()
     follows: bool = False
+    stamp: Stamp | None = None
 
     @property
     def needs_work(self) -> bool:
@@ -53,7 +62,36 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     """
     index = store.index()
     no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
-    return _shared([_task(trial, place(trial, store, index), no_table, device, force) for trial in trials], store)
+    held = any(trial.id in index and _looks_up(trial) for trial in trials)
+    table = _table(data_root) if held and no_table is None else None
+    tasks = []
+    for trial in trials:
+        path = place(trial, store, index)
+        before = stamp(path)
+        tasks.append(replace(_task(trial, path, no_table, table, device, force), stamp=before))
+    return _shared(tasks, store)
+
+
+def _table(data_root: Path | None) -> Nb201Table | None:
+    """Return the table; one that cannot be read fails the trials that ask it, with a reason of its own."""
+    try:
+        return load_table(data_root)
+    except HarnessError:
+        return None
+
+
+def stamp(path: Path | None) -> Stamp | None:
+    """Return what tells this version of a file from others; None where there is none, or none can be seen."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns) if found else None
+
+
+def find_record(trial: Trial, store: Store) -> Path | None:
+    """Return where the record of a trial lies now, if there is one."""
+    return place(trial, store, store.index())
 
 
 def _shared(tasks: list[Task], store: Store) -> list[Task]:
@@ -70,11 +108,16 @@ def _shared(tasks: list[Task], store: Store) -> list[Task]:
     return shared
 
 
-def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, force: bool) -> Task:
-    record, broken = _read(path)
+def _task(
+    trial: Trial, path: Path | None, no_table: str | None, table: Nb201Table | None, device: str, force: bool
+) -> Task:
+    try:
+        record, broken = _read(path, table)
+    except RecordError as error:
+        return Task(trial, "blocked", f"{error}; it is left alone", None, False, 0.0)
     no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
-        return _task_of_done(trial, record, no_table)
+        return _task_of_done(trial, record, no_table, table)
     seconds = _cost(trial, device)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
@@ -83,9 +126,9 @@ def _task(trial: Trial, path: Path | None, no_table: str | None, device: str, fo
     return Task(trial, state, failed, None, force, seconds, broken is not None)
 
 
-def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
-    """A search that is done needs no images to be looked up, and nothing at all once it has been."""
-    if isinstance(trial.spec, ComputedSpec) or is_evaluated(record, trial.benchmark):
+def _task_of_done(trial: Trial, record: Record, no_table: str | None, table: Nb201Table | None) -> Task:
+    """A search that is done needs no images to be looked up, and nothing at all once it has been, in this table."""
+    if isinstance(trial.spec, ComputedSpec) or (is_evaluated(record, trial.benchmark) and not misquoted(record, table)):
         return Task(trial, "done", None, None, False, 0.0)
     blocked = no_table if _looks_up(trial) else trial.blocked
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
@@ -94,7 +137,7 @@ def _task_of_done(trial: Trial, record: Record, no_table: str | None) -> Task:
 def place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
     """Return the file of a trial's record: in its own place, else wherever its id is; None where there is none."""
     own = store.path(trial.profile, trial.method, trial.dataset, trial.seed, trial.id)
-    return own if own.exists() else index.get(trial.id)
+    return own if os.path.lexists(own) else index.get(trial.id)
 
 
 def _looks_up(trial: Trial) -> bool:
@@ -109,11 +152,19 @@ def _cost(trial: Trial, device: str) -> float:
     return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
 
 
-def _read(path: Path | None) -> tuple[Record | None, str | None]:
-    """Return a record, or what is wrong with its file: such a trial has failed and is run again."""
+def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, str | None]:
+    """Return a record, or what is wrong with its file where that is torn or edited: such a trial is run again.
+
+    A computation is so for whatever is wrong; of a search, accuracies are looked up anew. Raises `RecordError` for a
+    file that may hold what this version, or this user, cannot read.
+    """
     if path is None:
         return None, None
     try:
-        return read_record(path), None
+        record = read_record(path)
     except RecordError as error:
+        if not error.torn:
+            raise
         return None, str(error)
+    wrong = forged(record) or (misquoted(record, table) if record.values else None)
+    return (None, f"{path}: {wrong}") if wrong else (record, None)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import math
 import platform
-import signal
 import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.benchmarks.spec import ScratchBenchmark
 from harness.engine.trajectory import Trajectory
@@ -23,37 +22,73 @@ from harness.runner import environment
 from harness.runner.compute import Computed, compute
 from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
 from harness.runner.plan import Trial
-from harness.runner.record import Provenance, Record
+from harness.runner.record import Provenance, Record, Sitting
 from harness.runner.store import Store
 from harness.runner.supernets import states
 
 if TYPE_CHECKING:
     from harness.data.images import Dataset
+    from harness.engine.search import SearchResult
 
 TRACEBACK_LINES = 12  # of the end of a traceback, kept in the record
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all trials of a run share. ``parent``: the process that plans; ``beats``: folder of heartbeats."""
+    """What all trials of a run share. ``deadline``: of `time.monotonic`, by which epochs are to end."""
 
     results: Path
     data_root: Path | None
     device: str
     threads: int
     revision: str | None
-    parent: int
-    beats: Path
+    deadline: float = math.inf
+
+
+@dataclass(frozen=True)
+class Beat:
+    """How far a trial is. ``seconds``: that its longest epoch of this run took so far."""
+
+    id: str
+    epoch: int
+    epochs: int
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line on a trial that the user should read."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How a trial ended. ``accuracy``: of the found architecture, percent; ``error``: its first line, if it failed."""
+    """How a trial ended. ``accuracy``: of the found architecture, percent; ``error``: its first line, if it failed.
+
+    ``stopped``: it did not end, for want of time; its last epoch is saved.
+    """
 
     id: str
     accuracy: float | None
     error: str | None
     seconds: float
+    stopped: bool = False
+
+
+class Link(Protocol):
+    """What connects a trial with the run that it belongs to."""
+
+    def tell(self, message: Beat | Note) -> None:
+        """Pass a message on."""
+
+    def clock(self) -> float:
+        """Return seconds of an unknown start, without those for which the run was held."""
+
+
+class OutOfTime(Exception):
+    """No other epoch would end before the deadline."""
 
 
 @dataclass
@@ -65,47 +100,46 @@ class Clock:
     evaluation_seconds: float = 0.0
     resumed_from_epoch: int | None = None
     supernet: str | None = None  # id of the search whose supernet was taken over
+    sittings: list[Sitting] = field(default_factory=list)
 
 
 def run_trial(
-    trial: Trial, settings: Settings, *, keep: Record | None = None, leaves: Sequence[Trial] = ()
+    trial: Trial, settings: Settings, link: Link, *, keep: Record | None = None, leaves: Sequence[Trial] = ()
 ) -> Finished:
     """Search, evaluate and store one trial; with ``keep``, only evaluate that record's trajectory anew.
 
     ``leaves``: the trials for which it leaves its supernet. A failure is an outcome and not an exception: it is
-    stored, unless that would replace the record to keep.
+    stored, unless there is a record that is done.
     """
-    prepare(settings.threads, worker=os.getpid() != settings.parent)
-    start, clock = time.perf_counter(), Clock(environment.now())
+    prepare(settings.threads)
+    start, clock = link.clock(), Clock(environment.now())
     store = Store(settings.results)
     try:
         if isinstance(trial.spec, ComputedSpec):
             record = _computed(trial, trial.spec, settings, clock)
         elif keep:
-            record = _reevaluated(trial, trial.spec, keep, settings, clock)
+            record = _reevaluated(trial, trial.spec, keep, settings, link, clock)
         else:
-            record = _searched(trial, trial.spec, settings, clock, leaves)
+            record = _searched(trial, trial.spec, settings, link, clock, leaves)
         store.write(record)
+    except OutOfTime:
+        return Finished(trial.id, None, None, link.clock() - start, stopped=True)
     except Exception as error:  # whatever it is belongs to this trial and must not end the others
-        if keep is None:
-            with suppress(OSError):  # a full disk may be why it failed: what is returned still says so
-                store.write(failure(trial, settings, describe(error), clock))
-        return Finished(trial.id, None, _line(error), time.perf_counter() - start)
+        with suppress(OSError):  # a full disk may be why it failed: what is returned still says so
+            store.write(failure(trial, settings, describe(error), clock))
+        return Finished(trial.id, None, _line(error), link.clock() - start)
     store.checkpoint(trial.id).unlink(missing_ok=True)
-    return Finished(trial.id, found_accuracy(record), None, time.perf_counter() - start)
+    return Finished(trial.id, found_accuracy(record), None, link.clock() - start)
 
 
-@cache
-def prepare(threads: int, *, worker: bool) -> None:
-    """Set up this process: once is enough. A worker leaves Ctrl-C to the process that planned."""
+def prepare(threads: int) -> None:
+    """Set up this process for searches."""
     import torch
 
     environment.keep_memory_mapped()
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True  # choose a GPU's kernels by trying them; CPUs have no part in it
     torch.backends.cudnn.allow_tf32 = False  # single precision is meant where it is said
-    if worker:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def describe(error: BaseException) -> str:
@@ -157,6 +191,7 @@ def _record(
         values=computed.values if computed else {},
         found=computed.found if computed else [],
         error=error,
+        overrides=list(trial.overrides),
         provenance=_provenance(trial, settings, clock),
     )
 
@@ -180,6 +215,7 @@ def _provenance(trial: Trial, settings: Settings, clock: Clock) -> Provenance:
         resumed_from_epoch=clock.resumed_from_epoch,
         kernels=_kernels(trial, settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
+        sittings=clock.sittings,
     )
 
 
@@ -194,28 +230,81 @@ def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock
     return _record(trial, settings, clock, computed=computed)
 
 
-def _searched(trial: Trial, spec: SearchSpec, settings: Settings, clock: Clock, leaves: Sequence[Trial]) -> Record:
-    from harness.engine.search import run_search
-
-    store = Store(settings.results)
-    beat = partial(_beat, trial.id, settings)
-    beat(0, spec.all_epochs)
+def _searched(
+    trial: Trial, spec: SearchSpec, settings: Settings, link: Link, clock: Clock, leaves: Sequence[Trial]
+) -> Record:
+    link.tell(Beat(trial.id, 0, spec.all_epochs))
     dataset = _images(trial, spec, settings)
-    result = run_search(
-        spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), beat,
-        supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
-    )  # fmt: skip
+    result = _search(trial, spec, dataset, settings, link, clock, leaves)
     if result.from_supernet:
         clock.supernet = trial.supernet_id
     clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
+    clock.sittings = [Sitting.model_validate(sitting) for sitting in result.sittings]
     evaluated = _evaluated(trial, spec, result.trajectory, settings, clock)
     return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
 
 
-def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Settings, clock: Clock) -> Record:
+def _search(
+    trial: Trial,
+    spec: SearchSpec,
+    dataset: Dataset,
+    settings: Settings,
+    link: Link,
+    clock: Clock,
+    leaves: Sequence[Trial],
+) -> SearchResult:
+    """Search, from the last checkpoint that is whole: a damaged one is set aside and said."""
+    from harness.engine import checkpoint
+    from harness.engine.search import run_search
+
+    store = Store(settings.results)
+    while True:
+        try:
+            return run_search(
+                spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), Pulse(trial.id, settings, link),
+                supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
+                sitting=_sitting(settings, clock), clock=link.clock,
+            )  # fmt: skip
+        except checkpoint.DamagedCheckpoint as error:
+            aside = checkpoint.set_aside(error.file)
+            link.tell(Note(trial.id, f"{error}; it is now {aside.name}, and the search starts anew"))
+
+
+class Pulse:
+    """Tells after every epoch how far a search is, and ends it where no other epoch would end in time."""
+
+    MARGIN = 1.05  # epochs vary by percents
+
+    def __init__(self, trial_id: str, settings: Settings, link: Link) -> None:
+        self.id, self.deadline, self.link = trial_id, settings.deadline, link
+        self.last, self.longest = link.clock(), 0.0
+
+    def __call__(self, epoch: int, epochs: int) -> None:
+        """Take in the end of an epoch, whose state is saved by now."""
+        now = self.link.clock()
+        self.last, self.longest = now, max(self.longest, now - self.last)
+        self.link.tell(Beat(self.id, epoch, epochs, self.longest))
+        if epoch < epochs and time.monotonic() + self.longest * self.MARGIN > self.deadline:
+            raise OutOfTime
+
+
+def _sitting(settings: Settings, clock: Clock) -> dict[str, str | int | None]:
+    """Say what may differ between the parts of a search that was stopped."""
+    import torch
+
+    return {
+        "started": clock.started,
+        "git": settings.revision,
+        "torch": str(torch.__version__),  # which is an object of its own
+        "platform": environment.machine(settings.device),
+        "threads": settings.threads,
+    }
+
+
+def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Settings, link: Link, clock: Clock) -> Record:
     """Keep the trajectory and how it came to be; replace what the benchmark says."""
     assert keep.trajectory is not None
-    _beat(trial.id, settings, spec.all_epochs, spec.all_epochs)
+    link.tell(Beat(trial.id, spec.all_epochs, spec.all_epochs))
     evaluated = _evaluated(trial, spec, keep.trajectory, settings, clock)
     provenance = keep.provenance.model_copy(update={"evaluation_seconds": clock.evaluation_seconds})
     return keep.model_copy(
@@ -255,10 +344,3 @@ def _load(name: str, root: Path | None, limit: int | None, test: bool) -> Datase
     from harness.data.load import load_dataset
 
     return load_dataset(name, root, limit=limit, test=test)
-
-
-def _beat(trial_id: str, settings: Settings, epoch: int, epochs: int) -> None:
-    """Tell how far a trial is; end this process where nobody is left to tell (the epoch is saved by then)."""
-    if os.getpid() != settings.parent and os.getppid() != settings.parent:
-        os._exit(1)
-    (settings.beats / trial_id).write_text(f"{epoch} {epochs}", encoding="utf-8")

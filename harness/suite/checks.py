@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
 from harness.spaces import operations
+from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
     DiagnosticPanel,
@@ -22,12 +24,13 @@ from harness.suite.figures import (
     search_number,
 )
 from harness.suite.published import published_cells
-from harness.suite.schema import Measure, NormalBand, Row, Table
+from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
+NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
 PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
 
 
@@ -47,7 +50,7 @@ class _Checks:
         self.columns()
         for name, table in self.suite.tables.items():
             self.table(name, table)
-        self.sample_sizes()
+        self.bands()
         self.profiles()
         self.searches()
         self.answers()
@@ -90,8 +93,13 @@ class _Checks:
         methods = {**self.catalogue.methods, **self.catalogue.planned}
         self.known((*at, "method"), "method", row.method, methods)
         self.known((*at, "searched_on"), "dataset", row.searched_on, DATASETS)
+        self.depends(at, table, row)
+        rows = [f"{t}/{r}" for t, r in self.rows]
         for index, other in enumerate(row.summary.of if row.summary else ()):
-            self.known((*at, "summary", "of", index), "row", other, [f"{t}/{r}" for t, r in self.rows])
+            self.known((*at, "summary", "of", index), "row", other, rows)
+        for index, cell in enumerate(row.values):
+            if cell is not None and cell.derived is not None:
+                self.known((*at, "values", index, "derived", "row"), "row", cell.derived.row, rows)
         computes = row.method is not None and self.catalogue.computes(row.method)
         searches = row.method is not None and not computes
         for key, used in (("search", searches), ("stop", searches), ("computation", computes)):
@@ -124,13 +132,33 @@ class _Checks:
                 if value is not None and cell is not None and (cell.kind or row.kind or table.kind) != "setting":
                     self.fail((*at, key, "values", index), "what is printed here is not of kind 'setting'")
 
-    def sample_sizes(self) -> None:
-        """Without n, a printed std says nothing about the mean: the normal band would fall back to its floor."""
+    def depends(self, at: KeyPath, table: Table, row: Row) -> None:
+        if row.depends is not None:
+            self.known((*at, "depends", "row"), "row", row.depends.row, [f"{t}/{r}" for t, r in self.rows])
+            other = self.suite.tables[row.depends.row.partition("/")[0]]
+            lacking = [column for column in self.printed(table, row) if column not in other.columns]
+            if lacking:
+                self.fail((*at, "depends", "row"), f"table of {row.depends.row!r} has no column {lacking[0]!r}")
+
+    def printed(self, table: Table, row: Row) -> list[str]:
+        return [column for column, cell in zip(table.columns, row.values, strict=False) if cell is not None]
+
+    def bands(self) -> None:
+        """Accuracies have one tolerance per dataset and metric, so that no number gets a wider one of its own."""
+        measured = {f"{column.dataset}/{column.training_epochs}" for column in self.suite.columns.values()}
+        for name in self.suite.bands:
+            self.known(("bands", name), "dataset/training epochs of a column", name, measured)
+        for name, table in self.suite.tables.items():
+            of_table = {self.suite.columns[column].metric for column in table.columns} & {"accuracy", "error"}
+            if isinstance(table.band, ToleranceBand) and of_table:
+                self.fail(("tables", name, "band"), NO_TOLERANCE)
         for cell in published_cells(self.suite):
-            needs = isinstance(cell.band, NormalBand) and cell.status != "cited" and cell.value.std is not None
-            if needs and cell.n is None:
-                message = "a normal band needs n, the runs behind it: state n, another band, or status: cited"
-                self.fail(cell.path, f"{cell.value.text!r}: {message}")
+            row = self.suite.tables[cell.table].rows[cell.row]
+            own = row.values[cell.index]
+            if cell.column.metric in ("accuracy", "error"):
+                for band, at in ((row.band, cell.path[:-2]), (own and own.band, cell.path)):
+                    if isinstance(band, ToleranceBand):
+                        self.fail((*at, "band"), NO_TOLERANCE)
 
     def profiles(self) -> None:
         if self.runnable() and not self.suite.profiles:
@@ -145,8 +173,27 @@ class _Checks:
             scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
+            self.deviations(at, profile_name, profile)
+            for index, trial in enumerate(profile.first):
+                row, _, seed = trial.partition(" ")
+                if not re.fullmatch(r"\d{1,6}", seed, re.ASCII):
+                    self.fail((*at, "first", index), f"{trial!r}: expected a row and a seed such as 'table/row 0'")
+                self.known((*at, "first", index), "row", row, [f"{t}/{r}" for t, r in self.runnable()])
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
+
+    def deviations(self, at: KeyPath, name: str, profile: Profile) -> None:
+        for index, deviation in enumerate(profile.deviations):
+            here = (*at, "deviations", index)
+            if (deviation.key == CHECKSUM) != (deviation.dataset is not None):
+                self.fail(here, f"a deviation names a dataset where its key is {CHECKSUM!r}, and only there")
+            self.known((*here, "dataset"), "dataset", deviation.dataset, DATASETS)
+            for place, paper in enumerate(deviation.papers or ()):
+                self.known((*here, "papers", place), "paper", paper, self.suite.papers)
+            path = deviation.key.split(".")
+            specs = (self.loaded.resolve(t, r, name) for t, r in self.searched())
+            if deviation.key != CHECKSUM and all(setting(spec, path) is ABSENT for spec in specs):
+                self.fail((*here, "key"), f"no search has the key {deviation.key!r}")
 
     def runnable(self) -> list[tuple[str, str]]:
         return [(t, r) for t, r in self.rows if self.loaded.why_not_run(t, r) is None]

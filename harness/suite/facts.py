@@ -6,7 +6,7 @@ compose. What a row resolves to and what the table states of it must agree in ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from harness.config import Strict, validate
 from harness.documents import Describe, Document, KeyPath, load_document
 from harness.errors import HarnessError, nearest
 from harness.suite.loaded import LoadedSuite
+from harness.suite.schema import Deviation
 
 FILE = Path("_base", "settings.yaml")  # beside the suites
 PROFILE = "paper"
@@ -181,15 +182,24 @@ def disagreements(facts: Facts, loaded: LoadedSuite) -> list[str]:
         except HarnessError as error:
             found.append(str(error))
             continue
-        found += [f"{suite}/{table}/{row}: {text}" for text in _compare(stated, settings(loaded, table, row))]
+        declared = loaded.profile(PROFILE).deviations
+        differing = _compare(stated, settings(loaded, table, row), declared)
+        found += [f"{suite}/{table}/{row}: {text}" for text in differing]
     unknown = [(s, t, r) for s, t, r in facts.rows() if s == suite and (t, r) not in searched]
     return found + [f"{'/'.join(row)}: has facts, but is no search" for row in unknown]
 
 
-def _compare(stated: Mapping[str, Fact], run: Mapping[str, Any]) -> Iterator[str]:
+def deviation(key: str, stated: Any, run: Any, declared: Iterable[Deviation]) -> Deviation | None:
+    """Return the declared deviation by which ``run`` stands where the sources state another value; None without one."""
+    return next((d for d in declared if (d.key, d.paper, d.ours) == (key, stated, run)), None)
+
+
+def _compare(stated: Mapping[str, Fact], run: Mapping[str, Any], declared: Sequence[Deviation]) -> Iterator[str]:
     for key, value in run.items():
         if key not in stated:
             yield f"{key} is {value!r} without a source"
+        elif deviation(key, stated[key].value, value, declared):
+            continue
         elif type(value) is bool or type(stated[key].value) is bool:
             if value is not stated[key].value:
                 yield f"{key} is {value!r}, stated is {stated[key].value!r} ({stated[key].source})"

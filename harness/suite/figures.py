@@ -101,6 +101,13 @@ class TheoryPanel(_Panel):
     rows: ClassVar[tuple[str, ...]] = ()
 
 
+class MajorityPanel(_Panel):
+    """The table's accuracies where one operation holds more than half of the edges; needs the table and no records."""
+
+    kind: Literal["majority"]
+    rows: ClassVar[tuple[str, ...]] = ()
+
+
 class ReplayedPanel(_Panel):
     """What the authors of RobustDARTS logged of their own searches, which needs no records.
 
@@ -131,6 +138,7 @@ Panel = Annotated[
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel
+    | MajorityPanel
     | ReplayedPanel,
     Field(discriminator="kind"),
 ]
@@ -151,6 +159,12 @@ class Figure(Strict):
     number: str = Field(pattern=r"^(F\d+|own)$")
     title: str
     panels: Annotated[list[Panel], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _drawn_alone(self) -> Figure:
+        if len(self.panels) > 1 and any(isinstance(panel, MajorityPanel) for panel in self.panels):
+            raise ValueError("a panel of kind majority is a figure of its own")
+        return self
 
     @property
     def rows(self) -> list[str]:

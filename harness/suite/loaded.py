@@ -12,6 +12,7 @@ from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Catalogue, Layer, resolve
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.suite.deviations import deviate
 from harness.suite.scale import Factor, scaled
 from harness.suite.schema import Profile, Suite
 
@@ -35,11 +36,13 @@ class LoadedSuite:
     def why_not_run(self, table: str, row: str, profile: str | None = None) -> str | None:
         """Return why nothing can be run for a row, at all or under a profile; None where it can."""
         entry = self.suite.tables[table].rows[row]
+        stated = entry.not_run or self.suite.tables[table].not_run
+        if stated is not None:
+            return stated
+        if (entry.kind or self.suite.tables[table].kind) == "setting":
+            return "a printed setting is no result"
         if entry.method is None:
-            return "nothing to run for this row"
-        status = entry.status or self.suite.tables[table].status
-        if status in ("cited", "audited"):
-            return f"{status}: the suite asks for no run of it"
+            return "no code computes it yet"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
         if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:
@@ -62,8 +65,8 @@ class LoadedSuite:
         """Return the full specification of a row's search under a profile.
 
         Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
-        what results so far; its settings of the method, the embedded ones, ``overrides``. Raises the error of the
-        layer that wrote a mistake.
+        what results so far; its settings of the method, the embedded ones, ``overrides``; its declared deviations take
+        the place of the paper's values. Raises the error of the layer that wrote a mistake.
         """
         method = self._method(table, row)
         below = self._layers([("search",)])
@@ -77,7 +80,11 @@ class LoadedSuite:
             paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)
         assert isinstance(spec, SearchSpec)
-        return spec
+
+        def error(index: int, text: str) -> HarnessError:
+            return self.document.error(("profiles", profile, "deviations", index, "ours"), text)
+
+        return deviate(spec, self.profile(profile).deviations, [layer.data for layer in overrides], error)
 
     def _factors(self, profile: str, table: str, row: str) -> dict[str, Factor]:
         """Return a profile's factors for a row by key path; of several, the nearest.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.documents import KeyPath
-from harness.suite.schema import Band, Column, Kind, Stated, Status, Suite
+from harness.suite.schema import Band, Column, Derived, Kind, Scatter, Stated, Suite
 from harness.suite.values import Published
 
 
@@ -14,6 +14,7 @@ from harness.suite.values import Published
 class PublishedCell:
     """One printed number. ``n``: runs behind it, None where not stated; ``source``: None is the paper itself.
 
+    ``scatter``: which std is printed.
     Of a setting, ``official`` and ``elsewhere``: what other places say, and which; ``runs``: our search with it.
     """
 
@@ -25,7 +26,8 @@ class PublishedCell:
     value: Published
     n: int | None
     band: Band
-    status: Status
+    scatter: Scatter
+    derived: Derived | None
     source: str | None
     protocol: str
     note: str | None
@@ -55,8 +57,9 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     column=suite.columns[table.columns[index]],
                     value=cell.value,
                     n=cell.n or row.n,
-                    band=cell.band or row.band or table.band or suite.band,
-                    status=cell.status or row.status or table.status,
+                    band=cell.band or row.band or table.band or _band_of(suite.columns[table.columns[index]], suite),
+                    scatter=row.std or table.std or suite.std,
+                    derived=cell.derived,
                     source=row.source,
                     protocol=row.protocol or table.protocol,
                     note=cell.note or row.note,
@@ -65,6 +68,11 @@ def published_cells(suite: Suite) -> Iterator[PublishedCell]:
                     elsewhere=_said(row.elsewhere, index),
                     runs=cell.runs or row.runs,
                 )
+
+
+def _band_of(column: Column, suite: Suite) -> Band:
+    """Return the band of a dataset and metric, else the suite's."""
+    return suite.bands.get(f"{column.dataset}/{column.training_epochs}", {}).get(column.metric, suite.band)
 
 
 def _said(stated: Stated | None, index: int) -> tuple[Published, str] | None:

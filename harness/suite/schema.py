@@ -15,7 +15,6 @@ from harness.suite.values import Published
 Split = Literal["train", "valid", "test"]
 Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
-Status = Literal["measured", "recomputed", "audited", "cited"]
 Statistic = Literal["mean", "best"]
 Kind = Literal["result", "setting"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -30,30 +29,51 @@ class Paper(Strict):
     authors: str
 
 
-class NormalBand(Strict):
-    """In band: |ours - paper| <= max(floor, k * standard error of the difference of the two means)."""
+class ToleranceBand(Strict):
+    """The tolerance band ±``tolerance`` and the drift band ±``drift`` around a printed number, declared before looking.
 
-    kind: Literal["normal"]
-    k: float = Field(gt=0)
-    floor: float = Field(ge=0)
-    drift: float = Field(gt=1, description="up to this many widths it is DRIFT, beyond FAIL")
+    Within the first, a difference does not matter; within the second, it is a drift. ``because``: the rule that set
+    them, and its source. How measured means are held against them: `harness.analysis.bands`.
+    """
 
+    kind: Literal["within"]
+    tolerance: float = Field(gt=0)
+    drift: float = Field(gt=0)
+    because: str = Field(min_length=1)
+    before: str | None = Field(default=None, description="what held when records were made, if it was changed since")
 
-class AbsoluteBand(Strict):
-    """In band: |ours - paper| <= tolerance."""
-
-    kind: Literal["absolute"]
-    tolerance: float = Field(ge=0)
-    drift: float = Field(gt=1)
+    @model_validator(mode="after")
+    def _drift_is_wider(self) -> ToleranceBand:
+        if self.drift <= self.tolerance:
+            raise ValueError(f"the drift band ({self.drift:g}) must be wider than the tolerance ({self.tolerance:g})")
+        return self
 
 
 class ExactBand(Strict):
-    """In band: equal after rounding to the printed decimals."""
+    """A recomputed number, equal after rounding to the printed decimals."""
 
     kind: Literal["exact"]
 
 
-Band = Annotated[NormalBand | AbsoluteBand | ExactBand, Field(discriminator="kind")]
+Band = Annotated[ToleranceBand | ExactBand, Field(discriminator="kind")]
+Scatter = Literal["population", "sample", "unknown"]  # which std a paper prints: over n, or over n - 1
+
+
+class Deviation(Strict):
+    """How the trials of a profile differ from the paper's protocol, on purpose; it stands beside every verdict.
+
+    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``). Where the search as
+    written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it. ``papers``: whose
+    protocol it is that we leave; null: all.
+    """
+
+    key: str
+    papers: tuple[Name, ...] | None = None
+    dataset: str | None = None
+    paper: str | float | bool | None
+    ours: str | float | bool | None
+    text: str = Field(min_length=1, description="what a reader is told")
+    because: str = Field(min_length=1)
 
 
 class Column(Strict):
@@ -79,13 +99,22 @@ class Column(Strict):
         return self
 
 
+class Derived(Strict):
+    """How a number follows from another one: that of ``row`` in the same column, times ``times``, over ``over``."""
+
+    row: str = Field(description="table/row, of this suite")
+    times: Published
+    over: Published
+    source: str = Field(description="where the two factors are printed")
+
+
 class Cell(Strict):
     """One published number, where it differs from its row's and column's common facts."""
 
     value: Published
     n: Runs | None = None
     band: Band | None = None
-    status: Status | None = None
+    derived: Derived | None = None
     note: str | None = None
     kind: Kind | None = None
     runs: str | None = Field(default=None, description="as of a row")
@@ -97,10 +126,17 @@ class Cell(Strict):
 
 
 class Summary(Strict):
-    """What a row is made of: the mean or the best of other rows, or the first minus the second."""
+    """What a row is made of: the mean or the best of other rows, the first minus the second, or over the second."""
 
-    take: Literal["mean", "best", "difference"]
+    take: Literal["mean", "best", "difference", "ratio"]
     of: list[str] = Field(min_length=2, description="table/row, of this suite")
+
+
+class Depends(Strict):
+    """A setting of ours that the paper does not state, and the row that shows what another choice gives."""
+
+    setting: str
+    row: str = Field(description="table/row of this suite, with the same columns")
 
 
 class Stated(Strict):
@@ -119,6 +155,7 @@ class Row(Strict):
         default=None, description="what the numbers are of, where the label says more or less: the same in all tables"
     )
     searched_on: str | None = None
+    per_dataset: bool = Field(default=False, description="one search per dataset: its columns' architectures differ")
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
@@ -127,8 +164,10 @@ class Row(Strict):
     summary: Summary | None = None
     source: str | None = Field(default=None, description="where the paper took the numbers from, if not its own")
     protocol: str | None = None
-    status: Status | None = None
+    not_run: str | None = Field(default=None, description="why nothing is run for it, as a clause after 'because'")
     band: Band | None = None
+    std: Scatter | None = None
+    depends: Depends | None = None
     note: str | None = None
     kind: Kind | None = Field(default=None, description="of its numbers; null: as the table")
     official: Stated | None = Field(default=None, description="public configuration of the printed settings")
@@ -148,11 +187,12 @@ class Table(Strict):
     number: str = Field(pattern=r"^(T\d+|F\d+|text|statements|own)$")
     title: str
     protocol: str
-    status: Status
+    not_run: str | None = Field(default=None, description="why nothing is run for its rows")
     columns: list[str]
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
     band: Band | None = None
+    std: Scatter | None = None
     kind: Kind = "result"
     rows: dict[Name, Row]
 
@@ -213,12 +253,18 @@ class Profile(Strict):
     left_out: dict[str, str] = Field(
         default_factory=dict, description="methods that this profile does not run, and why"
     )
+    deviations: tuple[Deviation, ...] = ()
+    first: list[str] = Field(
+        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+    )
     embedded: Embedded | None = None
 
 
 class Suite(Strict):
     """A YAML file: the tables that belong together, with the published numbers.
 
+    ``bands``: by ``dataset/training epochs`` and metric; a band of a table, row or number comes before them, ``band``
+    after them.
     ``search`` and ``profiles`` may be left out where no row can be run.
     """
 
@@ -226,6 +272,8 @@ class Suite(Strict):
     title: str
     papers: dict[Name, Paper]
     band: Band
+    bands: dict[str, dict[Metric, ToleranceBand]] = Field(default_factory=dict)
+    std: Scatter = Field(default="unknown", description="of the printed deviations; unknown is read as population")
     search: dict[str, Any] = Field(default_factory=dict)
     profiles: dict[Literal["paper", "reduced"], Profile] = Field(default_factory=dict)
     columns: dict[Name, Column]

@@ -35,7 +35,12 @@ class Published(BaseModel):
         return {"text": text, "mean": float(mean), "std": None if std is None else abs(float(std))}
 
     @property
+    def printed(self) -> tuple[str, str]:
+        """The mean and the std as printed, each with its decimals; an empty text where there is no std."""
+        mean, _, std = re.sub(r"\+/-|\+-", "±", self.text).partition("±")
+        return mean.strip(), std.strip()
+
+    @property
     def decimals(self) -> int:
         """Number of decimals of the printed mean."""
-        mean = re.split(r"±|\+-|\+/-", self.text)[0].strip()
-        return len(mean.partition(".")[2])
+        return len(self.printed[0].partition(".")[2])

@@ -10,7 +10,7 @@ import numpy as np
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import TABLE, DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, Trial, make_plan
+from harness.runner.plan import Filters, Plan, ProfileName, Trial, make_plan
 from harness.runner.record import Provenance, Record
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.registry import published
@@ -43,7 +43,7 @@ def plan(
     profile: ProfileName = "paper",
     *,
     data: DataAvailability = DATA,
-    selection: Selection = Selection(),  # noqa: B008  (immutable)
+    selection: Filters = Filters(),  # noqa: B008  (immutable)
     overrides: Sequence[str] = (),
 ) -> Plan:
     """Plan a suite, by default with CIFAR-10 at hand."""

@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.verdicts import judge
-from harness.runner.plan import Plan, Selection
+from harness.runner.plan import Filters, Plan
 from harness.runner.record import Record
 from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
@@ -152,10 +152,10 @@ def test_a_claim_on_a_row_that_cannot_run_is_not_run(tmp_path: Path) -> None:
     planned = synthetic.plan(loaded, "reduced")
     found = claim("better", loaded, planned, synthetic.records_of(planned, {"t1/darts": [1.0] * 3}))
     assert found.verdict == "NOT RUN"
-    assert "nothing to run" in found.reason
+    assert "no code computes it yet" in found.reason
 
 
 def test_a_claim_on_a_row_that_was_not_selected_is_not_run(loaded: LoadedSuite) -> None:
-    planned = synthetic.plan(loaded, "reduced", selection=Selection(tables=("t2",)))
+    planned = synthetic.plan(loaded, "reduced", selection=Filters(tables=("t2",)))
     found = claim("below", loaded, planned, [])
     assert (found.verdict, found.reason) == ("NOT RUN", "t1/darts: not selected")

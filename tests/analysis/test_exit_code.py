@@ -40,8 +40,10 @@ def test_all_in_band_although_a_row_cannot_run(loaded: LoadedSuite, planned: Pla
     assert exit_code([verdict]) == 0
 
 
-def test_drift_is_a_warning(loaded: LoadedSuite, planned: Plan) -> None:
-    verdict = judged(loaded, planned, {"t2/faster": [61.0] * 2})
+def test_drift_is_a_warning(tmp_path: Path) -> None:
+    """Seconds are 12.5, printed 10.0 ± 0.5."""
+    loaded = synthetic.load(tmp_path, ("tolerance: 5, drift: 10", "tolerance: 2, drift: 10"))
+    verdict = judged(loaded, synthetic.plan(loaded), {})
     assert verdict.counts()["cells"]["DRIFT"] == 1
     assert exit_code([verdict]) == 0
 

@@ -82,7 +82,6 @@ TABLE = """  {name}:
     number: T1
     title: Made up
     protocol: made up
-    status: cited
     searched_on: cifar10
     columns: [{columns}]
     rows:

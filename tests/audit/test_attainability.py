@@ -18,9 +18,7 @@ from tests.audit.synthetic import made_up, printed, sample_row, suite_text, tabl
 def row(tmp_path: Path) -> TableRow:
     """A row of six columns, to be given other numbers."""
     lines = made_up(tmp_path, suite_text(table_text("t", sample_row("a", 5, ["50.00 ± 1.00"] * 6))))
-    found = TableRow.of(lines[0])
-    assert found is not None
-    return found
+    return TableRow.of(lines[0], lines[0].numbers)
 
 
 def printing(row: TableRow, columns: list[int], mean: np.ndarray, std: np.ndarray) -> TableRow:

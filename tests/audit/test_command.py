@@ -78,6 +78,7 @@ def test_rows_of_a_page() -> None:
         "agreement",
         "One quantity printed twice",
         {"error": 1, "info": 1},
+        (A, B),
         (("info", "consistent", "s:t/r/a,b; s:t/q/a", "fine"), ("error", "inconsistent", "s:t/r/b", "wrong")),
     )
     assert second.rule == "mixture"

@@ -52,8 +52,8 @@ def test_distributions(table: TableValues) -> None:
 def test_drawings(table: TableValues) -> None:
     majorities = figure6a(table)
     assert figure6a_png(majorities, 50).startswith(b"\x89PNG")
-    svg = figure6a_svg(majorities)
-    assert svg == figure6a_svg(majorities)
+    svg = figure6a_svg(majorities, "name")
+    assert svg == figure6a_svg(majorities, "name")
     dots = sum(1 for element in ET.fromstring(svg).iter() if element.tag.endswith("}use"))
     architectures = 3 * sum(len(item.edges) for item in majorities)
     assert dots > architectures > 100

@@ -96,6 +96,18 @@ WITHOUT_TABLE = {
         "upper-bound", ("weight_lr.yaml",), "delve-t3", "ss-lr-0.003", (("94.01", "94.31"),), "error", "cifar10-test",
         "94.24",
     ),
+    "factor of a time": Planted(
+        "derived", DELTAS[1:], "sp-darts-t1-cifar10", "gdas", (('value: "19720"', 'value: "19270"'),), "warning",
+        "search-seconds", "is 19720.5, printed 19270",
+    ),
+    "ratio of two rows": Planted(
+        "summary", NB201[1:2], "sp-darts-text-cost", "gdas", (('"3"', '"2"'),), "warning", "times-darts-v1", "is 2.72",
+    ),
+    "another configuration": Planted(
+        "setting", ("sp_config.yaml",), "sp-darts-t4", "cifar-10", (('value: "80"', 'value: "96"'),), "warning",
+        "batch-size",
+        "printed 96; it is 80 in the authors' repository",
+    ),
     "printed difference": Planted(
         "difference", DELTAS, "sp-darts-t6", "darts-0.1-cifar10", (("-7.58", "-7.85"),), "error",
         "cifar10-test-difference", "is -7.58",
@@ -105,11 +117,11 @@ WITHOUT_TABLE = {
         "0.38",
     ),
     "diagonal": Planted(
-        "symmetry", ("stacnas.yaml",), "stacnas-t6", "sep-conv-5x5", (('"1.00"', '"0.10"'),), "error", "sep-conv-5x5",
+        "diagonal", ("stacnas.yaml",), "stacnas-t6", "sep-conv-5x5", (('"1.00"', '"0.10"'),), "error", "sep-conv-5x5",
         "diagonal",
     ),
     "unit": Planted(
-        "unit", ("imagenet.yaml",), "single-darts-t2", "p-darts", (('value: "4.9"', 'value: "4900"'),), "error",
+        "unit", ("imagenet.yaml",), "single-darts-t2", "p-darts", (('"4.9"', '"4900"'),), "error",
         "parameters", "4.9",
     ),
     "unit of FLOPs": Planted(

@@ -19,9 +19,9 @@ def line_with(text: str, *words: str) -> str:
 def test_cells_stand_in_one_line_each(paper: SuiteVerdict) -> None:
     text = render_check([paper], width=200)
     cell = line_with(text, "Plain", "C10 test")
-    assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +0\.50 +PASS", cell)
+    assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +— +PASS", cell)
     assert "INCOMPLETE" in line_with(text, "92.50 ± 0.50 (2 of 5)")
-    assert "nothing to run" in line_with(text, "Never run", "NOT RUN")
+    assert "no code computes it yet (1 UNCHECKED)" in line_with(text, "Never run", "NOT RUN")
 
 
 def test_claims_show_every_seed(reduced: SuiteVerdict) -> None:
@@ -61,7 +61,7 @@ def test_reduced_numbers_are_marked_at_every_table(reduced: SuiteVerdict) -> Non
 
 def test_baselines_show_both_states(reduced: SuiteVerdict) -> None:
     text = render_check([reduced], width=200)
-    assert re.search(r"54\.30 ± 0\.30 \(n = 3\) +54\.30 ± 0\.30 \(3 of 3\) +\+0\.00 \(0\.50\) +PASS", text)
+    assert re.search(r"54\.30 ± 0\.30 \(n = 3\) +54\.30 ± 0\.30 \(3 of 3\) +\+0\.00 \(0\.49\) +PASS", text)
 
 
 def test_notes_of_the_plan_are_said(embedded: SuiteVerdict) -> None:

@@ -1,64 +1,39 @@
-"""Coverage with the audit's verdicts, and what the audit's findings decide."""
+"""What became of the printed numbers, as a table and in words."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from harness.analysis.coverage import Entry, coverage, entries
+from harness.analysis.coverage import REPRODUCTIONS, coverage
+from harness.analysis.verdicts import SuiteVerdict
+from harness.audit.consistency import CONSISTENCIES
 from harness.audit.finding import Finding
-from harness.audit.record import AuditRecord, cell_words, read_audit
-from harness.errors import HarnessError
+from harness.report.printed import Printed, coverage_rows, summary_lines
+
+WRONG = Finding("unit", "error", ("sample:t1/darts/size",), "wrong unit", "inconsistent")
 
 
-def finding(rule: str, severity: str, verdict: str, *cells: str) -> Finding:
-    return Finding(rule, severity, cells, "because", verdict)  # type: ignore[arg-type]
+def test_the_table_counts_both_marks_of_every_number(paper: SuiteVerdict) -> None:
+    listed = Printed.of([paper], [WRONG]).listed
+    header, *rows = coverage_rows(listed)
+    assert header == ("paper", "printed numbers", *REPRODUCTIONS, *CONSISTENCIES)
+    by_word = dict(zip(header, rows[-1], strict=True))
+    total = str(len(listed))
+    assert (by_word["paper"], by_word["printed numbers"], by_word["CONTRADICTED"]) == ("all", total, "1")
+    assert coverage(listed)[-1].judged > 0
+    assert all(by_word[word] == str(coverage(listed)[-1].reproduction.get(word, 0)) for word in REPRODUCTIONS)
+    for words in (REPRODUCTIONS, CONSISTENCIES):
+        assert str(sum(int(by_word[word]) for word in words)) == total
 
 
-def test_the_gravest_finding_decides_and_mere_possibility_does_not() -> None:
-    words = cell_words(
-        [
-            finding("agreement", "info", "consistent", "s:t/a/x", "s:t/b/x"),
-            finding("mixture", "warning", "attributed", "s:t/b/x"),
-            finding("attribution", "error", "inconsistent", "s:t/c/x"),
-            finding("agreement", "info", "consistent", "s:t/c/x"),
-            finding("attainability", "info", "consistent", "s:t/d/x"),
-            finding("mixture", "info", "unexplained", "s:t/e/x"),
-        ]
-    )
-    assert {cell: word for cell, (word, _) in words.items()} == {
-        "s:t/a/x": "PASS",
-        "s:t/b/x": "DRIFT",
-        "s:t/c/x": "FAIL",
-    }
-    assert words["s:t/c/x"][1] == "audit, attribution: because"
+def test_the_first_words_say_what_is_reproduced_contradicted_undecided_and_not_run(paper: SuiteVerdict) -> None:
+    listed = Printed.of([paper], [WRONG]).listed
+    passed = coverage(listed)[-1].reproduction["PASS"]
+    said = dict(summary_lines(listed))
+    assert list(said) == ["Reproduced", "Not reproduced", "Undecided", "Not run", "No result", "Contradicted"]
+    assert said["Reproduced"].startswith(f"{passed} of the {len(listed)} numbers printed in 1 paper, ")
+    assert "because no code computes it yet" in said["Not run"]
+    assert said["Contradicted"].startswith("1 by ")
 
 
-def test_a_measured_verdict_stands_and_the_audit_fills_the_rest() -> None:
-    facts = {"paper": "p", "table": "T1", "row": "r", "column": "c", "mean": 1.0, "std": None, "n": None, "unit": "%",
-             "protocol": "x", "status": "measured", "note": "kept"}  # fmt: skip
-    listed = [Entry(cell="measured", verdict="FAIL", **facts), Entry(cell="open", verdict="NOT RUN", **facts)]
-
-    import harness.analysis.coverage as module
-
-    audited = {"measured": ("PASS", "a"), "open": ("PASS", "audit says so"), "other": ("FAIL", "b")}
-    filled = [module._with_audit(entry, audited) for entry in listed]  # type: ignore[arg-type]
-    assert [(e.verdict, e.audited) for e in filled] == [("FAIL", False), ("PASS", True)]
-    assert filled[1].note == "kept; audit says so"
-    total = coverage(filled)[-1]
-    assert (total.judged, total.audited, total.total) == (2, 1, 2)
-    assert entries([]) == []
-
-
-def test_a_recorded_audit_reads_back_and_another_file_is_refused(tmp_path: Path) -> None:
-    record = AuditRecord(
-        harness="1", git=None, numbers="n", table="t", findings=[finding("unit", "info", "consistent", "a")]
-    )
-    file = tmp_path / "audit.json"
-    assert read_audit(file) is None
-    file.write_text(record.model_dump_json())
-    assert read_audit(file) == record
-    file.write_text("{}")
-    with pytest.raises(HarnessError, match=r"audit\.json: not a recorded audit"):
-        read_audit(file)
+def test_without_a_comparable_profile_there_is_nothing_to_say(reduced: SuiteVerdict) -> None:
+    listed = Printed.beside([reduced]).listed
+    assert coverage_rows(listed) == [] and summary_lines(listed) == []

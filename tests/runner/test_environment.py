@@ -27,10 +27,23 @@ def test_a_device_that_is_absent_is_an_error(monkeypatch):
 
 @pytest.mark.parametrize(("cores", "jobs", "threads"), [(2, 2, 1), (2, 1, 2), (8, 3, 2), (2, 5, 1)])
 def test_workers_share_the_cores(monkeypatch, cores, jobs, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(environment, "cores", lambda: cores)
     assert environment.threads_per_worker(jobs) == threads
     assert environment.default_jobs("cpu") == cores
     assert environment.default_jobs("cuda") == 1
+
+
+@pytest.mark.parametrize(("said", "threads"), [("3", 3), ("5,2", 5), (" 1 ", 1), ("0", 4), ("many", 4), ("", 4)])
+def test_omp_num_threads_is_obeyed_where_it_says_something(monkeypatch, said, threads):
+    monkeypatch.setattr(environment, "cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert environment.threads_per_worker(2) == threads
+
+
+def test_this_process_alone_has_all_cores(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert environment.threads_per_worker(0) == environment.cores()
 
 
 def test_cores_are_those_that_this_process_may_use():

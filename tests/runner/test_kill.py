@@ -14,9 +14,9 @@ from harness.runner.record import Record
 from harness.runner.store import read_record
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="pins processes to cores")
-WAIT = 100.0  # seconds, on a busy machine
+WAIT = 300.0  # seconds, on a busy machine: a guard against hanging
 ROOT = Path(__file__).parents[2]
-COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "--set", "epochs=100", "--device", "cpu"]
+COMMAND = ["run", "suites/tiny.yaml", "-m", "darts-v1", "--set", "epochs=60", "--device", "cpu"]
 
 
 def as_in_a_terminal(cores: list[int]) -> None:
@@ -26,7 +26,7 @@ def as_in_a_terminal(cores: list[int]) -> None:
 
 
 class Run:
-    """A run of 3 searches of 100 epochs in a session of its own, on as many cores as jobs: one thread each."""
+    """A run of 3 searches of 60 epochs in a session of its own, on as many cores as jobs: one thread each."""
 
     def __init__(self, folder: Path, jobs: int) -> None:
         self.results = folder / "results"
@@ -52,6 +52,23 @@ class Run:
             with suppress(FileNotFoundError):  # its trial has just ended
                 found += [path] if path.stat().st_mtime_ns > self.started else []
         return found
+
+    def wait_until_stopped(self) -> None:
+        """Wait until both workers are held."""
+        limit = time.monotonic() + WAIT
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        while True:
+            lines = [Path(f"/proc/{child}/cmdline").read_text() for child in children.read_text().split()]
+            workers = [c for c, line in zip(children.read_text().split(), lines, strict=True) if "spawn_main" in line]
+            stats = [Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] for worker in workers]
+            if stats == ["T", "T"]:
+                return
+            assert time.monotonic() < limit, stats
+            time.sleep(0.05)
+
+    def checkpoints(self) -> dict[Path, int]:
+        """Return all checkpoints and when they were written."""
+        return {path: path.stat().st_mtime_ns for path in self.results.glob(".checkpoints/*.pt")}
 
     def records(self) -> list[Path]:
         """Return the files of the records."""
@@ -90,7 +107,7 @@ def assert_equal(records, whole):
         assert record.model_dump(exclude={"provenance"}) == whole[seed].model_dump(exclude={"provenance"})
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_after_kill_9_and_sigterm_the_same_command_does_the_rest(project, whole):
     run = Run(project.folder, 1)
     run.wait_for_work(records=1)
@@ -113,7 +130,7 @@ def test_after_kill_9_and_sigterm_the_same_command_does_the_rest(project, whole)
     assert_equal(records, whole)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_workers_end_with_the_run_and_their_searches_go_on(project, whole):
     for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         run = Run(project.folder, 2)
@@ -121,3 +138,24 @@ def test_workers_end_with_the_run_and_their_searches_go_on(project, whole):
         (os.killpg if number == signal.SIGINT else os.kill)(run.process.pid, number)
         assert run.end()[0] == code
     assert_equal(finish(project.folder, 2), whole)
+
+
+@pytest.mark.timeout(900)
+def test_a_held_run_stands_still_and_ends_equal(project, whole):
+    """By a file, and by the signal of Ctrl-Z, which holds the planning process as well."""
+    run = Run(project.folder, 2)
+    run.wait_for_work()
+    pause = run.results / "pause"
+    for hold, go_on in (
+        (pause.touch, pause.unlink),
+        (lambda: run.process.send_signal(signal.SIGTSTP), lambda: run.process.send_signal(signal.SIGCONT)),
+    ):
+        hold()
+        run.wait_until_stopped()
+        before = run.checkpoints()
+        time.sleep(0.5)
+        assert run.checkpoints() == before and run.process.poll() is None
+        go_on()
+    code, _, err = run.end()
+    assert code == 0 and err.count("held; ") == err.count("goes on\n") == 2, err
+    assert_equal({record.seed: record for record in map(read_record, run.records())}, whole)

@@ -67,8 +67,9 @@ def test_plain_lines_tell_starts_and_ends_in_order():
     out = console()
     items = [Item(trial("a"), 0.0, "done"), Item(trial("b", 1), 1.0, "waiting"), Item(trial("c", 2), 1.0, "waiting")]
     board = Board(items, PlainProgress(out))
-    board.beat({"b": (0, 3)})
-    board.beat({"b": (1, 3), "c": (0, 3)})
+    board.beat("b", 0, 3)
+    board.beat("b", 1, 3)
+    board.beat("c", 0, 3)
     board.finish("c", "failed", "failed: out of [cheese], 1.0 s")
     board.finish("b", "done", "done, 54.30% test, 12.3 s")
     assert out.file.getvalue().splitlines() == [
@@ -87,9 +88,9 @@ def test_the_tree_shows_a_trial_under_every_table_with_its_epoch():
     progress = TreeProgress(out, clock)
     board = Board([shared, other], progress, clock)
     clock.now += 10
-    board.beat({"a": (0, 10)})
+    board.beat("a", 0, 10)
     clock.now += 5
-    board.beat({"a": (5, 10)})
+    board.beat("a", 5, 10)
     out.print(progress.tree())
     progress.end()
     lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
@@ -104,7 +105,7 @@ def test_the_tree_shows_a_trial_under_every_table_with_its_epoch():
 def test_a_late_heartbeat_does_not_wake_a_finished_trial():
     board = Board([Item(trial("a"), 1.0, "waiting")], PlainProgress(console()))
     board.finish("a", "done", "done")
-    board.beat({"a": (1, 2)})
+    board.beat("a", 1, 2)
     assert board.items["a"].phase == "done"
 
 

@@ -16,14 +16,14 @@ from harness.cli.inspect import list_one, show_trial
 from harness.errors import HarnessError
 from harness.runner.store import RecordError, Store, read_record
 from tests.hostile import at_most, damaged, is_one_line, repeatable
-from tests.records import a_record
+from tests.records import ID, a_record
 
 SEARCHED = a_record()
 COMPUTED = a_record(
     trajectory=None, evaluations={}, values={"cifar10/test/200": [94.0], "simulated_seconds": [5.0]}, found=["|a|"],
     spec={"runs": 1, "computation": {"name": "optimum"}},
 )  # fmt: skip
-NAME = "s0-00000000000000aa.json"
+NAME = f"s0-{ID}.json"
 
 
 def attempt(path: Path) -> bool:
@@ -165,4 +165,4 @@ def test_of_two_records_of_one_id_one_counts_and_both_are_named(tmp_path: Path) 
     second = store.write(a_record(method="gdas"))
     assert store.index() == {SEARCHED.id: first}
     assert store.doubles() == [second]
-    assert store.find("0000") == [first, second]
+    assert store.find(ID[:4]) == [first, second]

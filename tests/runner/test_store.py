@@ -2,18 +2,23 @@
 
 import json
 import os
+import threading
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from harness.data import locks
 from harness.runner import store as store_module
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
+from tests.records import ID, a_record
 
 
 def test_a_record_comes_back_as_it_went(tmp_path, make_record):
     record = make_record()
     path = Store(tmp_path).write(record)
-    assert path == tmp_path / "reduced" / "darts-v1" / "digits" / "s0-00000000000000aa.json"
+    assert path == tmp_path / "reduced" / "darts-v1" / "digits" / f"s0-{ID}.json"
     assert read_record(path) == record
 
 
@@ -60,7 +65,7 @@ def test_a_crash_before_the_file_is_in_place_leaves_the_old_one_whole(tmp_path, 
 
     monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        store.write(make_record(status="failed", error="x"))
+        store.write(make_record(evaluations={}))
     assert read_record(path) == make_record()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -69,10 +74,59 @@ def test_a_crash_while_writing_leaves_nothing_in_the_place(tmp_path, monkeypatch
     def crash(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module.os, "fsync", crash)
+    monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(OSError):
         write_atomically(tmp_path / "a.json", "{}")
     assert list(tmp_path.iterdir()) == []
+
+
+def a_failure(make_record, **changes):
+    return make_record(status="failed", error="x", trajectory=None, evaluations={}, **changes)
+
+
+def test_a_failure_replaces_nothing_but_a_failure(tmp_path, make_record):
+    store = Store(tmp_path)
+    path = store.write(a_failure(make_record))
+    assert read_record(path).error == "x"
+    path.write_text("{")
+    assert read_record(store.write(a_failure(make_record))).status == "failed"
+    store.write(make_record())
+    store.write(a_failure(make_record))
+    assert read_record(path) == make_record()
+    later = path.read_text().replace('"schema_version": 1', '"schema_version": 2')
+    path.write_text(later)
+    store.write(a_failure(make_record))
+    assert path.read_text() == later
+
+
+def test_a_failure_hides_no_record_of_another_methods_name(tmp_path, make_record):
+    store = Store(tmp_path)
+    path = store.write(make_record(method="darts-twin"))
+    assert not store.write(a_failure(make_record)).exists()
+    assert store.index() == {make_record().id: path}
+
+
+def test_a_record_that_is_done_between_look_and_failure_stays(tmp_path, make_record, monkeypatch):
+    """The writer that is done comes exactly then; it has to wait until the failure is in its place."""
+    store, real = Store(tmp_path), store_module.write_atomically
+    late = threading.Thread(target=lambda: store.write(make_record()))
+
+    def write(path, text):
+        if '"status": "failed"' in text:
+            late.start()
+            late.join(0.3)
+        real(path, text)
+
+    monkeypatch.setattr(store_module, "write_atomically", write)
+    path = store.write(a_failure(make_record))
+    late.join()
+    assert read_record(path) == make_record()
+
+
+def test_who_holds_the_lock_for_long_keeps_nobody_from_writing(tmp_path, make_record, monkeypatch):
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.05)
+    with locks.locked(tmp_path / ".lock"):
+        assert read_record(Store(tmp_path).write(make_record())) == make_record()
 
 
 BROKEN = {
@@ -93,6 +147,7 @@ def test_a_broken_record_is_named_and_hides_no_other(tmp_path, make_record, kind
     with pytest.raises(RecordError) as caught:
         read_record(bad)
     assert str(caught.value).startswith(f"{bad}: not a record: ") and "\n" not in str(caught.value)
+    assert caught.value.torn == (kind in ("cut off", "empty", "not JSON"))
     found = list(store.read_all())
     assert [type(one) for one in found].count(RecordError) == 1
     assert read_record(good) in found
@@ -100,7 +155,7 @@ def test_a_broken_record_is_named_and_hides_no_other(tmp_path, make_record, kind
 
 def test_a_renamed_record_is_an_error(tmp_path, make_record):
     path = Store(tmp_path).write(make_record())
-    renamed = path.rename(path.with_name("s1-00000000000000aa.json"))
+    renamed = path.rename(path.with_name(f"s1-{ID}.json"))
     with pytest.raises(RecordError, match="renamed"):
         read_record(renamed)
 
@@ -114,8 +169,9 @@ def test_ids_are_found_by_their_beginning(tmp_path, make_record):
     store = Store(tmp_path)
     a = store.write(make_record())
     b = store.write(make_record(id="00000000000000ab", seed=1, profile="paper"))
-    assert store.index() == {"00000000000000aa": a, "00000000000000ab": b}
-    assert set(store.find("00000000000000a")) == {a, b}
+    assert store.index() == {ID: a, "00000000000000ab": b}
+    c = store.write(make_record(id="00000000000000ac", seed=2))
+    assert set(store.find("00000000000000a")) == {b, c}
     assert store.find("00000000000000ab") == [b]
     assert store.find("0a") == []
 
@@ -136,11 +192,35 @@ def test_an_absent_folder_is_an_empty_store(tmp_path):
 
 
 def test_only_old_temporary_files_of_ours_are_cleaned(tmp_path):
-    names = (".s0-aa.json.123.tmp", "aa.pt.77.tmp", ".s0-bb.json.124.tmp", "mine.tmp")
+    names = (".s0-aa.json.0f1e.tmp", "aa.pt.77.tmp", ".s0-bb.json.124.tmp", "mine.tmp")
     for name in names:
         (tmp_path / name).write_text("half")
     old = time.time() - 3600
-    for name in ("aa.pt.77.tmp", ".s0-aa.json.123.tmp", "mine.tmp"):
+    for name in ("aa.pt.77.tmp", ".s0-aa.json.0f1e.tmp", "mine.tmp"):
         os.utime(tmp_path / name, (old, old))
     Store(tmp_path).clean()
     assert sorted(p.name for p in tmp_path.iterdir()) == [".s0-bb.json.124.tmp", "mine.tmp"]
+
+
+@given(place=st.integers(0, 10**6), cut=st.integers(0, 40), inserted=st.binary(max_size=8))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_done_to_its_bytes_a_record_is_read_or_named_in_a_line(tmp_path, place, cut, inserted):
+    path = Store(tmp_path).write(a_record())
+    content = path.read_bytes()
+    place %= len(content)
+    path.write_bytes(content[:place] + inserted + content[place + cut :])
+    try:
+        record = read_record(path)
+    except RecordError as error:
+        assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+        assert not error.torn or not is_json(path.read_bytes())
+    else:
+        assert (record.seed, record.id) == (a_record().seed, a_record().id)
+
+
+def is_json(content):
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True

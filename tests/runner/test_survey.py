@@ -12,6 +12,7 @@ from harness.methods.spec import SearchSpec
 from harness.runner import evaluate
 from harness.runner.store import Store
 from harness.runner.survey import survey
+from tests.records import ID
 
 TABLE = TableBenchmark(name="nb201-table")
 SPACE = {
@@ -33,8 +34,8 @@ def spec() -> SearchSpec:
 
 @dataclass(frozen=True)
 class FakeTrial:
-    id: str = "00000000000000aa"
-    supernet_id: str = "00000000000000aa"
+    id: str = ID
+    supernet_id: str = ID
     profile: str = "reduced"
     method: str = "darts-v1"
     dataset: str = "digits"
@@ -93,6 +94,22 @@ def test_a_broken_record_is_retried_and_named(tmp_path, root, make_record):
     assert (task.state, task.broken) == ("failed", True) and str(path) in task.reason
 
 
+def test_a_record_that_cannot_be_read_is_left_alone(tmp_path, root, make_record, monkeypatch):
+    """What a later version wrote, or another user, is not to be run again and overwritten; force changes nothing."""
+    path = Store(tmp_path / "r").write(make_record())
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    for force in (False, True):
+        task = state(tmp_path, root, force=force)
+        assert task.state == "blocked" and "schema_version" in task.reason and task.reason.endswith("left alone")
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("harness.runner.store.read_json", refuse)
+    task = state(tmp_path, root)
+    assert task.state == "blocked" and task.reason == f"{path}: Permission denied; it is left alone"
+
+
 def test_missing_evaluations_are_made_up_for_without_a_search(tmp_path, root, make_record):
     record = make_record(evaluations={"second": {"cifar10/test/200": 1.0}})
     Store(tmp_path / "r").write(record)
@@ -110,3 +127,43 @@ def test_without_the_table_trials_are_blocked_and_the_file_is_named(tmp_path, ma
 def test_without_images_trials_are_blocked_also_when_forced(tmp_path, root):
     task = state(tmp_path, root, FakeTrial(blocked="images missing"), force=True)
     assert (task.state, task.reason) == ("blocked", "images missing")
+
+
+class FakeTable:
+    """A table that has 11 percent for whatever is asked."""
+
+    checksum = "b"
+
+    def accuracies(self, architectures):
+        return {"digits/test/200": [11.0] * len(architectures)}
+
+
+def with_table(monkeypatch, table):
+    monkeypatch.setattr("harness.runner.survey.load_table", lambda root: table)
+
+
+def test_a_changed_table_evaluates_a_search_anew(tmp_path, root, make_record, monkeypatch):
+    both = {"first": {"digits/test/200": 11.0}, "second": {"digits/test/200": 11.0}}
+    record = make_record(evaluations=both)
+    Store(tmp_path / "r").write(record)
+    table = FakeTable()
+    with_table(monkeypatch, table)
+    assert state(tmp_path, root).state == "done"
+    table.checksum = "another"
+    task = state(tmp_path, root)
+    assert (task.state, task.keep) == ("re-evaluate", record)
+
+
+@pytest.mark.parametrize("accuracy", [12345.0, 11.5])
+def test_an_edited_accuracy_is_evaluated_anew(tmp_path, root, make_record, monkeypatch, accuracy):
+    edited = {"first": {"digits/test/200": 11.0}, "second": {"digits/test/200": accuracy}}
+    Store(tmp_path / "r").write(make_record(evaluations=edited))
+    with_table(monkeypatch, FakeTable())
+    assert state(tmp_path, root).state == "re-evaluate"
+
+
+def test_a_record_of_another_specification_is_run_again_and_named(tmp_path, root, make_record):
+    path = Store(tmp_path / "r").write(make_record(spec={"epochs": 3}))
+    task = state(tmp_path, root)
+    assert (task.state, task.broken) == ("failed", True)
+    assert str(path) in task.reason and "it was edited" in task.reason

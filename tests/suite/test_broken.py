@@ -11,7 +11,6 @@ from harness.errors import HarnessError
 from tests.suite.sample import changed, load
 
 BROKEN = yaml.safe_load(Path(__file__).with_name("broken.yaml").read_text(encoding="utf-8"))
-DARTS_N = 'n: 3\n        values: ["54'
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -27,15 +26,3 @@ def test_one_line_that_says_where_and_what(name: str, tmp_path: Path) -> None:
 
 def test_the_sample_itself_is_valid(tmp_path: Path) -> None:
     assert load(tmp_path).suite.suite == "sample"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param((DARTS_N, DARTS_N.replace("n: 3", "status: cited")), id="cited"),
-        pytest.param((DARTS_N, DARTS_N.replace("n: 3", "band: {kind: exact}")), id="another band"),
-        pytest.param((DARTS_N + '.30 ± 0.00", "15.61 ± 0.00"', "values: [54.30, 15.61"), id="no std"),
-    ],
-)
-def test_n_may_be_left_out_where_no_band_needs_it(change: tuple[str, str], tmp_path: Path) -> None:
-    load(tmp_path, change)

@@ -66,18 +66,27 @@ def test_who_can_run(tmp_path: Path) -> None:
     assert loaded.why_not_run("t1", "cdarts") == "method 'cdarts' (CDARTS) has no implementation yet"
     assert loaded.why_not_run("t2", "again") is None
     loaded = load(tmp_path, ("method: cdarts", "method: null"))
-    assert loaded.why_not_run("t1", "cdarts") == "nothing to run for this row"
+    assert loaded.why_not_run("t1", "cdarts") == "no code computes it yet"
+    loaded = load(tmp_path, ("method: cdarts", "not_run: it takes a year\n        method: cdarts"))
+    assert loaded.why_not_run("t1", "cdarts") == "it takes a year"
     with pytest.raises(HarnessError, match=r"no profile 'papr'; did you mean 'paper'\?$"):
         loaded.profile("papr")
 
 
+def test_a_table_says_for_all_its_rows_why_nothing_is_run() -> None:
+    loaded = load_suite(NB201.with_name("darts_pt.yaml"), load_catalogue())
+    reasons = {loaded.why_not_run("darts-pt-t2", row) for row in loaded.suite.tables["darts-pt-t2"].rows}
+    assert reasons == {"it takes searches on the DARTS space and 600 epochs of training per network"}
+    assert loaded.why_not_run("darts-pt-t4-nb201", "darts") is None
+
+
 def test_facts_of_published_cells_come_from_the_nearest_block(tmp_path: Path) -> None:
-    change = ('"92.97 ± 0.82"', '{value: "92.97 ± 0.82", n: 4, status: cited, note: odd, band: {kind: exact}}')
+    change = ('"92.97 ± 0.82"', '{value: "92.97 ± 0.82", n: 4, note: odd, band: {kind: exact}}')
     cells = {(c.row, c.column_name): c for c in published_cells(load(tmp_path, change).suite)}
     assert len(cells) == 6
     odd, even = cells["exchanged", "c10-test"], cells["exchanged", "c100-test"]
-    assert (odd.n, odd.status, odd.note, odd.band.kind) == (4, "cited", "odd", "exact")
-    assert (even.n, even.status, even.note, even.band.kind) == (5, "measured", None, "normal")
+    assert (odd.n, odd.note, odd.band.kind) == (4, "odd", "exact")
+    assert (even.n, even.note, even.band.kind) == (5, None, "within")
     assert (even.value.mean, even.value.std, even.value.decimals, even.index) == (69.35, 2.0, 2, 1)
     assert even.column.dataset == "cifar100" and even.path == ("tables", "t1", "rows", "exchanged", "values", 1)
     written = cells["again", "c10-test"].value  # 54.30 without quotes
@@ -99,9 +108,9 @@ def test_shipped_suites_load(path: Path) -> None:
 
 def test_nb201_states_every_printed_number(nb201: LoadedSuite) -> None:
     cells = list(published_cells(nb201.suite))
-    assert Counter(cell.table for cell in cells) == {"single-darts-t1": 54, "delve-t1": 85}
+    assert Counter(cell.table for cell in cells) == {"single-darts-t1": 54, "delve-t1": 85, "delve-text-cost": 2}
     searches = [c for c in cells if c.column.metric == "search_seconds"]
-    assert len(searches) == 7 and {c.status for c in searches} == {"cited"}
+    assert len(searches) == 7
     # Sums of all printed means and stds, taken from the papers' texts by another program.
     for table, sums in {"single-darts-t1": (3112.36, 66.12), "delve-t1": (4491.55, 87.94)}.items():
         values = [c.value for c in cells if c.table == table and c.column.metric == "accuracy"]

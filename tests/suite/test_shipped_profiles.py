@@ -11,7 +11,7 @@ from harness.analysis.evidence import gather
 from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, make_plan
+from harness.runner.plan import Filters, Plan, ProfileName, make_plan
 from harness.suite.load import load_suite
 from harness.suite.loaded import LoadedSuite
 
@@ -40,7 +40,7 @@ def suite(name: str) -> LoadedSuite:
 
 
 def planned(name: str, profile: ProfileName) -> Plan:
-    return make_plan(suite(name), profile, Selection(), (), data=DATA)
+    return make_plan(suite(name), profile, Filters(), (), data=DATA)
 
 
 @pytest.mark.parametrize("row", REDUCED_RATES)

@@ -29,7 +29,6 @@ NOT_PASSED = {
     "single-darts-eq-19": "FAIL",
     "darts-pt-eq-18": "FAIL",
     "darts-pt-eq-20": "FAIL",
-    "nasnet-space-size": "FAIL",
     "stacnas-eq-10": "FAIL",
 }
 

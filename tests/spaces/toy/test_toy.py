@@ -82,7 +82,7 @@ def test_every_method_searches_resumes_and_serialises(method: str, tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         run_search(spec, toy(), 7, "cpu", killed, kill)
     assert run_search(spec, toy(), 7, "cpu", killed).trajectory == result
-    assert differences(state, checkpoints.load(killed, "cpu")) == ["seconds"]
+    assert differences(state, checkpoints.load(killed, "cpu")) == ["seconds", "sittings"]
 
 
 @pytest.mark.parametrize("method", SEARCHING)

@@ -1,0 +1,107 @@
+"""What is known of a cell before any band is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.analysis.aggregate import Summary, summarise
+from harness.analysis.bands import Verdict
+from harness.analysis.cells import NOT_COMPARABLE
+from harness.analysis.evidence import Evidence
+from harness.analysis.measures import MEASURED, column_values
+from harness.analysis.protocol import overrides
+from harness.runner.plan import Trial
+from harness.suite.loaded import LoadedSuite
+from harness.suite.published import PublishedCell, published_cells
+from harness.suite.schema import Suite
+
+Word = tuple[Verdict, str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """``comparable``: the profile follows the papers' protocol; only then are published numbers judged."""
+
+    loaded: LoadedSuite
+    comparable: bool
+    evidence: Evidence
+
+    @property
+    def suite(self) -> Suite:
+        """Return the suite."""
+        return self.loaded.suite
+
+    @cached_property
+    def published(self) -> Mapping[str, Mapping[str, PublishedCell]]:
+        """Return the published numbers by ``table/row`` and column."""
+        found: dict[str, dict[str, PublishedCell]] = {}
+        for cell in published_cells(self.suite):
+            found.setdefault(f"{cell.table}/{cell.row}", {})[cell.column_name] = cell
+        return found
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One cell. ``values``: one per run, in the column's unit; ``settled``: its word where no band will give it one.
+
+    ``missing``: what is not measured yet, so that whatever a band says is said so far.
+    """
+
+    column: str
+    published: PublishedCell | None
+    values: tuple[float, ...]
+    ours: Summary | None
+    settled: Word | None
+    missing: str | None = None
+
+
+def measure_row(row: str, context: Context) -> list[Measured]:
+    """Return the cells of ``table/row`` in which something is printed, or all of a table of our own."""
+    table = context.suite.tables[row.partition("/")[0]]
+    published = context.published.get(row, {})
+    shown = [column for column in table.columns if column in published or table.number == "own"]
+    return [_measure(row, column, published.get(column), context) for column in shown]
+
+
+def _measure(row: str, column: str, published: PublishedCell | None, context: Context) -> Measured:
+    facts, evidence = context.suite.columns[column], context.evidence
+    if row in evidence.plan.not_run:
+        return Measured(column, published, (), None, ("NOT RUN", evidence.plan.not_run[row]))
+    trials = evidence.of_row(row)
+    computed = any(trial.computed for trial in trials)
+    if facts.metric not in MEASURED and not computed:
+        return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric} is not measured yet"))
+    values = row_values(row, column, context)
+    ours = summarise(values, sum(trial.runs for trial in trials))
+    if computed and not values and evidence.done(trials):
+        return Measured(column, published, (), None, ("NOT JUDGED", "the computation says nothing of this column"))
+    settled = _settled(row, published, trials, context)
+    return Measured(column, published, values, ours, settled, _missing(ours, trials, evidence))
+
+
+def row_values(row: str, column: str, context: Context) -> tuple[float, ...]:
+    """Return what the runs of ``table/row`` that ended well give in a column, in its unit."""
+    table, _, name = row.partition("/")
+    stop, evidence = context.suite.tables[table].rows[name].stop, context.evidence
+    done = evidence.done(evidence.of_row(row))
+    return tuple(v for outcome in done for v in column_values(outcome, column, context.suite.columns[column], stop))
+
+
+def _settled(row: str, published: PublishedCell | None, trials: Sequence[Trial], context: Context) -> Word | None:
+    evidence = context.evidence
+    if not evidence.done(trials) and not evidence.failed(trials):
+        return "NOT RUN", f"there is no record yet: {evidence.shortfall(trials)}"
+    if changed := overrides(context.suite, row, evidence):
+        return "NOT JUDGED", f"{NOT_COMPARABLE}: overridden, {', '.join(changed)}"
+    if any(trial.embedded for trial in trials):
+        return "NOT JUDGED", f"{NOT_COMPARABLE}: ran on the embedded digits"
+    return None
+
+
+def _missing(ours: Summary, trials: Sequence[Trial], evidence: Evidence) -> str | None:
+    """Say what of the plan is not measured; None where all is."""
+    if len(evidence.done(trials)) < len(trials):
+        return evidence.shortfall(trials)
+    return None if ours.complete else f"{ours.coverage} records hold this number"

@@ -1,0 +1,72 @@
+"""Is a record what it says it is? Whatever was edited, or is of another table than the one at hand, is not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.runner.plan import hashed
+from harness.runner.record import Record
+
+if TYPE_CHECKING:
+    from harness.benchmarks.nb201 import Nb201Table
+
+ROUND_OFF = 1e-9
+TABLE_NAME = "nb201-table"
+
+
+def problem(record: Record, table: Nb201Table | None) -> str | None:
+    """Say what is wrong with a record, in words that name what; None where nothing is.
+
+    ``table``: the one at hand, None where there is none, and then what the record says of its own is believed.
+    """
+    return forged(record) or misquoted(record, table)
+
+
+def forged(record: Record) -> str | None:
+    """Tell a record whose id is not the hash of its own specification."""
+    own = hashed(record.spec, record.dataset, record.seed, record.part_versions, record.data_checksum)
+    if own == record.id:
+        return None
+    return f"its specification, dataset, seed, versions and data have the id {own}: it was edited"
+
+
+def misquoted(record: Record, table: Nb201Table | None) -> str | None:
+    """Tell a record with accuracies that no table can have, or that the table at hand does not have."""
+    for where, key, value in _accuracies(record):
+        if not 0 <= value <= 100:
+            return f"{key} of {where} is {value:g}, no percentage"
+    if table is None or not _looked_up(record):
+        return None
+    if record.benchmark_checksum != table.checksum:
+        return f"looked up in another table, {str(record.benchmark_checksum)[:16]}, not {table.checksum[:16]}"
+    try:
+        return _compared(record, table)
+    except HarnessError as error:
+        return str(error)
+
+
+def _looked_up(record: Record) -> bool:
+    computed = bool(record.values)
+    return bool(record.found or not computed) and record.status == "done" and record.benchmark["name"] == TABLE_NAME
+
+
+def _compared(record: Record, table: Nb201Table) -> str | None:
+    architectures = list(dict.fromkeys(where for where, _, _ in _accuracies(record)))
+    columns = table.accuracies(architectures) if architectures else {}
+    rows = {architecture: row for row, architecture in enumerate(architectures)}
+    for where, key, value in _accuracies(record):
+        if key in columns and abs(columns[key][rows[where]] - value) > ROUND_OFF:
+            return f"{key} of {where} is {value:g}, and {columns[key][rows[where]]:g} in the table"
+    return None
+
+
+def _accuracies(record: Record) -> Iterator[tuple[str, str, float]]:
+    """Yield the architecture, key and percentage of every accuracy that a record holds."""
+    for architecture, values in record.evaluations.items():
+        yield from ((architecture, key, value) for key, value in values.items())
+    for key, numbers in record.values.items():
+        if key.count("/") == 2:  # dataset/split/training epochs
+            places = record.found or ["the best of the table"] * len(numbers)
+            yield from ((place, key, number) for place, number in zip(places, numbers, strict=False))

@@ -1,0 +1,280 @@
+"""Where trials are done: in worker processes, or one after the other in this process.
+
+A pool of one's own, because the death of one worker is to cost its trial alone: executors of the standard library and
+of joblib end all workers then. Each worker has a pipe instead of shared queues, so there is no semaphore to leak.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from harness.runner.plan import Trial
+from harness.runner.record import Record
+from harness.runner.survey import Task
+from harness.runner.worker import Beat, Finished, Link, Note, Settings
+
+GRACE_SECONDS = 5.0  # for a worker to tidy up when it is told to end
+_AUTOGROUP = Path("/proc/self/autogroup")
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker ended before its trial did. ``how``: for the reader."""
+
+    id: str
+    how: str
+
+
+Message = Beat | Note | Finished | Died
+Tell = Callable[[Message], None]
+
+
+class RunTrial(Protocol):
+    """What a pool does with a task: `harness.runner.worker.run_trial`, or a stand-in."""
+
+    def __call__(
+        self, trial: Trial, settings: Settings, link: Link, *, keep: Record | None, leaves: Sequence[Trial]
+    ) -> Finished:
+        """Do one trial."""
+
+
+class Pool(Protocol):
+    """Does tasks and tells what becomes of them."""
+
+    @property
+    def free(self) -> int:
+        """Number of tasks that can be started now."""
+
+    def start(self, task: Task) -> None:
+        """Begin a task, or do it."""
+
+    def wait(self, seconds: float) -> None:
+        """Pass on the messages that have come, or come within so many seconds."""
+
+    def hold(self, held: bool) -> None:
+        """Stop the work, or let it go on."""
+
+    def close(self) -> None:
+        """End all work at once; what was saved is whole."""
+
+
+class Here:
+    """Trials in this process, for a debugger. It can be held between epochs only, which is up to ``tell``."""
+
+    clock = staticmethod(time.perf_counter)
+    free = 1
+
+    def __init__(self, run: RunTrial, settings: Settings, tell: Tell) -> None:
+        self.run, self.settings, self.tell = run, settings, tell
+
+    def start(self, task: Task) -> None:
+        """Do a task."""
+        self.tell(self.run(task.trial, self.settings, self, keep=task.keep, leaves=task.leaves))
+
+    def wait(self, seconds: float) -> None:
+        """Wait: nothing can come."""
+        time.sleep(seconds)
+
+    def hold(self, held: bool) -> None:
+        """Do nothing: while this is called, nothing is being done."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Worker:
+    """One process, and the trial that it is at."""
+
+    process: BaseProcess
+    pipe: Connection
+    trial: str | None = None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Tells a worker for how long it was stopped."""
+
+    seconds: float
+
+
+class Workers:
+    """Up to ``count`` worker processes; ``nice``: their niceness beyond this process'."""
+
+    def __init__(self, count: int, nice: int, run: RunTrial, settings: Settings, tell: Tell) -> None:
+        self.count, self.nice, self.run, self.settings, self.tell = count, nice, run, settings, tell
+        self.workers: list[Worker] = []
+        self.held_since: float | None = None
+
+    @property
+    def free(self) -> int:
+        """Number of tasks that can be started now."""
+        return self.count - sum(worker.trial is not None for worker in self.workers)
+
+    def start(self, task: Task) -> None:
+        """Give a task to a worker that has none, or to a new one."""
+        worker = next((worker for worker in self.workers if worker.trial is None), None) or self._new()
+        worker.trial = task.trial.id
+        with suppress(OSError):  # it has died meanwhile, as `wait` will find
+            worker.pipe.send((task.trial, task.keep, task.leaves))
+
+    def wait(self, seconds: float) -> None:
+        """Pass on the messages that have come, or come within so many seconds; tell of workers that died."""
+        pipes = {worker.pipe: worker for worker in self.workers}
+        if not pipes:
+            time.sleep(seconds)
+        for pipe in connection.wait(list(pipes), seconds):
+            self._read(pipes[pipe])  # type: ignore[index]
+
+    def hold(self, held: bool) -> None:
+        """Stop the workers, or let them go on."""
+        if held:
+            self.held_since = time.perf_counter()
+            self._signal(signal.SIGSTOP)
+        elif self.held_since is not None:
+            for worker in self.workers:
+                with suppress(OSError):
+                    worker.pipe.send(_Held(time.perf_counter() - self.held_since))  # before it can look at its clock
+            self.held_since = None
+            self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End all workers: politely, so that they tidy up, then at once."""
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # who was stopped hears nothing
+        limit = time.monotonic() + GRACE_SECONDS
+        for worker in self.workers:
+            worker.process.join(max(0.0, limit - time.monotonic()))
+        self._signal(signal.SIGKILL)
+        for worker in self.workers:
+            worker.process.join()
+            worker.pipe.close()
+        self.workers.clear()
+
+    def _new(self) -> Worker:
+        ours, theirs = multiprocessing.Pipe()
+        arguments = (theirs, self.run, self.settings, self.nice)
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=serve, args=arguments, daemon=True)
+        process.start()
+        theirs.close()
+        self.workers.append(Worker(process, ours))
+        return self.workers[-1]
+
+    def _read(self, worker: Worker) -> None:
+        messages: list[Message] = []
+        try:
+            while worker.pipe.poll():
+                messages.append(worker.pipe.recv())
+        except (EOFError, OSError):
+            messages += self._bury(worker, messages)
+        if any(isinstance(message, Finished) for message in messages):
+            worker.trial = None
+        for message in messages:
+            self.tell(message)
+
+    def _bury(self, worker: Worker, messages: Sequence[Message]) -> list[Message]:
+        """Forget a dead worker; return what is to be said of the trial that it did not finish."""
+        worker.process.join()
+        worker.pipe.close()
+        self.workers.remove(worker)
+        idle = worker.trial is None or any(isinstance(message, Finished) for message in messages)
+        return [] if idle else [Died(str(worker.trial), _how(worker.process.exitcode))]
+
+    def _signal(self, number: int) -> None:
+        for worker in self.workers:
+            if worker.process.is_alive() and worker.process.pid is not None:
+                os.kill(worker.process.pid, number)
+
+
+def _how(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"was killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
+    return f"ended with exit code {code}"
+
+
+# In a worker -------------------------------------------------------------------------------------------------------
+
+
+class PipeLink:
+    """A worker's end of the pipe."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe, self.held = pipe, 0.0
+
+    def tell(self, message: Message) -> None:
+        """Send a message; end this process where nobody is left to read it (what it did is saved)."""
+        try:
+            self.pipe.send(message)
+        except OSError:
+            os._exit(1)
+
+    def clock(self) -> float:
+        """Return the time without that for which this process was stopped."""
+        while self.pipe.poll():
+            message = self.pipe.recv()
+            assert isinstance(message, _Held), "a worker that is busy is given nothing else"
+            self.held += message.seconds
+        return time.perf_counter() - self.held
+
+
+def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int) -> None:
+    """Do the trials that come through the pipe, until it is closed."""
+    _begin(nice)
+    link = PipeLink(pipe)
+    with suppress(EOFError):
+        while True:
+            match pipe.recv():
+                case _Held():
+                    pass  # it had nothing to do meanwhile
+                case trial, keep, leaves:
+                    link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
+
+
+def _begin(nice: int) -> None:
+    """Leave Ctrl-C to the process that planned, end when it ends, and step back where that is asked for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    _end_with_parent()
+    if nice:
+        os.setsid()  # Linux compares niceness within a session only: it gets one of its own, and that is lowered too
+        os.nice(nice)
+        with suppress(OSError):
+            _AUTOGROUP.write_text(str(os.nice(0)), encoding="ascii")
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End, by way of all that removes temporary files."""
+    sys.exit(128 + number)
+
+
+def _end_with_parent() -> None:
+    """Let this process end at once when the process that planned has, also while it is stopped (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a worker"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
