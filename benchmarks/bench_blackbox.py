@@ -15,7 +15,8 @@ from benchmarks.searches import SUITE
 from harness.methods.blackbox.problem import Problem
 from harness.methods.blackbox.search import search
 from harness.methods.catalogue import load_catalogue
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.registry import published
 from harness.suite.load import load_suite
 
 TABLE = "delve-t1"
@@ -32,7 +33,7 @@ CASES: dict[str, tuple[Callable[..., Any], int, int, float | None]] = {
 def problem() -> Problem:
     """Random signals and costs."""
     rng = np.random.default_rng(0)
-    return Problem(70 + rng.normal(size=nb201.SIZE), 40 + 60 * rng.random(nb201.SIZE))
+    return Problem(70 + rng.normal(size=nb201.SIZE), 40 + 60 * rng.random(nb201.SIZE), published("nb201").groups[0])
 
 
 @pytest.mark.parametrize("method", [pytest.param(m, marks=pytest.mark.short if CASES[m][3] else ()) for m in CASES])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from harness.runner.environment import cores, machine
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 
 RECORDED = Path(__file__).with_name("recorded.json")
 LATEST = Path(__file__).with_name("results") / "latest.json"

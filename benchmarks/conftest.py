@@ -15,7 +15,7 @@ import torch
 from benchmarks import comparison
 from benchmarks.comparison import Comparison
 from harness.runner.environment import keep_memory_mapped
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 
 FOUND = pytest.StashKey[list[Comparison]]()
 

@@ -69,7 +69,7 @@ def ours(name: str, size: Size, device: str) -> Callable[[int], None]:
     def run(steps: int) -> None:
         nonlocal done
         for _ in range(steps):
-            search.moment = search.next_moment()
+            search.now = search.next_step()
             search.step(*pairs[done % len(pairs)])
             done += 1
 

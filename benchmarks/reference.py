@@ -2,7 +2,7 @@
 
 One module per edge and operation, images in NCHW, `none` as x * 0, ReLU and pooling anew on every edge, outputs
 times mixing weights, then summed; every backward pass computes both gradients. Own code: what speed is measured
-against, and an oracle of the tests. It shares nothing with `harness.spaces.nb201_net`.
+against, and an oracle of the tests. It shares nothing with `harness.spaces.nb201.net`.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def step_of(search: Search) -> Callable[[], None]:
 
     def step() -> None:
         nonlocal done
-        search.moment = search.next_moment()
+        search.now = search.next_step()
         search.step(*pairs[done % len(pairs)])
         done += 1
 

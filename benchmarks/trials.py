@@ -7,10 +7,11 @@ from pathlib import Path
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, Selection, Trial, make_plan
+from harness.runner.plan import Filters, Plan, Trial, make_plan
 from harness.runner.record import Provenance, Record
-from harness.spaces import nb201
-from harness.suite.load import LoadedSuite, load_suite
+from harness.spaces.nb201 import encoding as nb201
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
 HEAD = """
@@ -54,7 +55,7 @@ def suite_of(folder: Path, rows: int, seeds: int) -> LoadedSuite:
 
 def plan_of(loaded: LoadedSuite) -> Plan:
     """Plan all its trials."""
-    return make_plan(loaded, "paper", Selection(), (), data=DATA)
+    return make_plan(loaded, "paper", Filters(), (), data=DATA)
 
 
 def record_of(trial: Trial) -> Record:

@@ -14,7 +14,8 @@ from harness.config import parse_override
 from harness.documents import load_document
 from harness.errors import HarnessError
 from harness.methods.catalogue import override_layers
-from harness.suite.load import LoadedSuite, load_suite
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 from tests.hostile import at_most, damaged, is_one_line, repeatable
 from tests.suite.sample import SUITE, load, with_planned
 

@@ -13,7 +13,7 @@ from harness.analysis.evidence import Evidence
 from harness.analysis.measures import MEASURED, column_values
 from harness.analysis.protocol import overrides
 from harness.runner.plan import Trial
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Suite
 

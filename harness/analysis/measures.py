@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from harness.analysis.outcomes import Outcome
-from harness.methods.stops import History, Stop
+from harness.methods.history import History
+from harness.methods.stops import Stop
 from harness.suite.schema import Column, Measure
 
 SECONDS_PER_DAY = 86400.0
@@ -37,8 +38,15 @@ def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:
     """Return the epoch that a stop rule takes, -1 (the last) without one; ``key``: the accuracy that is asked for."""
     if stop is None or outcome.computed or key not in outcome.accuracy:
         return -1
-    weights = outcome.weights.astype(np.float64)
-    return stop.epoch(History(outcome.ops, weights, outcome.accuracy[key], outcome.eigenvalues))
+    return stop.epoch(history(outcome, key))
+
+
+def history(outcome: Outcome, key: str) -> History:
+    """Return what a stop rule reads of a search: the first cell type of its space."""
+    cell = outcome.groups[0].cell
+    groups = tuple(group for group in outcome.groups if group.cell == cell)
+    weights = {group.name: outcome.weights[group.name].astype(np.float64) for group in groups}
+    return History(groups, weights, [c[cell] for c in outcome.cells], outcome.accuracy[key], outcome.eigenvalues)
 
 
 def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float | None:
@@ -49,7 +57,7 @@ def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float 
     if measure.of == "accuracy":
         key = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
         return accuracy_at(outcome, key, 0 if measure.epoch == "first" else stop_epoch(outcome, key, stop))
-    return magnitude_at(outcome, str(measure.operation), 0 if measure.epoch == "first" else -1)
+    return magnitude_at(outcome, str(measure.operation), measure.cell, 0 if measure.epoch == "first" else -1)
 
 
 def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:
@@ -59,11 +67,13 @@ def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:
     return None if math.isnan(value) else value
 
 
-def magnitude_at(outcome: Outcome, operation: str, index: int = -1) -> float | None:
-    """Return the magnitude of an operation at one epoch (Delve, Eq. 11); None where the space lacks it."""
-    if operation not in outcome.ops:
-        return None
-    return float(outcome.magnitude[index, outcome.ops.index(operation)])
+def magnitude_at(outcome: Outcome, operation: str, cell: str | None = None, index: int = -1) -> float | None:
+    """Return the magnitude of an operation at one epoch (Delve, Eq. 11); None where the cell type lacks it.
+
+    ``cell``: the cell type, None for the first of the space.
+    """
+    curves = outcome.magnitude.get(cell or next(iter(outcome.magnitude), ""), {})
+    return float(curves[operation][index]) if operation in curves else None
 
 
 def loss_at(outcome: Outcome, index: int = -1) -> float | None:

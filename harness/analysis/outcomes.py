@@ -14,13 +14,16 @@ from harness.analysis.trajectories import (
     Curve,
     accuracy_curves,
     diagnostic_curves,
-    edge_names,
-    edge_weights,
-    magnitudes,
+    group_weights,
+    magnitudes_by_cell,
 )
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Provenance, Record
+from harness.spaces.registry import known
+from harness.spaces.space import Edge, Group
+
+_SAME: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # equal groups of many records share their memory
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,11 @@ class Environment:
 class Outcome:
     """One trial. ``setup``: its resolved specification and parts as JSON, equal text for equal settings.
 
-    ``accuracy[key]``: [epochs + 1] percent, NaN where not evaluated. ``magnitude``: [epochs + 1, ops].
-    ``weights``: [epochs + 1, edges, ops] in single precision, for figures only. ``loss``: the weights' training loss
-    [epochs + 1], NaN where there is none. ``diagnostics``: [epochs + 1] by name,
-    NaN where not measured. Empty for a failed trial and for a computed one, which has ``values`` instead: per key one
-    number per run.
+    ``groups``: what was chosen from. ``architectures``: of every epoch. ``accuracy[key]``: [epochs + 1] percent, NaN
+    where not evaluated. ``magnitude``: [epochs + 1] by cell type and operation. ``weights``: by group [epochs + 1,
+    rows, options], in single precision. ``loss``: the weights' training loss [epochs + 1], NaN where there is none.
+    ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial and for a computed one,
+    which has ``values`` instead: per key one number per run.
     """
 
     id: str
@@ -58,12 +61,11 @@ class Outcome:
     embedded: bool
     data_checksum: str | None
     setup: str
-    ops: tuple[str, ...]
-    edges: tuple[tuple[str, int], ...]
-    architecture: str | None
+    groups: tuple[Group, ...]
+    architectures: tuple[str, ...]
     accuracy: Mapping[str, Curve]
-    magnitude: Curve
-    weights: NDArray[np.float32]
+    magnitude: Mapping[str, Mapping[str, Curve]]
+    weights: Mapping[str, NDArray[np.float32]]
     loss: Curve
     diagnostics: Mapping[str, Curve]
     values: Mapping[str, tuple[float, ...]]
@@ -84,9 +86,22 @@ class Outcome:
         return bool(self.values)
 
     @property
+    def architecture(self) -> str | None:
+        """Return the architecture that was found."""
+        return self.architectures[-1] if self.architectures else None
+
+    @property
+    def cells(self) -> list[dict[str, tuple[Edge, ...]]]:
+        """Return the edges of every epoch's architecture by cell type."""
+        settings = json.loads(self.setup)["search"]["space"]
+        space = known()[settings["name"]].model_validate(settings)
+        found = {text: space.operations(text) for text in set(self.architectures)}
+        return [found[text] for text in self.architectures]
+
+    @property
     def eigenvalues(self) -> Curve:
         """Return the largest eigenvalue of the alpha-Hessian [epochs + 1], NaN where it was not measured."""
-        return self.diagnostics.get("eigenvalue", np.full(len(self.weights), np.nan))
+        return self.diagnostics.get("eigenvalue", np.full(len(self.architectures), np.nan))
 
 
 def digest(record: Record) -> Outcome:
@@ -97,7 +112,8 @@ def digest(record: Record) -> Outcome:
     """
     trajectory = _trajectory(record)
     _check_runs(record)
-    weights = edge_weights(trajectory) if trajectory else np.zeros((0, 0, 0))
+    groups = tuple(trajectory.groups) if trajectory else ()
+    weights = group_weights(trajectory) if trajectory else {}
     architectures = trajectory.architectures if trajectory else []
     return Outcome(
         id=record.id,
@@ -110,12 +126,11 @@ def digest(record: Record) -> Outcome:
         embedded=record.embedded,
         data_checksum=record.data_checksum,
         setup=sys.intern(_setup(record)),
-        ops=tuple(sys.intern(op) for op in trajectory.ops) if trajectory else (),
-        edges=tuple(edge_names(trajectory)) if trajectory else (),
-        architecture=architectures[-1] if architectures else None,
+        groups=_SAME.setdefault(groups, groups),
+        architectures=tuple(map(sys.intern, architectures)),
         accuracy={sys.intern(k): v for k, v in accuracy_curves(architectures, record.evaluations).items()},
-        magnitude=magnitudes(weights) if trajectory else np.zeros((0, 0)),
-        weights=weights.astype(np.float32),
+        magnitude=magnitudes_by_cell(groups, weights),
+        weights={name: values.astype(np.float32) for name, values in weights.items()},
         loss=np.array(trajectory.weight_loss if trajectory else (), dtype=np.float64),
         diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
@@ -134,12 +149,15 @@ def _trajectory(record: Record) -> Trajectory | None:
     trajectory = record.trajectory
     if trajectory is None or not trajectory.mixing or not trajectory.architectures:
         raise HarnessError(f"record {record.id}: done, but without a trajectory")
-    epochs, ops = len(trajectory.architectures), len(trajectory.ops)
-    for group, weights in trajectory.mixing.items():
-        edges = len(weights[0]) if weights else 0
-        regular = all(len(epoch) == edges and all(len(edge) == ops for edge in epoch) for epoch in weights)
-        if not edges or not regular or len(weights) != epochs:
-            raise HarnessError(f"record {record.id}: mixing weights {group!r} are not [{epochs}, edges, {ops}]")
+    epochs = len(trajectory.architectures)
+    if [*trajectory.mixing] != [group.name for group in trajectory.groups]:
+        raise HarnessError(f"record {record.id}: mixing weights of {[*trajectory.mixing]} are not those of its groups")
+    for group in trajectory.groups:
+        (rows, options), weights = group.shape, trajectory.mixing[group.name]
+        regular = all(len(epoch) == rows and all(len(row) == options for row in epoch) for epoch in weights)
+        if not regular or len(weights) != epochs:
+            shape = f"[{epochs}, {rows}, {options}]"
+            raise HarnessError(f"record {record.id}: mixing weights {group.name!r} are not {shape}")
     for name, values in trajectory.diagnostics.items():
         if len(values) != epochs:
             raise HarnessError(f"record {record.id}: {len(values)} values of diagnostic {name!r}, not {epochs}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.robustdarts import LoggedSearch
-from harness.methods.stops import DominantEigenvalue, History
+from harness.methods.history import History
+from harness.methods.stops import DominantEigenvalue
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,6 @@ def replay(searches: Sequence[LoggedSearch], rule: DominantEigenvalue) -> list[R
 def _replay(search: LoggedSearch, rule: DominantEigenvalue) -> Replayed:
     count = len(search.eigenvalues)
     unknown = np.full(count, np.nan)
-    epoch = rule.epoch(
-        History(ops=(), weights=np.zeros((count, 0, 0)), accuracy=unknown, eigenvalues=search.eigenvalues)
-    )
+    epoch = rule.epoch(History((), {}, [()] * count, accuracy=unknown, eigenvalues=search.eigenvalues))
     last = count - 1
     return Replayed(search, epoch, epoch < last, int(search.skips[epoch]), int(search.skips[last]))

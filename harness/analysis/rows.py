@@ -17,7 +17,7 @@ from harness.analysis.measured import Context, Measured, measure_row, row_values
 from harness.analysis.measures import COSTS, MEASURED
 from harness.analysis.protocol import deviations, overrides
 from harness.benchmarks.spec import READING, VERSIONS
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell
 from harness.suite.schema import Band, Depends, Suite, ToleranceBand
 

@@ -12,11 +12,12 @@ from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.evidence import Evidence
 from harness.analysis.measures import accuracy_at, loss_at, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
+from harness.methods.spec import SearchSpec
 from harness.runner.plan import Trial
+from harness.spaces.space import Space
 from harness.suite.schema import Suite
 
 ACCURACY, FIRST_LOSS, LOSS = "accuracy", "first loss", "loss"
-OPERATIONS = ("skip_connect", "nor_conv_3x3")  # the winner of a collapse, and the operation that it displaces
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class Series:
         """Return what a baseline holds, by statistic and seed.
 
         Final accuracy (percent), training loss of the weights in the first and in the last epoch, final magnitudes
-        (0 to 1) of operations in the space.
+        (0 to 1) of what tells of a collapse.
         """
         key = self.accuracy_key
         found = {ACCURACY: {o.seed: accuracy_at(o, key) if key else None for o in self.done}}
         found |= {FIRST_LOSS: {o.seed: loss_at(o, 1) for o in self.done}, LOSS: {o.seed: loss_at(o) for o in self.done}}
-        found |= {op: {o.seed: magnitude_at(o, op) for o in self.done} for op in OPERATIONS}
+        found |= {name: {o.seed: magnitude_at(o, *what) for o in self.done} for name, what in self.told.items()}
         known = {name: {s: v for s, v in values.items() if v is not None} for name, values in found.items()}
         return {name: values for name, values in known.items() if values}
 
@@ -68,9 +69,24 @@ class Series:
         key = self.accuracy_key
         return self._summary([accuracy_at(outcome, key) for outcome in self.done] if key else [])
 
-    def magnitude(self, operation: str) -> Summary:
-        """Summarise the final magnitude of an operation (0 to 1)."""
-        return self._summary([magnitude_at(outcome, operation) for outcome in self.done])
+    @property
+    def space(self) -> Space:
+        """Return what was searched."""
+        spec = self.trials[0].spec
+        assert isinstance(spec, SearchSpec), "computations are no series"
+        return spec.space
+
+    @property
+    def told(self) -> dict[str, tuple[str, str]]:
+        """Name the magnitudes that tell of a collapse, each with its operation and cell type: those of its space."""
+        space = self.space
+        pairs = [(operation, cell) for operation in space.telling for cell in space.cell_types]
+        offered = [(o, c) for o, c in pairs if any(o in g.options[row] for g, row in space.rows(c))]
+        return {o if len(space.cell_types) == 1 else f"{o} in {c}": (o, c) for o, c in offered}
+
+    def magnitude(self, operation: str, cell: str | None = None) -> Summary:
+        """Summarise the final magnitude of an operation (0 to 1) in a cell type, by default the space's first."""
+        return self._summary([magnitude_at(outcome, operation, cell) for outcome in self.done])
 
     def seconds(self) -> Summary:
         """Summarise the wall time of the search (seconds)."""

@@ -8,36 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.engine.trajectory import Trajectory
+from harness.methods.history import magnitudes
+from harness.spaces.space import Group
 
 Curve = NDArray[np.float64]
 
 
-def edge_weights(trajectory: Trajectory) -> Curve:
-    """Return the mixing weights [epochs + 1, edges, ops] of all groups, their edges one after the other."""
-    groups = [np.asarray(trajectory.mixing[name], dtype=np.float64) for name in trajectory.mixing]
-    return np.concatenate(groups, axis=1)
+def group_weights(trajectory: Trajectory) -> dict[str, Curve]:
+    """Return the mixing weights [epochs + 1, rows, options] by group."""
+    return {group.name: np.asarray(trajectory.mixing[group.name], dtype=np.float64) for group in trajectory.groups}
 
 
-def edge_names(trajectory: Trajectory) -> list[tuple[str, int]]:
-    """Name the edges of `edge_weights`: their group and their number in it."""
-    return [(group, edge) for group, epochs in trajectory.mixing.items() for edge in range(len(epochs[0]))]
+def magnitudes_by_cell(groups: Sequence[Group], weights: Mapping[str, Curve]) -> dict[str, dict[str, Curve]]:
+    """Return the operation magnitudes m(t, o) [epochs + 1] by cell type and operation: cell types are not averaged."""
+    cells = dict.fromkeys(group.cell for group in groups)
+    return {cell: magnitudes([group for group in groups if group.cell == cell], weights) for cell in cells}
 
 
-def magnitudes(weights: Curve) -> Curve:
-    """Return the operation magnitudes m(t, o) [epochs + 1, ops] of mixing weights [epochs + 1, edges, ops].
+def entropy_sum(weights: Mapping[str, NDArray[np.floating]]) -> Curve:
+    """Return the sum over all edges of the entropies (nat) of their operations [epochs + 1] (SP-DARTS, Eq. 21).
 
-    The mean over all N edges, m(t, o) = sum_n a_o^n(t) / N (Delve, Eq. 11); row 0 is the state before training.
+    ``weights``: by group the mixing weights [epochs + 1, rows, options], softmax(alpha) where the equation is to
+    hold; 0 log 0 is 0.
     """
-    return np.asarray(weights.mean(axis=1), dtype=np.float64)
-
-
-def entropy_sum(weights: Curve) -> Curve:
-    """Return the sum over the edges of the entropies (nat) of their operations [epochs + 1] (SP-DARTS, Eq. 21).
-
-    ``weights``: mixing weights [epochs + 1, edges, ops], softmax(alpha) where the equation is to hold; 0 log 0 is 0.
-    """
-    logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
-    return np.asarray(-(weights * logs).sum(axis=(1, 2)), dtype=np.float64)
+    groups = [group.astype(np.float64) for group in weights.values()]
+    logs = ((group, np.log(group, out=np.zeros_like(group), where=group > 0)) for group in groups)
+    return np.asarray(sum(-(group * log).sum(axis=(1, 2)) for group, log in logs), dtype=np.float64)
 
 
 def diagnostic_curves(trajectory: Trajectory) -> dict[str, Curve]:

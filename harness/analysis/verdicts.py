@@ -19,7 +19,7 @@ from harness.analysis.series import Series, find_series
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan, ProfileName
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Measure, Suite
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from harness.audit.printed import Printed
 from harness.benchmarks import spec as benchmark
 from harness.methods.computed import FixedArchitecture, Optimum
 from harness.methods.stops import BestAccuracy
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Column, Derived, Metric, Row, Statistic, Summary, Table
 from harness.suite.values import Published

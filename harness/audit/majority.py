@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.audit.table import COLUMNS, Floats, Integers, TableValues
-from harness.spaces import nb201
+from harness.audit.table import COLUMNS, SPACE, Floats, Integers, TableValues
 
-HALF = len(nb201.EDGES) // 2
+HALF = SPACE.edges // 2
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
@@ -30,10 +29,10 @@ class Majority:
 
 def figure6a(table: TableValues) -> list[Majority]:
     """Return the data of Figure 6(a), an entry per operation in the order of the space."""
-    codes = np.array([nb201.parse(text) for text in table.strings])  # [n, edges]
+    operations = np.array([table.operations(row) for row in range(len(table.strings))])  # [n, edges]
     majorities = []
-    for code, operation in enumerate(nb201.OPS):
-        held = (codes == code).sum(axis=1)
+    for operation in SPACE.names():
+        held = (operations == operation).sum(axis=1)
         chosen = np.flatnonzero(held > HALF)
         accuracy = {
             dataset: table.accuracy[chosen, column]

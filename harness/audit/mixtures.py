@@ -10,8 +10,7 @@ from harness.audit.finding import Finding, Severity, Verdict
 from harness.audit.lines import Line
 from harness.audit.mixture_search import DEVIATIONS, Mixture, Target, find_mixtures, partitions
 from harness.audit.printed import EPS
-from harness.audit.table import READING, Floats, TableRow, TableValues, printed_row, table_rows
-from harness.spaces import nb201
+from harness.audit.table import READING, SPACE, Floats, TableRow, TableValues, printed_row, table_rows
 
 RULE = "mixture"
 RUNS = (3, 4, 5)  # tried for every row, besides the number that it states
@@ -121,7 +120,7 @@ def _reported(row: TableRow, table: TableValues, found: Found, chance: float) ->
 
 def _cell(table: TableValues, member: int) -> str:
     """Return what isomorphic architectures have in common."""
-    return nb201.canonical(nb201.parse(table.strings[member]))
+    return SPACE.canonical(table.strings[member])
 
 
 def _worded(mixture: Mixture, table: TableValues) -> str:

@@ -10,7 +10,6 @@ from harness.audit.finding import Finding, graded
 from harness.audit.lines import Line
 from harness.audit.printed import EPS
 from harness.audit.table import VERSION_SLACK, Floats, TableRow, TableValues, table_rows
-from harness.spaces import nb201
 
 
 def optimum(lines: Sequence[Line], table: TableValues) -> list[Finding]:
@@ -74,7 +73,7 @@ def edge_counts(lines: Sequence[Line], table: TableValues) -> list[Finding]:
             if operation is None or index is None or int(index) not in place:
                 continue
             row = place[int(index)]
-            count = nb201.parse(table.strings[row]).count(nb201.OPS.index(operation))
+            count = table.operations(row).count(operation)
             right = count == number.printed.mean
             text = f"{table.name(row)} has {count} edges with {operation}, printed {number.printed}"
             findings.append(graded("edge-counts", right, "error", (number.cell,), text))

@@ -20,7 +20,7 @@ from harness.audit.lines import Line, Number
 from harness.audit.printed import EPS
 from harness.benchmarks.nb201 import Nb201Table
 from harness.benchmarks.spec import DATASETS, SPLITS, VERSIONS
-from harness.spaces import nb201
+from harness.spaces.registry import published
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,7 +30,8 @@ NAMES = tuple(f"{dataset} {split}" for dataset, split in COLUMNS)
 EPOCHS = 200
 READING = 0.025
 VERSION_SLACK: Floats = np.array([VERSIONS[dataset] for dataset, _ in COLUMNS])
-SHORT = dict(zip(nb201.OPS, ("none", "skip", "conv1", "conv3", "pool"), strict=True))
+SPACE = published("nb201")
+SHORT = dict(zip(SPACE.names(), ("none", "skip", "conv1", "conv3", "pool"), strict=True))
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,11 @@ class TableValues:
 
     def name(self, row: int) -> str:
         """Write an architecture for a reader: its index and what is on its edges."""
-        ops = (SHORT[nb201.OPS[op]] for op in nb201.parse(self.strings[row]))
-        return f"index {self.indices[row]} ({' '.join(ops)})"
+        return f"index {self.indices[row]} ({' '.join(SHORT[op] for op in self.operations(row))})"
+
+    def operations(self, row: int) -> tuple[str, ...]:
+        """Return what is on the edges of an architecture."""
+        return tuple(edge.operation for edges in SPACE.operations(self.strings[row]).values() for edge in edges)
 
     def row_of(self, string: str) -> int | None:
         """Return the row of an architecture; None where a partial table lacks it."""

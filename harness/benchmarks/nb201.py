@@ -26,7 +26,7 @@ from harness.benchmarks.nb201_file import (
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import NB201_TABLE, DataMissing, DataStatus, first_existing, missing
 from harness.errors import HarnessError, nearest
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 One = int | str
 Many = list[int] | list[str] | tuple[int, ...] | tuple[str, ...] | NDArray[Any]
@@ -141,7 +141,7 @@ class Nb201Table:
     def params(self, arch: One | Many, dataset: str) -> Any:
         """Return the recorded parameters of the stand-alone network with a data set's classes.
 
-        Some 150 records are off by one convolution; `harness.spaces.nb201.parameters` counts exactly.
+        Some 150 records are off by one convolution; `harness.spaces.nb201.encoding.parameters` counts exactly.
         """
         return self._take(f"{_known(dataset, DATASETS, 'dataset')}_params", arch)
 

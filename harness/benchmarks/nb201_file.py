@@ -22,13 +22,13 @@ from harness.benchmarks import nb201_genuine
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.errors import HarnessError, nearest
 from harness.files import read_regular
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 ACCURACIES: Final = tuple(f"{d}_{s}_{e}" for d in DATASETS for e in EPOCHS for s in SPLITS)
 STD: Final = "cifar10_valid_std_200"  # over trials, ddof 1
 SECONDS: Final = tuple(f"{d}_train_seconds_200" for d in DATASETS)  # of all 200 epochs
 # Of the stand-alone network (C = 16, N = 5) as the benchmark recorded it: off by one convolution for some 150
-# architectures (release note of nats_bench 1.6). `harness.spaces.nb201.parameters` counts exactly.
+# architectures (release note of nats_bench 1.6). `harness.spaces.nb201.encoding.parameters` counts exactly.
 PARAMS: Final = tuple(f"{d}_params" for d in DATASETS)
 SCHEMA: Final = pa.schema(
     [("index", pa.int16()), ("arch_str", pa.string()), ("trials", pa.int8())]

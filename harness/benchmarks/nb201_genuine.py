@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.benchmarks.spec import DATASETS
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 Columns = dict[str, NDArray[Any]]
 

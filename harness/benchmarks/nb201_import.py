@@ -35,7 +35,7 @@ from harness.data.atomic import replacing
 from harness.data.unpickle import load_plain
 from harness.errors import HarnessError
 from harness.files import read_regular
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from harness.text import brief
 
 # Our data set and split to the official training run and the set it is evaluated on. CIFAR-10 has two runs:

@@ -13,13 +13,13 @@ from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.errors import HarnessError
 from harness.seeds import derive_seed
-from harness.spaces.nb201_net import build_network
+from harness.spaces.space import Size, Space
 
 TEST_BATCH = 512
 
 
 def train_from_scratch(
-    architecture: str, dataset: Dataset, benchmark: ScratchBenchmark, seed: int, device: str
+    space: Space, architecture: str, dataset: Dataset, benchmark: ScratchBenchmark, seed: int, device: str
 ) -> dict[str, float]:
     """Train the stand-alone network of an architecture; return ``{"<dataset>/test/<epochs>": percent}``.
 
@@ -34,7 +34,7 @@ def train_from_scratch(
         draws = torch.Generator(torch_device).manual_seed(derive_seed(seed, purposes[1]))
     with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
         torch.manual_seed(derive_seed(seed, "scratch-weights"))
-        net = build_network(architecture, channels=benchmark.channels, cells=benchmark.cells, classes=dataset.classes)
+        net = space.network(architecture, Size(benchmark.cells, benchmark.channels), dataset.classes)
     net.to(torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     train = dataset.train.to(torch_device)
     optimiser = torch.optim.SGD(

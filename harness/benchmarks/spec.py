@@ -27,6 +27,11 @@ class TableBenchmark(Strict):
 
     name: Literal["nb201-table"]
 
+    @property
+    def space(self) -> str:
+        """Return the space whose architectures it has."""
+        return "nb201"
+
 
 class ScratchBenchmark(Strict):
     """Train the found architecture from scratch."""

@@ -93,6 +93,20 @@ class AuditLayoutOption(StrEnum):
     json = "json"
 
 
+class StemOption(StrEnum):
+    """Values of ``count --stem``."""
+
+    cifar = "cifar"
+    imagenet = "imagenet"
+
+
+class CountLayoutOption(StrEnum):
+    """Values of ``count --format``."""
+
+    text = "text"
+    json = "json"
+
+
 app = typer.Typer(
     cls=Group,
     help="Published numbers of differentiable architecture search, measured anew and judged.",
@@ -315,6 +329,27 @@ def show(
     from harness.cli.rows import show_row
 
     raise typer.Exit(show_row(what) if "/" in what and not what.endswith(".json") else show_trial(what, results))
+
+
+@app.command()
+def count(
+    cell: Annotated[str, typer.Argument(metavar="CELL", help="An architecture, or the name of a published cell.")],
+    space: Annotated[str | None, typer.Option(help="Its space. [default: the one that reads it]")] = None,
+    cells: Annotated[int | None, typer.Option(help="Cells of the network. [default: as published]")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels of the first cell. [default: as published]")] = None,
+    classes: Annotated[int | None, typer.Option(help="Classes. [default: 10; ImageNet: 1000]")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the images. [default: 32; ImageNet: 224]")] = None,
+    stem: Annotated[StemOption | None, typer.Option(help="Stem. [default: imagenet from 64 pixels on]")] = None,
+    layout: Annotated[CountLayoutOption, typer.Option("--format", help="How to write it.")] = CountLayoutOption.text,
+) -> None:
+    """Count an architecture's parameters and multiply-adds.
+
+    Of any space, without building the network: 'python -m harness count darts-v2 --stem imagenet'.
+    """
+    from harness.cli.count import Asked, count
+
+    asked = Asked(space, cells, channels, classes, image_size, stem.value if stem else None)
+    raise typer.Exit(count(cell, asked, layout.value))
 
 
 @data_app.callback()

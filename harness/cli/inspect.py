@@ -14,12 +14,12 @@ from harness.cli.text import columns, percent
 from harness.data.sources import CIFAR
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
-from harness.methods.spec import Nb201Space
 from harness.runner.evaluate import found_accuracy, test_accuracy
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render
-from harness.spaces import nb201
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.spaces.registry import known, published
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
 from harness.text import one_line
 
@@ -121,8 +121,9 @@ def _methods() -> Table:
 
 
 def _spaces() -> Table:
-    (name,) = get_args(Nb201Space.model_fields["name"].annotation)
-    return ("space", "architectures", "operations"), [(name, f"{nb201.SIZE:,}", " ".join(nb201.OPS))]
+    spaces = {name: published(name) for space in known().values() for name in space.presets()}
+    rows = [(name, f"{space.architectures:,}", " ".join(space.names())) for name, space in spaces.items()]
+    return ("space", "architectures", "operations"), rows
 
 
 def _datasets() -> Table:

@@ -30,11 +30,12 @@ from harness.files import read_json
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
 from harness.runner.evaluate import load_table, table_problem
-from harness.runner.plan import Plan, ProfileName, Selection, data_needed, make_plan
+from harness.runner.plan import Filters, Plan, ProfileName, data_needed, make_plan
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.runner.survey import place
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.text import one_line
 
 if TYPE_CHECKING:
@@ -120,13 +121,13 @@ class Evidence:
 
         What is printed is listed from here. ``verdicts``: of the request, taken where they are just that.
         """
-        whole = self.request.selection == Selection() and not self.request.overrides
+        whole = self.request.selection == Filters() and not self.request.overrides
         known = {v.loaded.path: v for v in verdicts if whole and v.profile_name == "paper"}
         for loaded in self.request.loaded():
             if loaded.path in known:
                 yield known[loaded.path]
                 continue
-            plan = make_plan(loaded, "paper", Selection(), (), data=self.data(loaded, "paper"))
+            plan = make_plan(loaded, "paper", Filters(), (), data=self.data(loaded, "paper"))
             yield judge(loaded, "paper", plan, self.records(plan), table=self.table)
 
     @cached_property

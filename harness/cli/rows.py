@@ -14,7 +14,8 @@ from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render
 from harness.suite.facts import PROFILE, Fact, deviation, disagreements, load_facts, searched_rows, settings
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Deviation
 
 

@@ -24,7 +24,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
 DEFAULT_PROFILE: ProfileName = "reduced"

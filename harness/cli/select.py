@@ -10,9 +10,10 @@ from typing import cast
 
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, make_plan, parse_seeds, plan_further
+from harness.runner.plan import Filters, Plan, ProfileName, make_plan, parse_seeds, plan_further
 from harness.runner.store import Store
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 
 DEFAULT_SUITES = "suites"
 
@@ -23,7 +24,7 @@ class Request:
 
     suites: tuple[str, ...]
     profile: ProfileName | None
-    selection: Selection
+    selection: Filters
     overrides: tuple[str, ...]
     results: Path
 
@@ -40,7 +41,7 @@ class Request:
         results: Path,
     ) -> Request:
         """Take options as they were given."""
-        selection = Selection(
+        selection = Filters(
             methods=tuple(methods or ()),
             tables=tuple(tables or ()),
             datasets=tuple(datasets or ()),

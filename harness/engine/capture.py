@@ -31,7 +31,7 @@ class Tape(Protocol):
         """Do again what was recorded, on what the tensors hold now."""
 
 
-Record = Callable[[Callable[[], None], list[torch.Generator]], Tape]
+Recording = Callable[[Callable[[], None], list[torch.Generator]], Tape]
 
 
 class CudaGraphs:
@@ -59,7 +59,7 @@ class CudaGraphs:
 class Recorder:
     """Runs the steps of a search: the first of a branch as they are, then recorded."""
 
-    def __init__(self, search: Steps, record: Record | None = None) -> None:
+    def __init__(self, search: Steps, record: Recording | None = None) -> None:
         self.search = search
         self.record = CudaGraphs() if record is None else record
         self.tapes: dict[Hashable, Tape] = {}
@@ -95,7 +95,9 @@ class Recorder:
         while len(self.tapes) >= KEPT:
             del self.tapes[next(iter(self.tapes))]
         try:
-            self.tapes[branch] = self.record(self._step, [self.search.generators["augmentation"]])
+            self.tapes[branch] = self.record(
+                self._step, [self.search.generators[name] for name in ("augmentation", "noise")]
+            )
         except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
             cause = str(error.__context__ or error).splitlines()[0]
             text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"
@@ -108,12 +110,11 @@ class Recorder:
     def branch(self) -> Hashable | None:
         """Name what the host decides about the present step; None where it cannot be recorded."""
         search, spec = self.search, self.search.spec
-        update = getattr(spec.update, "unrolled", None) is False or spec.update.name in ("joint", "weights-only")
         draws = spec.weight_noise or spec.drop_path or spec.weight_relaxation
-        seen = spec.relaxation.branch(search.moment)
-        if seen is None or not update or draws or search.deciding:
+        seen = spec.relaxation.branch(search.now)
+        if seen is None or not spec.update.recordable or draws or search.deciding:
             return None
-        return search.warming_up(), seen, search.moment.epoch if spec.auxiliary_skip else None
+        return search.warming_up(), seen, search.now.epoch if spec.auxiliary_skip else None
 
 
 def recorder(search: Steps) -> Recorder | None:

@@ -11,8 +11,8 @@ from harness.data.augment import augment, average_pool_images, cut_out, normalis
 from harness.data.batches import draw_with_replacement, epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.errors import HarnessError
-from harness.methods.relaxations import Moment
 from harness.methods.spec import SearchData, SearchSpec
+from harness.methods.step import Step
 
 
 class Feed:
@@ -26,7 +26,7 @@ class Feed:
         if asked > there:
             raise HarnessError(f"{asked} images are to be evaluated, but the architecture has {there}")
 
-    def augmented(self, indices: Tensor, moment: Moment) -> tuple[Tensor, Tensor]:
+    def augmented(self, indices: Tensor, step: Step) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
         data, drop_path, generator = self.spec.data, self.spec.drop_path, self.streams["augmentation"]
         images = augment(
@@ -34,7 +34,7 @@ class Feed:
             std=self.dataset.std, generator=generator,
         )  # fmt: skip
         if drop_path is not None and drop_path.cutout:
-            images = cut_out(images, drop_path.cutout, drop_path.cutout_probability(moment), generator)
+            images = cut_out(images, drop_path.cutout, drop_path.cutout_probability(step), generator)
         return images, self.images.labels[indices]
 
     def plain(self, indices: Tensor) -> tuple[Tensor, Tensor]:

@@ -121,11 +121,11 @@ class Search(Steps):
         self.seconds: list[float] = []
         self.sittings: list[Sitting] = []
         self.trajectory = Trajectory(
-            ops=list(spec.space.ops), mixing=self.opinions, architectures=[], weight_loss=[],
+            groups=list(spec.space.groups), mixing=self.history, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
-            diagnostics={name: [] for d in spec.diagnostics for name in d.names(spec.space.ops)},
+            diagnostics={name: [] for d in spec.diagnostics for name in d.names(spec.space, self.net.kinds)},
         )  # fmt: skip
-        self.opinions = self.trajectory.mixing
+        self.history = self.trajectory.mixing
         self.recorder = recorder(self)
 
     def run_epoch(self) -> None:
@@ -139,7 +139,7 @@ class Search(Steps):
         steps = self.feed.steps()
         for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches()):
             rate = self._set_rates(self.epoch + step / steps)
-            self.moment = self.next_moment()
+            self.now = self.next_step()
             self.step(weight_batch, architecture_batch)
         spec.update.end_epoch(self)
         self.epoch += 1
@@ -153,7 +153,7 @@ class Search(Steps):
             self.recorder.step(weight_batch, architecture_batch)
 
     def _set_rates(self, epoch: float) -> float:
-        """Set the learning rates of a moment, ``epoch`` with its fraction; return the weights'."""
+        """Set the learning rates of a step, ``epoch`` with its fraction; return the weights'."""
         spec = self.spec
         weights, architecture = spec.weight_optimiser.lr, spec.architecture_optimiser.lr
         if epoch >= spec.search_epochs:  # only a selection goes on from there, and only one with a rate
@@ -174,7 +174,7 @@ class Search(Steps):
         mixing = self.strengths()
         for group, weights in mixing.items():
             track.mixing[group].append([[float(str(value)) for value in row] for row in weights.cpu().numpy()])
-        track.architectures.append(self.net.discretise(self.fixed(mixing)))
+        track.architectures.append(self.architecture())
         loss, accuracy = self.weight_meter.take()
         track.weight_loss.append(loss)
         track.weight_accuracy.append(accuracy)
@@ -184,12 +184,19 @@ class Search(Steps):
         track.weight_lr.append(rate)
         for diagnostic in self.spec.diagnostics:
             due = diagnostic.due(self.epoch, self.spec.all_epochs)
-            names = diagnostic.names(self.spec.space.ops)
+            names = diagnostic.names(self.spec.space, self.net.kinds)
             values: list[float | None] = [*diagnostic.measure(self)] if due else [None] * len(names)
             for name, measured in zip(names, values, strict=True):
                 track.diagnostics[name].append(measured)
         if any(value is not None and not math.isfinite(value) for value in (loss, other_loss)):
             raise HarnessError(f"the search diverged: its loss is no finite number in epoch {self.epoch}")
+
+    def architecture(self) -> str:
+        """Return the architecture of the step, by what is decided and by alpha's opinion."""
+        opinion = self.alpha if self.spec.space.reads_alpha else self.strengths()
+        weights = {group: values.tolist() for group, values in opinion.items()}
+        decided = {group: rows.tolist() for group, rows in self.decided.items()}
+        return self.spec.space.discretise(weights, decided)
 
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on."""
@@ -214,7 +221,7 @@ class Search(Steps):
         self.epoch, self.seconds, self.memory = state["epoch"], state["seconds"], state["memory"]
         self.sittings = state.get("sittings", [])  # which earlier versions did not keep
         self.trajectory = Trajectory.model_validate(state["trajectory"])
-        self.opinions = self.trajectory.mixing
+        self.history = self.trajectory.mixing
         self.net.load_state_dict(state["net"])
         for group, alpha in self.alpha.items():
             alpha.data.copy_(state["alpha"][group])

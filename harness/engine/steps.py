@@ -17,14 +17,13 @@ from harness.engine.measure import batch_statistics, correct_answers, largest_ei
 from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser
 from harness.engine.unrolled import unrolled_gradient
-from harness.methods.bench import Mixing
-from harness.methods.relaxations import Moment, Side
-from harness.methods.spec import ConstantInit, NormalInit, SearchSpec, UniformInit
+from harness.methods.mixing import Mixing
+from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
+from harness.methods.step import Side, Step
 from harness.seeds import derive_seed
-from harness.spaces import nb201
-from harness.spaces.nb201_net import Supernet
+from harness.spaces.space import UNDECIDED, Group
+from harness.spaces.supernet import Supernet
 
-SKIP = nb201.OPS[nb201.SKIP]
 # One random stream per purpose; what to draw is decided on the host, how to augment on the images' device.
 STREAMS: dict[str, Callable[[torch.device], str]] = {
     "alpha": lambda device: "cpu",
@@ -35,11 +34,12 @@ STREAMS: dict[str, Callable[[torch.device], str]] = {
     "coin": lambda device: "cpu",
     "drop-path": lambda device: "cpu",
     "selection": lambda device: "cpu",
+    "noise": str,
 }
 
 
 class Steps:
-    """What parts see of a search (`harness.methods.bench.Bench`)."""
+    """What parts see of a search (`harness.methods.search.Search`)."""
 
     def __init__(self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device) -> None:
         self.spec, self.device, self.seed, self.classes = spec, device, seed, dataset.classes
@@ -48,33 +48,31 @@ class Steps:
         }
         self.feed = Feed(spec, dataset, device, self.generators)
         self.net = self.new_net("weights")
-        self.alpha = {g: self._initial_alpha(*shape) for g, shape in self.net.groups.items()}
-        self.decided = {g: torch.full((edges,), -1) for g, (edges, _) in self.net.groups.items()}  # on the host
+        self.groups = {group.name: group for group in spec.space.groups}
+        self.alpha = {name: self._initial_alpha(group) for name, group in self.groups.items()}
+        self.decided = {g.name: torch.full((g.shape[0],), UNDECIDED) for g in self.groups.values()}  # on the host
         self.weights = [p for p in self.net.parameters() if p.requires_grad]
         self.weight_optimiser = self.new_weight_optimiser()
         self.architecture_optimiser = build_optimiser(spec.architecture_optimiser, list(self.alpha.values()))
         self.weight_meter, self.architecture_meter = Meter(device), Meter(device)
         self.epoch = 0
         self.seen: dict[Tensor, tuple[Tensor, Tensor]] = {}
-        self.moment = self.next_moment()
+        self.now = self.next_step()
         self.parts: dict[str, Any] = {}
         self.memory: dict[str, Any] = {}
         spec.update.begin(self)
-        self.opinions: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
+        self.history: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
-        space = self.spec.space
         with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
             torch.manual_seed(derive_seed(self.seed, purpose))
-            net = Supernet(
-                channels=space.channels, cells=space.cells, classes=self.classes, ops=space.ops,
-                conv_bias=space.conv_bias, bn_statistics=space.bn_statistics, partial_channels=space.partial_channels,
-            )  # fmt: skip
+            net = self.spec.space.supernet(self.classes, auxiliary=self.spec.auxiliary_skip is not None)
+        net.generator = self.generators["noise"]
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def _initial_alpha(self, edges: int, ops: int) -> nn.Parameter:
-        shape, generator = self.spec.relaxation.alpha_shape(edges, ops), self.generators["alpha"]
+    def _initial_alpha(self, group: Group) -> nn.Parameter:
+        shape, generator = self.spec.relaxation.alpha_shape(group), self.generators["alpha"]
         match self.spec.alpha_init:
             case NormalInit(scale=scale):
                 start = scale * torch.randn(shape, generator=generator)
@@ -82,6 +80,8 @@ class Steps:
                 start = scale * (2 * torch.rand(shape, generator=generator) - 1)
             case ConstantInit(value=value):
                 start = torch.full(shape, value)
+            case EvenInit():
+                start = torch.full(shape, 1 / group.shape[1])
         return nn.Parameter(start.to(self.device))
 
     def new_weight_optimiser(self) -> torch.optim.Optimizer:
@@ -90,19 +90,19 @@ class Steps:
 
     # mixing weights -----------------------------------------------------------------------------------------
 
-    def next_moment(self) -> Moment:
+    def next_step(self) -> Step:
         """Begin a step: what its weights and its architecture share. Tuning stays at the search's last epoch."""
         self.seen.clear()
         coin = torch.rand((), generator=self.generators["coin"]).item()
         epoch = min(self.epoch, self.spec.search_epochs - 1)
-        return Moment(epoch, self.spec.epochs, coin, self.generators["relaxation"], tuning=self.epoch > epoch)
+        return Step(epoch, self.spec.epochs, coin, self.generators["relaxation"], tuning=self.epoch > epoch)
 
     def mixing(self, side: Side = "architecture") -> Mixing:
-        """Turn alpha into the mixing weights of the present step of one side, one matrix [edges, ops] per group."""
-        extra, ops, relaxation = self.spec.auxiliary_skip, self.spec.space.ops, self._relaxation(side)
-        mixing = {group: relaxation.mixing(alpha, self.moment) for group, alpha in self.alpha.items()}
+        """Turn alpha into the mixing weights of the present step of one side, one matrix [rows, options] per group."""
+        extra, relaxation = self.spec.auxiliary_skip, self._relaxation(side)
+        mixing = {g: relaxation.mixing(alpha, self.groups[g], self.now) for g, alpha in self.alpha.items()}
         if extra is not None:
-            mixing = {g: extra.apply(weights, ops.index(SKIP), self.moment) for g, weights in mixing.items()}
+            mixing = {g: extra.apply(weights, self.now) for g, weights in mixing.items()}
         return self.fixed(mixing)
 
     def _relaxation(self, side: Side) -> Any:
@@ -111,23 +111,24 @@ class Steps:
 
     def strengths(self) -> Mixing:
         """Turn alpha into the weights that a trajectory records and discretisation reads."""
-        return {group: self.spec.relaxation.strengths(alpha.detach()) for group, alpha in self.alpha.items()}
+        strengths = self.spec.relaxation.strengths
+        return {g: strengths(alpha.detach(), self.groups[g]) for g, alpha in self.alpha.items()}
 
     def fixed(self, mixing: Mixing) -> Mixing:
-        """Replace the rows of decided edges by their one-hot weights."""
+        """Replace the rows of decided edges by their one-hot weights, those of edges that are left out by zeros."""
         if not self.deciding:
             return mixing
         rows = {}
         for group, weights in mixing.items():
             decided = self.decided[group].to(weights.device)
-            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights)
-            rows[group] = torch.where((decided >= 0)[:, None], one_hot, weights)
+            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights) * (decided >= 0)[:, None]
+            rows[group] = torch.where((decided != UNDECIDED)[:, None], one_hot, weights)
         return rows
 
     @property
     def deciding(self) -> bool:
         """Tell whether a selection has begun to decide edges."""
-        return any(bool((decided >= 0).any()) for decided in self.decided.values())
+        return any(bool((decided != UNDECIDED).any()) for decided in self.decided.values())
 
     # steps ------------------------------------------------------------------------------------------------
 
@@ -138,7 +139,7 @@ class Steps:
         second-order method is at the very step that the weights then take.
         """
         if indices not in self.seen:
-            self.seen[indices] = self.feed.augmented(indices, self.moment)
+            self.seen[indices] = self.feed.augmented(indices, self.now)
         return self.seen[indices]
 
     def draw_images(self, count: int, stream: str) -> Tensor:
@@ -149,9 +150,9 @@ class Steps:
         """Return logits [B, classes] in the images' type; the network runs in the precision of the search."""
         drops = None
         if self.spec.drop_path is not None and net.training:
-            shape = (nb201.STAGES * self.spec.space.cells, len(nb201.EDGES), len(images))
-            moment = replace(self.moment, generator=self.generators["drop-path"])
-            drops = self.spec.drop_path.factors(shape, moment).to(images)
+            shape = (*net.droppable, len(images))
+            step = replace(self.now, generator=self.generators["drop-path"])
+            drops = self.spec.drop_path.factors(shape, step).to(images)
         with self._precision():
             logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
         return logits if logits.dtype == images.dtype else logits.float()
@@ -175,9 +176,7 @@ class Steps:
             mixing = {group: m.detach() for group, m in mixing.items()}
         if noise is not None:
             self.net.eval()  # SDARTS attacks in evaluation mode, so that running statistics stay as they are
-            mixing = noise.perturb(
-                mixing, self.moment, lambda noisy: self.loss(images, labels, self.fixed(noisy), None)
-            )
+            mixing = noise.perturb(mixing, self.now, lambda noisy: self.loss(images, labels, self.fixed(noisy), None))
             mixing = self.fixed(mixing)  # no noise on decided edges
             self.net.train()
         torch.autograd.backward(self.loss(images, labels, mixing, self.weight_meter, "weights"))
@@ -227,7 +226,7 @@ class Steps:
         self.architecture_optimiser.step()
         for group, old in before.items():
             alpha = self.alpha[group]
-            alpha.data = torch.where((self.decided[group] >= 0)[:, None].to(old.device), old, alpha.data)
+            alpha.data = torch.where((self.decided[group] != UNDECIDED)[:, None].to(old.device), old, alpha.data)
         self._clear_alpha()
 
     def warming_up(self) -> bool:
@@ -275,7 +274,7 @@ class Steps:
     @torch.no_grad()
     def path_accuracy(self, mixing: Mixing, indices: Tensor, *, augmented: bool) -> float:
         """Return the accuracy (percent) of one-hot mixing weights on one batch, in evaluation mode."""
-        inputs, labels = self.feed.augmented(indices, self.moment) if augmented else self.feed.plain(indices)
+        inputs, labels = self.feed.augmented(indices, self.now) if augmented else self.feed.plain(indices)
         training = self.net.training
         self.net.eval()
         logits = self.logits(self.net, inputs, mixing, sampled=True)
@@ -289,18 +288,25 @@ class Steps:
         alpha's weight decay is on the diagonal.
         """
         inputs, labels = self.feed.plain(self.feed.first(images))
-        mixing = {group: self.spec.relaxation.strengths(alpha) for group, alpha in self.alpha.items()}
+        mixing = {g: self.spec.relaxation.strengths(alpha, self.groups[g]) for g, alpha in self.alpha.items()}
         decay = getattr(self.spec.architecture_optimiser, "weight_decay", 0.0)
         with batch_statistics(self.net):
             logits = self.net(inputs, self.fixed(mixing))
             return largest_eigenvalue(F.cross_entropy(logits, labels), list(self.alpha.values()), decay)
 
-    def operation_gradients(self, images: int) -> Tensor:
-        """Return dL/dp [cells, E, O] under alpha's opinion, in single precision and without drop-path."""
+    def operation_gradients(self, images: int) -> list[Tensor]:
+        """Return dL/dp by cell, row by row, under alpha's opinion, in single precision and without drop-path."""
         inputs, labels = self.feed.plain(self.feed.first(images))
-        mixing = self.fixed(self.strengths())
+        mixing, kinds = self.fixed(self.strengths()), self.net.kinds
         with batch_statistics(self.net):
-            return cell_gradients(self.net, lambda: F.cross_entropy(self.net(inputs, mixing), labels)).cpu()
+            found = cell_gradients(
+                mixing, len(kinds), lambda own: F.cross_entropy(self.net.by_cell(inputs, own), labels)
+            )
+        rows = {kind: self.spec.space.rows(kind) for kind in set(kinds)}
+        return [
+            torch.cat([of_cell[group.name][row] for group, row in rows[kind]]).cpu()
+            for kind, of_cell in zip(kinds, found, strict=True)
+        ]
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

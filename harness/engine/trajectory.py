@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from harness.errors import HarnessError
+from harness.spaces.registry import DEFAULT, published
+from harness.spaces.space import Group
 
 
 class Trajectory(BaseModel):
     """What a search leaves per epoch. Index 0 is the state before training; lists have epochs + 1 entries.
 
-    ``mixing[group]``: [epochs + 1, edges, ops] mixing weights. ``architectures``: the discretised architecture
-    (largest weight) in the benchmark's notation. Losses and accuracies (percent) are means over the epoch's
-    batches, taken in training mode; None before training and where a quantity does not exist for the method
-    (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not measured.
-    Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions; one that
-    trains no more (best path) adds a single entry. The last architecture is the result.
+    ``groups``: what was chosen from. ``mixing``: by their names mixing weights [epochs + 1, rows, options].
+    ``architectures``: the discretised architecture in the notation of its space. Losses and accuracies (percent) are
+    means over the epoch's batches, taken in training mode; None before training and where a quantity does not exist for
+    the method (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not
+    measured. Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions;
+    one that trains no more (best path) adds a single entry. The last architecture is the result.
+
+    Schema 1, of NAS-Search-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    ops: list[str]
+    schema_version: Literal[2] = 2
+    groups: list[Group]
     mixing: dict[str, list[list[list[float]]]]
     architectures: list[str]
     weight_loss: list[float | None]
@@ -27,3 +36,15 @@ class Trajectory(BaseModel):
     architecture_accuracy: list[float | None]
     weight_lr: list[float | None]
     diagnostics: dict[str, list[float | None]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_schema_1(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "ops" not in data or "groups" in data:
+            return data
+        space = published(DEFAULT)
+        try:
+            groups = space.narrowed({cell: [data["ops"]] * space.edges for cell in space.cell_types}).groups
+        except HarnessError as error:
+            raise ValueError(str(error)) from error
+        return {**{key: value for key, value in data.items() if key != "ops"}, "groups": groups}

@@ -21,8 +21,9 @@ from harness.config import Strict, deep_merge, nest, parse_override, validate
 from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document, mixes
 from harness.errors import HarnessError, nearest
 from harness.methods.computed import ComputedSpec
-from harness.methods.part import Part
 from harness.methods.spec import SearchSpec
+from harness.part import Part
+from harness.spaces.registry import settings
 
 PACKAGED = Path(__file__).with_name("catalogue.yaml")
 
@@ -176,7 +177,8 @@ def resolve(
         raise HarnessError(f"method {method!r} has no implementation yet")
     if method not in catalogue.methods:
         raise HarnessError(f"unknown method {method!r}{nearest(method, catalogue.methods)}")
-    every = [*below, *catalogue.layers(method), *layers]
+    below = [_with_space(layer) for layer in below]
+    every = [*below, *catalogue.layers(method), *(layers := [_with_space(layer) for layer in layers])]
 
     def error(path: KeyPath, message: str) -> HarnessError:
         return _writer(every, path, [*below, *layers]).error(path, f"{message} (method {method!r})")
@@ -187,6 +189,17 @@ def resolve(
         model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
         catalogue.resolved[written] = validate(model, merged, error)
     return catalogue.resolved[written]
+
+
+def _with_space(layer: Layer) -> Layer:
+    """Write out a space that a layer names: ``space: s1``."""
+    name = layer.data.get("space")
+    if not isinstance(name, str):
+        return layer
+    try:
+        return Layer({**layer.data, "space": settings(name)}, layer.error)
+    except HarnessError as error:
+        raise layer.error(("space",), str(error)) from error
 
 
 def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.methods.bench import Bench
+from harness.methods.mixing import largest
 from harness.methods.optimisers import Sgd
-from harness.methods.part import Part
+from harness.methods.search import Search
+from harness.methods.update import BaseUpdate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 NET, OPTIMISER = "evaluation-net", "evaluation-optimiser"
 
 
-class Collaborative(Part):
+class Collaborative(BaseUpdate):
     """Alpha and the evaluation network on the architecture's batch, then weights on theirs (CDARTS, Eq. 5 to 8).
 
     The first loss is CE(supernet) + CE(evaluation) + T^2 KL(evaluation || supernet) at temperature T. While alpha warms
@@ -26,11 +28,20 @@ class Collaborative(Part):
     three heads' logits.
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "relaxation": ("learns", "distribution", "dense", "free"), "weight_relaxation": (),
+    }  # fmt: skip
+    whole_channels: ClassVar[bool] = True
+
     name: Literal["collaborative"]
     temperature: float = Field(gt=0)
     evaluation_optimiser: Sgd
 
-    def begin(self, search: Bench) -> None:
+    def passes(self, weights: float, alpha: float, path: float) -> float:
+        """Return a pass of each side, and one of the evaluation network."""
+        return weights + alpha + path
+
+    def begin(self, search: Search) -> None:
         """Build the evaluation network and its optimiser."""
         import torch
 
@@ -42,24 +53,18 @@ class Collaborative(Part):
             weight_decay=settings.weight_decay, nesterov=settings.nesterov,
         )  # fmt: skip
 
-    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    def step(self, search: Search, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of each kind."""
         self.teach(search, *search.batch(architecture_batch))
         search.weight_step(weight_batch)
 
-    def end_epoch(self, search: Bench) -> None:
-        """Do nothing: both steps are done batch by batch."""
-
-    def teach(self, search: Bench, images: Tensor, labels: Tensor) -> None:
+    def teach(self, search: Search, images: Tensor, labels: Tensor) -> None:
         """Move alpha and the evaluation network on one batch."""
         import torch
         from torch.nn import functional as F
 
         evaluation, optimiser = search.parts[NET], search.parts[OPTIMISER]
-        path = {
-            group: F.one_hot(weights.argmax(-1), weights.shape[-1]).to(weights)
-            for group, weights in search.fixed(search.strengths()).items()
-        }
+        path = largest(search.fixed(search.strengths()))
         theirs = search.logits(evaluation, images, path, sampled=True)
         loss = F.cross_entropy(theirs, labels)
         optimiser.zero_grad(set_to_none=True)

@@ -8,8 +8,8 @@ from pydantic import Field, PositiveInt, field_validator
 
 from harness.config import Strict
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce
-from harness.methods.part import Part
-from harness.spaces import nb201
+from harness.part import Part
+from harness.spaces.registry import DEFAULT, published
 
 
 class Deterministic(Part):
@@ -27,7 +27,7 @@ class FixedArchitecture(Deterministic):
     @field_validator("architecture")
     @classmethod
     def _readable(cls, text: str) -> str:
-        nb201.parse(text)
+        published(DEFAULT).operations(text)
         return text
 
 
@@ -63,5 +63,5 @@ class ComputedSpec(Strict):
 
     @property
     def needs_table(self) -> bool:
-        """Tell whether the NAS-Bench-201 table is asked."""
+        """Tell whether the NAS-Search-201 table is asked."""
         return not isinstance(self.computation, TheoryCheck)

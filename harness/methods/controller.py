@@ -1,74 +1,20 @@
-"""ENAS: the recurrent controller that names a path, and its training by REINFORCE (ENAS, section 2.2)."""
+"""ENAS: the training of its controller by REINFORCE (ENAS, section 2.2)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.methods.bench import Bench
-from harness.methods.part import Part
+from harness.methods.search import Search
+from harness.methods.update import BaseUpdate
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
-HIDDEN, LAYERS = 32, 2  # of the LSTM (AutoDL)
+    from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Walk:
-    """What the controller said. ``path``: [edges] operations; ``probabilities``: [edges, ops] at each of its steps.
-
-    ``log_probability`` of the whole path and ``entropy``, summed over the steps, are scalars with gradients.
-    """
-
-    path: Tensor
-    probabilities: Tensor
-    log_probability: Tensor
-    entropy: Tensor
-
-
-def _shapes(ops: int) -> list[tuple[int, ...]]:
-    """List the controller's weights: first input, LSTM layers, embedding of an operation, output layer."""
-    layer: list[tuple[int, ...]] = [(4 * HIDDEN, HIDDEN), (4 * HIDDEN, HIDDEN), (4 * HIDDEN,), (4 * HIDDEN,)]
-    return [(1, HIDDEN), *LAYERS * layer, (ops, HIDDEN), (ops, HIDDEN), (ops,)]
-
-
-def weight_count(ops: int) -> int:
-    """Return the number of the controller's weights."""
-    return sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in _shapes(ops))
-
-
-def walk(weights: Tensor, edges: int, temperature: float, tanh_constant: float, generator: Generator | None) -> Walk:
-    """Name one operation per edge with flat weights [p]: drawn with ``generator``, else each the most probable.
-
-    Logits are tanh_constant tanh(output / temperature); the operation named last is the next input.
-    """
-    import torch
-
-    ops = (len(weights) - weight_count(0)) // (weight_count(1) - weight_count(0))
-    shapes = _shapes(ops)
-    pieces = torch.split(weights, [torch.Size(shape).numel() for shape in shapes])
-    first, *lstm, embedding, output, bias = (p.view(s) for p, s in zip(pieces, shapes, strict=True))
-    state = [(torch.zeros_like(first), torch.zeros_like(first)) for _ in range(LAYERS)]
-    given, path, rows = first, [], []
-    for _ in range(edges):
-        here = given
-        for layer in range(LAYERS):
-            state[layer] = torch.lstm_cell(here, state[layer], *lstm[4 * layer : 4 * layer + 4])
-            here = state[layer][0]
-        logits = tanh_constant * torch.tanh(torch.nn.functional.linear(here, output, bias)[0] / temperature)
-        rows.append(logits.log_softmax(-1))
-        chances = rows[-1].detach().exp()
-        named = chances.argmax() if generator is None else chances.cpu().multinomial(1, generator=generator)[0]
-        path.append(named.to(weights.device))
-        given = embedding[path[-1]].unsqueeze(0)
-    chosen, logs = torch.stack(path), torch.stack(rows)
-    return Walk(chosen, logs.exp(), logs.gather(1, chosen[:, None]).sum(), -(logs.exp() * logs).sum())
-
-
-class PolicyGradient(Part):
+class PolicyGradient(BaseUpdate):
     """After every epoch of the weights, REINFORCE on the controller with the paths' accuracies as reward.
 
     Each of ``steps`` moves follows the mean over ``samples`` paths, each evaluated on one batch of the
@@ -80,6 +26,7 @@ class PolicyGradient(Part):
     path's is its own accuracy / 100 (AutoDL).
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("names_paths",), "weight_relaxation": ()}
     version = 2
     name: Literal["policy-gradient"]
     steps: PositiveInt
@@ -89,15 +36,20 @@ class PolicyGradient(Part):
     entropy_weight: float = Field(ge=0)
     clip: float = Field(gt=0, description="norm of the controller's gradient")
 
-    def begin(self, search: Bench) -> None:
+    @property
+    def paths_an_epoch(self) -> int:
+        """Return the samples of all moves."""
+        return self.steps * self.samples
+
+    def begin(self, search: Search) -> None:
         """Start without a baseline."""
         search.memory["baseline"] = None
 
-    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    def step(self, search: Search, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Move the weights on a path of the controller's."""
         search.weight_step(weight_batch)
 
-    def end_epoch(self, search: Bench) -> None:
+    def end_epoch(self, search: Search) -> None:
         """Train the controller."""
         import torch
 
@@ -107,25 +59,28 @@ class PolicyGradient(Part):
         for _ in range(self.steps):
             self._move(search, torch.stack([self._sampled_loss(search, frozen) for _ in range(self.samples)]).mean())
 
-    def _sampled_loss(self, search: Bench, of_epoch: float | None) -> Tensor:
+    def _sampled_loss(self, search: Search, of_epoch: float | None) -> Tensor:
+        """Return the loss of one path, which every group's controller names its part of."""
+        import torch
         from torch.nn import functional as F
 
-        from harness.methods.relaxations import Controller
-
-        (group, alpha), *_ = search.alpha.items()
-        relaxation = search.spec.relaxation
-        assert isinstance(relaxation, Controller), "checked by the specification"
-        said = relaxation.walk(alpha, search.moment.generator)
-        mixing = {group: F.one_hot(said.path, said.probabilities.shape[-1]).to(alpha)}
+        relaxation, generator = search.spec.relaxation, search.now.generator
+        said = [relaxation.walk(search.alpha[group.name], group, generator) for group in search.spec.space.groups]
+        paths = {
+            name: F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
+            for (name, alpha), walk in zip(search.alpha.items(), said, strict=True)
+        }
         indices = search.draw_images(search.spec.batch_size, "architecture-batches")
-        accuracy = search.path_accuracy(mixing, indices, augmented=True)
-        reward = accuracy / 100 + self.entropy_weight * said.entropy.item()
+        accuracy = search.path_accuracy(paths, indices, augmented=True)
+        log_probability = torch.stack([walk.log_probability for walk in said]).sum()
+        reward = accuracy / 100 + self.entropy_weight * sum(walk.entropy.item() for walk in said)
         before, first = (of_epoch, accuracy / 100) if self.baseline == "epoch" else (search.memory["baseline"], reward)
         baseline = first if before is None else before - (1 - self.baseline_decay) * (before - reward)
         search.memory["baseline"] = baseline
-        return -said.log_probability * (reward - baseline)
+        loss: Tensor = -log_probability * (reward - baseline)
+        return loss
 
-    def _move(self, search: Bench, loss: Tensor) -> None:
+    def _move(self, search: Search, loss: Tensor) -> None:
         import torch
 
         alphas = list(search.alpha.values())

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from harness.methods.bench import Bench
-from harness.methods.part import Part
-from harness.spaces import nb201
+from harness.methods.composition import Composed
+from harness.methods.mixing import largest
+from harness.methods.search import Search
+from harness.spaces.space import Space
 
 CELLS = ("first", "middle", "last")
 
 
-class _Diagnostic(Part):
+class _Diagnostic(Composed):
+    """``passes``: what an image costs, in passes through all operations; without a backward one, a third of one."""
+
+    passes: ClassVar[float] = 1 / 3
+
     name: str
     every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
     images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
@@ -22,8 +28,11 @@ class _Diagnostic(Part):
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
         return epoch % self.every == 0
 
-    def names(self, ops: tuple[str, ...]) -> list[str]:
-        """Name the series of numbers that it leaves: one, of its own name, or several below it."""
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name the series of numbers that it leaves: one, of its own name, or several below it.
+
+        ``cells``: the cell types of the supernet's cells, in their order.
+        """
         return [self.name]
 
 
@@ -35,7 +44,10 @@ class Eigenvalue(_Diagnostic):
     ``every`` from there, and after the last.
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("learns",)}
+    passes: ClassVar[float] = 60  # Lanczos iterations
     version = 2
+
     name: Literal["eigenvalue"]
     first: NonNegativeInt = Field(description="epochs before the first measurement; 0: before training")
 
@@ -43,7 +55,7 @@ class Eigenvalue(_Diagnostic):
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
         return epoch == last or (epoch >= self.first and (epoch - self.first) % self.every == 0)
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the eigenvalue."""
         return [search.dominant_eigenvalue(self.images)]
 
@@ -57,7 +69,7 @@ class SupernetAccuracy(_Diagnostic):
 
     name: Literal["supernet-accuracy"]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
         return search.accuracies([search.fixed(search.strengths())], self.images)
 
@@ -67,13 +79,9 @@ class DiscretisedAccuracy(_Diagnostic):
 
     name: Literal["discretised-accuracy"]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
-        from torch.nn import functional as F
-
-        mixing = search.fixed(search.strengths())
-        chosen = {group: F.one_hot(w.argmax(-1), w.shape[-1]).to(w) for group, w in mixing.items()}
-        return search.accuracies([chosen], self.images)
+        return search.accuracies([largest(search.fixed(search.strengths()))], self.images)
 
 
 class OperationGradients(_Diagnostic):
@@ -83,23 +91,29 @@ class OperationGradients(_Diagnostic):
     is the mean over ``images``, one batch; the paper does not say of which.
     """
 
+    passes: ClassVar[float] = 1
+
     name: Literal["operation-gradients"]
 
-    def names(self, ops: tuple[str, ...]) -> list[str]:
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
         """Name the series ``operation-gradients/CELL/TARGET<-SOURCE/OPERATION``."""
         return [
-            f"{self.name}/{cell}/{target}<-{source}/{op}"
-            for cell in CELLS
-            for target, source in nb201.EDGES
-            for op in ops
+            f"{self.name}/{label}/{group.nodes[row]}<-{group.sources[row]}/{option}"
+            for label, place in zip(CELLS, _chosen(cells), strict=True)
+            for group, row in space.rows(cells[place])
+            for option in group.options[row]
         ]
 
-    def measure(self, search: Bench) -> list[float]:
+    def measure(self, search: Search) -> list[float]:
         """Return the gradients in the order of `names`."""
-        gradients = search.operation_gradients(self.images)  # [cells, E, O]
-        last = len(gradients) - 1
-        chosen: list[float] = gradients[[0, last // 2, last]].flatten().tolist()
-        return chosen
+        gradients = search.operation_gradients(self.images)
+        return [value for place in _chosen(gradients) for value in gradients[place].tolist()]
+
+
+def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
+    """Return the places of the first, the middle and the last cell."""
+    last = len(cells) - 1
+    return 0, last // 2, last
 
 
 Diagnostic = Annotated[

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.methods.part import Part
-from harness.methods.relaxations import Moment
+from harness.methods.composition import Composed
+from harness.methods.mixing import Mixing
+from harness.methods.step import Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Mixing = dict[str, "Tensor"]
 Loss = Callable[[Mixing], "Tensor"]
 
 
-class _Noise(Part):
+class _Noise(Composed):
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "relaxation": ("distribution", "dense"), "update": ("plain", "separate"), "weight_relaxation": (),
+    }  # fmt: skip
+
     start: float = Field(ge=0, description="largest change of a weight in the first epoch")
     end: float = Field(ge=0, description="towards the last")
 
-    def radius(self, moment: Moment) -> float:
+    @property
+    def passes(self) -> int:
+        """Return how many more passes a step of the weights has."""
+        return 0
+
+    def radius(self, step: Step) -> float:
         """Return epsilon(e) = start + (end - start) e / E (SDARTS' code)."""
-        return self.start + (self.end - self.start) * moment.epoch / moment.epochs
+        return self.start + (self.end - self.start) * step.epoch / step.epochs
 
 
 class _RandomNoise(_Noise):
     """SDARTS-RS: each weight moves by U(-epsilon, epsilon), then back onto the simplex (SDARTS, Eq. 6; its code)."""
 
-    def perturb(self, mixing: Mixing, moment: Moment, loss: Loss) -> Mixing:
+    def perturb(self, mixing: Mixing, step: Step, loss: Loss) -> Mixing:
         """Return noisy weights; ``loss`` is not used."""
         import torch
 
-        radius = self.radius(moment)
+        radius = self.radius(step)
         return {
             group: onto_simplex(
-                weights + radius * (2 * torch.rand(weights.shape, generator=moment.generator).to(weights) - 1)
+                weights + radius * (2 * torch.rand(weights.shape, generator=step.generator).to(weights) - 1)
             )
             for group, weights in mixing.items()
         }
@@ -54,9 +63,9 @@ class RandomThenConstantNoise(_RandomNoise):
     name: Literal["random-then-constant"]
     tuning: float = Field(ge=0, description="largest change of a weight while tuning")
 
-    def radius(self, moment: Moment) -> float:
+    def radius(self, step: Step) -> float:
         """Return ``tuning`` after the search."""
-        return self.tuning if moment.tuning else super().radius(moment)
+        return self.tuning if step.tuning else super().radius(step)
 
 
 class AdversarialNoise(_Noise):
@@ -68,16 +77,21 @@ class AdversarialNoise(_Noise):
     name: Literal["adversarial"]
     steps: PositiveInt
 
-    def perturb(self, mixing: Mixing, moment: Moment, loss: Loss) -> Mixing:
+    @property
+    def passes(self) -> int:
+        """Return one per step of the ascent."""
+        return self.steps
+
+    def perturb(self, mixing: Mixing, step: Step, loss: Loss) -> Mixing:
         """Return adversarial weights for ``loss`` (of the batch that the weights will step on)."""
         import torch
 
-        radius = self.radius(moment)
+        radius = self.radius(step)
         if not radius:
             return mixing
         low = {g: (w - radius).clamp(min=0) for g, w in mixing.items()}
         high = {g: (w + radius).clamp(max=1) for g, w in mixing.items()}
-        noisy = RandomNoise(name="random", start=self.start, end=self.end).perturb(mixing, moment, loss)
+        noisy = RandomNoise(name="random", start=self.start, end=self.end).perturb(mixing, step, loss)
         with torch.no_grad():
             before = loss(mixing)
         for _ in range(self.steps):

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from harness.methods.part import Part
+from harness.methods.composition import Composed
+from harness.part import Part
 
 
-class Sgd(Part):
+class _Optimiser(Composed):
+    """``keeps_simplex``: alpha on the simplex stays there."""
+
+    keeps_simplex: ClassVar[bool] = False
+
+
+class Sgd(_Optimiser):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"]
@@ -29,7 +37,7 @@ class Sgd(Part):
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Adam(Part):
+class Adam(_Optimiser):
     """Adam with L2-coupled weight decay."""
 
     name: Literal["adam"]
@@ -39,8 +47,11 @@ class Adam(Part):
     weight_decay: float = Field(ge=0)
 
 
-class ExponentiatedGradient(Part):
+class ExponentiatedGradient(_Optimiser):
     """alpha <- alpha exp(-lr gradient), each at least ``floor``, rows normalised to 1 (GAEA, Algorithm 1; its code)."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("on_simplex",)}
+    keeps_simplex: ClassVar[bool] = True
 
     name: Literal["exponentiated-gradient"]
     lr: float = Field(gt=0)

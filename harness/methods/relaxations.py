@@ -1,66 +1,75 @@
-"""Relaxations: architecture parameters alpha [edges, ops] -> mixing weights [edges, ops].
+"""Relaxations: architecture parameters alpha of a group -> its mixing weights [rows, options].
 
 A part is its settings and its mathematics in one class. Torch is imported inside functions only, so that listing
-and validating stay quick. ``mixing`` is what a step uses and may draw at random from the moment's generator;
+and validating stay quick. ``mixing`` is what a step uses and may draw at random from the step's generator;
 ``strengths`` is what a trajectory records and discretisation reads, and never draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Hashable, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from harness.methods.part import Part
-from harness.spaces import nb201
+from harness.methods.composition import Composed
+from harness.methods.step import Step
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from harness.methods.controller import Walk
+    from harness.methods.walk import Walk
+    from harness.spaces.space import Group
 
-Side = Literal["weights", "architecture"]  # whose step it is
 
+class _Relaxation(Composed):
+    """What others may need of a relaxation.
 
-@dataclass(frozen=True)
-class Moment:
-    """When a relaxation is asked: ``epoch`` counts from 0 to ``epochs`` - 1.
-
-    ``coin``: one number in [0, 1) per step, the same for the step's weights and architecture. ``generator``: the
-    relaxation's own random stream, on the host. ``tuning``: the search proper is over, its last epoch stands still.
+    ``sampled``: one operation per edge is evaluated, and no other is paid for; ``dense``: all are. ``learns``: alpha
+    has a gradient. ``independent``: a row of weights depends on its row of alpha alone. ``distribution``: strengths
+    are probabilities. ``on_simplex``: alpha must lie there; ``free``: it may be any number. ``concentrated``: it stands
+    for the concentration of a Dirichlet distribution. ``names_paths``: a policy that is trained by its reward.
     """
 
-    epoch: int
-    epochs: int
-    coin: float
-    generator: Generator
-    tuning: bool = False
-
-
-class _Relaxation(Part):
-    """``sampled``: one operation per edge is evaluated, and no other is paid for."""
+    sampled: ClassVar[bool] = False
+    learns: ClassVar[bool] = True
+    independent: ClassVar[bool] = True
+    distribution: ClassVar[bool] = True
+    on_simplex: ClassVar[bool] = False
+    concentrated: ClassVar[bool] = False
+    names_paths: ClassVar[bool] = False
 
     @property
-    def sampled(self) -> bool:
-        """Tell whether mixing weights are one-hot."""
-        return False
+    def dense(self) -> bool:
+        """Tell whether all operations are evaluated."""
+        return not self.sampled
 
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    @property
+    def free(self) -> bool:
+        """Tell whether alpha may be any number."""
+        return not self.on_simplex
+
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where the space's parse cannot read this alpha."""
+        space = others.get("space")
+        if space is not None and space.reads_alpha and any(self.alpha_shape(g) != g.shape for g in space.groups):
+            raise ValueError(f"the parse of space {space.name!r} reads alpha itself, which has another shape here")
+
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the shape of alpha."""
-        return edges, ops
+        return group.shape
 
-    def branch(self, moment: Moment) -> Hashable | None:
-        """Name what of the moment `mixing` depends on; None where it draws."""
+    def branch(self, step: Step) -> Hashable | None:
+        """Name what of the step `mixing` depends on; None where it draws."""
         return ()
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
-        """Return the [edges, ops] weights of a step."""
-        return self.strengths(alpha)
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
+        """Return the [rows, options] weights of a step."""
+        return self.strengths(alpha, group)
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the [edges, ops] weights that stand for the search's opinion."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the [rows, options] weights that stand for the search's opinion."""
         return alpha.softmax(-1)
 
 
@@ -73,29 +82,37 @@ class Softmax(_Relaxation):
 class Sigmoid(_Relaxation):
     """Mixing weights do not compete: sigmoid of each parameter (Single-DARTS, section 4)."""
 
+    distribution: ClassVar[bool] = False
+    whole_channels: ClassVar[bool] = True
+
     name: Literal["sigmoid"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return [edges, ops] weights, each in (0, 1)."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return [rows, options] weights, each in (0, 1)."""
         return alpha.sigmoid()
 
 
 class Uniform(_Relaxation):
     """Mixing weights stay at 1 / ops whatever alpha is: the control without architecture search."""
 
+    learns: ClassVar[bool] = False
+
     name: Literal["uniform"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the constant [edges, ops] weights."""
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the constant [rows, options] weights."""
         return alpha.detach().new_full(alpha.shape, 1 / alpha.shape[-1])
 
 
 class Simplex(_Relaxation):
     """Alpha itself lies on the simplex and is the mixing weight (GAEA, section 3): its optimiser keeps it there."""
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"architecture_optimiser": ("keeps_simplex",)}
+    on_simplex: ClassVar[bool] = True
+
     name: Literal["simplex"]
 
-    def strengths(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return alpha."""
         return alpha
 
@@ -123,19 +140,19 @@ class MixedTemperature(_Relaxation):
             return 0.0
         return self.low + (self.high - self.low) * since / max(epochs - self.warmup, 1)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Return the weights at this step's temperature, which its weights and architecture share (Eq. 16-19)."""
-        return (alpha / (self.sparse if self.branch(moment) else self.smooth)).softmax(-1)
+        return (alpha / (self.sparse if self.branch(step) else self.smooth)).softmax(-1)
 
-    def branch(self, moment: Moment) -> bool:
+    def branch(self, step: Step) -> bool:
         """Tell whether the step is a sparse one."""
-        return moment.coin < self.probability(moment.epoch, moment.epochs)
+        return step.coin < self.probability(step.epoch, step.epochs)
 
 
 class _Drawn(_Relaxation):
     """Mixing weights that are drawn anew for every pass."""
 
-    def branch(self, moment: Moment) -> None:
+    def branch(self, step: Step) -> None:
         """Say that nothing of a step is known before."""
 
 
@@ -145,29 +162,26 @@ class GumbelHard(_Drawn):
     The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch.
     """
 
+    sampled: ClassVar[bool] = True
+    whole_channels: ClassVar[bool] = True
     version: ClassVar[int] = 2  # 1 left the weights of operations that were not drawn out of decay and momentum
 
     name: Literal["gumbel-hard"]
     start: float = Field(gt=0)
     end: float = Field(gt=0)
 
-    @property
-    def sampled(self) -> bool:
-        """One operation per edge."""
-        return True
-
     def temperature(self, epoch: int, epochs: int) -> float:
         """Return the temperature of an epoch."""
         return self.start + (self.end - self.start) * epoch / max(epochs - 1, 1)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Draw one-hot weights that pass gradients straight through."""
         import torch
         from torch.nn import functional as F
 
-        uniform = torch.rand(alpha.shape, generator=moment.generator).clamp_(1e-20, 1 - 1e-7).to(alpha.dtype)
+        uniform = torch.rand(alpha.shape, generator=step.generator).clamp_(1e-20, 1 - 1e-7).to(alpha.dtype)
         gumbel = (-(-uniform.log()).log()).to(alpha)
-        logits = (alpha.log_softmax(-1) + gumbel) / self.temperature(moment.epoch, moment.epochs)
+        logits = (alpha.log_softmax(-1) + gumbel) / self.temperature(step.epoch, step.epochs)
         soft = logits.softmax(-1)
         hard = F.one_hot(soft.argmax(-1), alpha.shape[-1]).to(soft)
         return hard + soft - soft.detach()
@@ -176,40 +190,40 @@ class GumbelHard(_Drawn):
 class UniformPath(_Drawn):
     """One operation per edge, drawn uniformly: the weights' steps of RSPS and SETN."""
 
+    sampled: ClassVar[bool] = True
+    learns: ClassVar[bool] = False
+    whole_channels: ClassVar[bool] = True
     version: ClassVar[int] = 2  # 1 left the weights of operations that were not drawn out of decay and momentum
 
     name: Literal["uniform-path"]
 
-    @property
-    def sampled(self) -> bool:
-        """One operation per edge."""
-        return True
-
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient."""
         import torch
         from torch.nn import functional as F
 
-        drawn = torch.randint(alpha.shape[-1], alpha.shape[:-1], generator=moment.generator)
+        drawn = torch.randint(alpha.shape[-1], alpha.shape[:-1], generator=step.generator)
         return F.one_hot(drawn, alpha.shape[-1]).to(alpha)
 
 
 class Dirichlet(_Drawn):
     """DrNAS: weights drawn from Dirichlet(ELU(alpha) + 1), reparametrised (DrNAS, Eq. 4; official code)."""
 
+    concentrated: ClassVar[bool] = True
+
     name: Literal["dirichlet"]
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
-        """Draw weights [edges, ops] that sum to 1 on each edge."""
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
+        """Draw weights [rows, options] that sum to 1 on each edge."""
         import torch
 
         # torch's sampler reads the global stream: give it ours
         with torch.random.fork_rng(devices=[alpha.device] if alpha.is_cuda else []):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=moment.generator)))
+            torch.manual_seed(int(torch.randint(2**62, (), generator=step.generator)))
             drawn: Tensor = torch.distributions.Dirichlet(self.concentration(alpha)).rsample()
         return drawn
 
-    def strengths(self, alpha: Tensor) -> Tensor:
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return the distribution's mean."""
         concentration = self.concentration(alpha)
         return concentration / concentration.sum(-1, keepdim=True)
@@ -224,62 +238,78 @@ class Dirichlet(_Drawn):
 class EdgeNormalised(_Relaxation):
     """PC-DARTS: softmax over operations times softmax over the edges that enter a node (PC-DARTS, Eq. 2; its code).
 
-    alpha [edges, ops + 1]: the last column is the paper's beta. A row sums to the weight of its edge.
+    alpha [rows, options + 1]: the last column is the paper's beta. A row sums to the weight of its edge.
     """
+
+    independent: ClassVar[bool] = False
+    distribution: ClassVar[bool] = False
 
     name: Literal["edge-normalised"]
 
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the shape with a column for the edges."""
-        return edges, ops + 1
+        rows, options = group.shape
+        return rows, options + 1
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return weights [edges, ops]; those of all edges into a node sum to 1."""
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where the edges into a node lie in several groups."""
+        super().check(others)
+        space = others.get("space")
+        if space is None:
+            return
+        for cell in space.cell_types:
+            groups = {(group.nodes[row], group.name) for group, row in space.rows(cell)}
+            if len({node for node, _ in groups}) < len(groups):
+                raise ValueError(f"{self.name!r} needs all edges into a node in one group, with equally many options")
+
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return weights [rows, options]; those of all edges into a node sum to 1."""
         import torch
 
-        incoming = [sum(target == node for target, _ in nb201.EDGES) for node in range(1, nb201.NODES)]
+        incoming = [len(list(edges)) for _, edges in groupby(group.nodes)]
         edges = torch.cat([beta.softmax(0) for beta in torch.split(alpha[:, -1], incoming)])
         return alpha[:, :-1].softmax(-1) * edges[:, None]
 
 
 class Controller(_Drawn):
-    """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Bench-201).
+    """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Search-201).
 
-    alpha [p] holds the weights of `harness.methods.controller.Walk`. What is recorded, strengths, are the
+    alpha [p] holds the weights of `harness.methods.walk.Walk`. What is recorded, strengths, are the
     probabilities where each operation before is the most probable: what it says of an edge depends on those.
     """
+
+    sampled: ClassVar[bool] = True
+    learns: ClassVar[bool] = False
+    independent: ClassVar[bool] = False
+    names_paths: ClassVar[bool] = True
+    whole_channels: ClassVar[bool] = True
 
     name: Literal["controller"]
     temperature: float = Field(gt=0)
     tanh_constant: float = Field(gt=0)
 
-    @property
-    def sampled(self) -> bool:
-        """One operation per edge."""
-        return True
-
-    def alpha_shape(self, edges: int, ops: int) -> tuple[int, ...]:
+    def alpha_shape(self, group: Group) -> tuple[int, ...]:
         """Return the number of the network's weights."""
-        from harness.methods.controller import weight_count
+        from harness.methods.walk import weight_count
 
-        return (weight_count(ops),)
+        return (weight_count(group.shape[1]),)
 
-    def mixing(self, alpha: Tensor, moment: Moment) -> Tensor:
+    def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient from them."""
         from torch.nn import functional as F
 
-        walk = self.walk(alpha.detach(), moment.generator)
+        walk = self.walk(alpha.detach(), group, step.generator)
         return F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
 
-    def strengths(self, alpha: Tensor) -> Tensor:
-        """Return the probabilities [edges, ops] where each operation before is the most probable."""
-        return self.walk(alpha, None).probabilities
+    def strengths(self, alpha: Tensor, group: Group) -> Tensor:
+        """Return the probabilities [rows, options] where each operation before is the most probable."""
+        return self.walk(alpha, group, None).probabilities
 
-    def walk(self, alpha: Tensor, generator: Generator | None) -> Walk:
+    def walk(self, alpha: Tensor, group: Group, generator: Generator | None) -> Walk:
         """Let the network name the operations: drawn with ``generator``, else each the most probable."""
-        from harness.methods.controller import walk
+        from harness.methods.walk import walk
 
-        return walk(alpha, len(nb201.EDGES), self.temperature, self.tanh_constant, generator)
+        return walk(alpha, group.shape[0], self.temperature, self.tanh_constant, generator)
 
 
 Relaxation = Annotated[

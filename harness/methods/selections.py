@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.methods.bench import Bench
-from harness.methods.part import Part
-from harness.spaces import nb201
+from harness.methods.composition import Composed
+from harness.methods.mixing import Mixing
+from harness.methods.search import Search
+from harness.methods.step import Step
+from harness.spaces.space import LEFT_OUT, UNDECIDED, Group, Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NONE = nb201.OPS[nb201.NONE]
+BEAM = 20_000  # beginnings of paths that are kept where not all can be listed
+Choice = tuple[Group, int]  # a row of a group
 
 
-class _Selection(Part):
+class _Selection(Composed):
     """``after_search``: nothing of it happens before the search's last epoch, so equal searches are one run."""
 
     @property
@@ -30,14 +34,26 @@ class _Selection(Part):
         """Return the epochs of the search proper, out of those that its schedules count."""
         return epochs
 
-    def tuning_epochs(self, edges: int) -> int:
+    def tuning_epochs(self, space: Space) -> int:
         """Return the epochs of training that follow."""
         return 0
 
-    def before_epoch(self, search: Bench) -> None:
+    @property
+    def first_images(self) -> int:
+        """Return how many of the architecture's first images it asks for by number."""
+        return 0
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return what it evaluates, in images times passes through all operations.
+
+        ``path``: the part of them that a path has; ``images``: of the architecture's set.
+        """
+        return 0.0
+
+    def before_epoch(self, search: Search) -> None:
         """Decide what is due before an epoch."""
 
-    def conclude(self, search: Bench) -> bool:
+    def conclude(self, search: Search) -> bool:
         """Decide the rest when all epochs are done; tell whether there was any."""
         return False
 
@@ -49,7 +65,9 @@ class LargestWeight(_Selection):
 
 
 class Progressive(_Selection):
-    """One edge after the other is given its operation, and the supernet trains on in between.
+    """One edge after the other is given its operation, in all cell types, and the supernet trains on in between.
+
+    Where a node keeps only some of its edges (`Group.keep`), those that are left once it has them are left out (SGAS).
 
     ``edges``: the next one is drawn at random (DARTS-PT, Algorithm 1), or has the largest product of normalised
     importance and certainty of its weights, and stability (SGAS, criteria 1 and 2). ``operation``: the one without
@@ -61,6 +79,8 @@ class Progressive(_Selection):
     the last edge, which takes its operation of largest weight (all as DARTS-PT's code). Without, the decisions fall
     into the search, before the epochs ``start``, ``start`` + interval, ... (SGAS).
     """
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("independent",)}
 
     name: Literal["progressive"]
     edges: Literal["random", "certainty", "certainty-stability"]
@@ -84,17 +104,32 @@ class Progressive(_Selection):
             raise ValueError("perturbation, and nothing else, needs 'images'")
         return self
 
-    def check(self, epochs: int, edges: int, ops: tuple[str, ...]) -> None:
+    @property
+    def first_images(self) -> int:
+        """Return the images of each accuracy, where they are not all."""
+        return self.images if isinstance(self.images, int) else 0
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return one evaluation per option that is perturbed."""
+        options = sum(len(row) for group in space.groups for row in group.options)
+        return 0.0 if self.images is None else options * (self.first_images or images)
+
+    def check(self, others: Mapping[str, Any]) -> None:
         """Raise ValueError where a search has too few epochs or operations."""
-        first, last = self._start(epochs), self.events(epochs, edges)[-1]
+        if not {"epochs", "space"} <= others.keys():
+            return
+        epochs, space = others["epochs"], others["space"]
+        first, last = self._start(epochs), max(self.events(epochs, self.decisions(space)), default=0)
         if first > epochs:
             raise ValueError(f"tuning starts after epoch {first}, but there are {epochs}")
         if self.tuning_lr is None and last >= epochs:
             raise ValueError(f"the last edge is decided before epoch {last}, but there are {epochs}")
-        if len({*ops} - {NONE}) < 2:
-            raise ValueError(f"needs two operations besides {NONE!r}")
-        if self.edges != "random" and NONE not in ops:
-            raise ValueError(f"edges {self.edges!r} are all equally important without the operation {NONE!r}")
+        zeros = [none for group in space.groups for none in group.of_kind("none")]
+        widths = [group.shape[1] for group in space.groups for _ in group.options]
+        if any(width - len(none) < 2 for width, none in zip(widths, zeros, strict=True)):
+            raise ValueError("needs two operations besides 'none' on every edge")
+        if self.edges != "random" and not any(zeros):
+            raise ValueError(f"edges {self.edges!r} are all equally important without the operation 'none'")
 
     @property
     def after_search(self) -> bool:
@@ -108,13 +143,20 @@ class Progressive(_Selection):
     def _start(self, epochs: int) -> int:
         return epochs if self.start == "end" else self.start
 
-    def tuning_epochs(self, edges: int) -> int:
-        """Return the epochs of tuning: none where the decisions fall into the search."""
-        return 0 if self.tuning_lr is None else self.interval * (edges - 1)
+    def decisions(self, space: Space) -> int:
+        """Return how many edges are decided, one after the other, in the largest cell type."""
+        return max(_decisions([group for group in space.groups if group.cell == cell]) for cell in space.cell_types)
 
-    def events(self, epochs: int, edges: int) -> list[int]:
-        """Return before which epochs an edge is decided, [edges], or [edges - 1] at interval 1 with tuning."""
-        due = [self._start(epochs) + self.interval * index for index in range(edges)]
+    def tuning_epochs(self, space: Space) -> int:
+        """Return the epochs of tuning: none where the decisions fall into the search."""
+        return 0 if self.tuning_lr is None else self.interval * (self.decisions(space) - 1)
+
+    def events(self, epochs: int, decisions: int) -> list[int]:
+        """Return before which epochs an edge of every cell type is decided, [decisions].
+
+        At interval 1 with tuning, one less: the last edge is left to its weights.
+        """
+        due = [self._start(epochs) + self.interval * index for index in range(decisions)]
         if self.tuning_lr is None:
             return due
         return due[:-1] if self.interval == 1 else [*due[:-1], due[-1] - 1]
@@ -124,65 +166,93 @@ class Progressive(_Selection):
         """Return 2 where the last edge is left to its weights."""
         return 2 if self.tuning_lr is not None and self.interval == 1 else self.version
 
-    def before_epoch(self, search: Bench) -> None:
-        """Decide as many edges as are due."""
-        group = next(iter(search.decided))
-        due = self.events(search.spec.epochs, len(search.decided[group])).count(search.epoch)
-        for _ in range(due):
-            edge = self._edge(search, group)
-            search.decided[group][edge] = self._operation(search, group, edge)
+    def before_epoch(self, search: Search) -> None:
+        """Decide as many edges of every cell type as are due."""
+        space = search.spec.space
+        due = self.events(search.spec.epochs, self.decisions(space)).count(search.epoch)
+        for cell in due * space.cell_types:
+            rows = space.rows(cell)
+            if any(search.decided[group.name][row] == UNDECIDED for group, row in rows):
+                group, row = self._edge(search, rows)
+                search.decided[group.name][row] = self._operation(search, group, row)
+                leave_out_the_rest(search.decided, rows)
 
-    def _edge(self, search: Bench, group: str) -> int:
+    def _edge(self, search: Search, rows: Sequence[Choice]) -> Choice:
         import torch
 
-        undecided = (search.decided[group] < 0).nonzero()[:, 0].cpu()
+        undecided = [index for index, (g, row) in enumerate(rows) if search.decided[g.name][row] == UNDECIDED]
         if self.edges == "random":
             drawn = torch.randint(len(undecided), (), generator=search.generators["selection"])
-            return int(undecided[drawn])
-        opinions = torch.tensor(search.opinions[group], dtype=torch.float64)
+            return rows[undecided[int(drawn)]]
         history = self.history if self.edges == "certainty-stability" else 0
-        scores = edge_scores(opinions, search.spec.space.ops, history)
-        return int(undecided[scores[undecided].argmax()])
+        scores = edge_scores(rows, search.history, history)
+        return rows[max(undecided, key=scores.tolist().__getitem__)]
 
-    def _operation(self, search: Bench, group: str, edge: int) -> int:
-        ops = search.spec.space.ops
-        allowed = [index for index, op in enumerate(ops) if self.none_allowed or op != NONE]
+    def _operation(self, search: Search, group: Group, row: int) -> int:
+        zeros = () if self.none_allowed else group.of_kind("none")[row]
+        allowed = [option for option in range(group.shape[1]) if option not in zeros]
         if self.operation == "magnitude":
-            return max(allowed, key=search.strengths()[group][edge].tolist().__getitem__)
+            return max(allowed, key=search.strengths()[group.name][row].tolist().__getitem__)
         present = search.fixed(search.strengths())
         without = []
-        for op in allowed:
+        for option in allowed:
             masked = {name: weights.clone() for name, weights in present.items()}
-            masked[group][edge, op] = 0
+            masked[group.name][row, option] = 0
             without.append(masked)
         accuracies = search.accuracies(without, self.images if isinstance(self.images, int) else None)
         return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
 
 
-def edge_scores(opinions: Tensor, ops: tuple[str, ...], history: int) -> Tensor:
-    """Score edges by importance x certainty (x stability where ``history`` > 0), each min-max normalised.
+def _decisions(groups: Sequence[Group]) -> int:
+    """Return how many edges of one cell type an architecture has."""
+    keep = groups[0].keep
+    entering = Counter(node for group in groups for node in group.nodes)
+    return sum(edges if keep is None else min(edges, keep) for edges in entering.values())
 
-    ``opinions``: mixing weights [epochs, edges, ops], the last epoch being now. `none` has no part in p, the
-    weights of the rest made to sum to 1. Importance: their sum before that; certainty: 1 - H(p) / log K;
-    stability: mean over the last ``history`` epochs of sum_k min(p_now, p_then), 0 where there is none (SGAS,
-    Eq. 3 to 6). Returns [edges].
+
+def leave_out_the_rest(decided: Mapping[str, Tensor], rows: Sequence[Choice]) -> None:
+    """Leave out the undecided edges of the nodes of a cell type that have as many as they keep."""
+    chosen = Counter(group.nodes[row] for group, row in rows if decided[group.name][row] >= 0)
+    for group, row in rows:
+        full = group.keep is not None and chosen[group.nodes[row]] >= group.keep
+        if full and decided[group.name][row] == UNDECIDED:
+            decided[group.name][row] = LEFT_OUT
+
+
+def edge_scores(
+    rows: Sequence[Choice], history: Mapping[str, Sequence[Sequence[Sequence[float]]]], look_back: int
+) -> Tensor:
+    """Score edges by importance x certainty (x stability where ``look_back`` > 0), each min-max normalised over rows.
+
+    ``history``: by group the mixing weights [epochs, rows, options], the last epoch being now. `none` has no part in
+    p, the weights of the K others made to sum to 1. Importance: their sum before that; certainty: 1 - H(p) / log K;
+    stability: mean over the last ``look_back`` epochs of sum_k min(p_now, p_then), 0 where there is none (SGAS,
+    Eq. 3 to 6). Returns [rows].
     """
     import torch
 
-    real = [index for index, op in enumerate(ops) if op != NONE]
-    weights = opinions[..., real]
+    measured = {}
+    for group in {group.name: group for group, _ in rows}.values():
+        weights = torch.tensor(history[group.name][-1 - look_back :], dtype=torch.float64)
+        for row, zeros in enumerate(group.of_kind("none")):
+            real = [option for option in range(group.shape[1]) if option not in zeros]
+            measured[group.name, row] = _edge_qualities(weights[:, row, real])
+    qualities = torch.stack([torch.stack(measured[group.name, row]) for group, row in rows], 1)
+    scores = _normalised(qualities[0]) * _normalised(qualities[1])
+    return scores * _normalised(qualities[2]) if look_back else scores
+
+
+def _edge_qualities(weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return importance, certainty and stability of one edge's weights [epochs, K]."""
     p = weights / weights.sum(-1, keepdim=True)
-    now, past = p[-1], p[max(0, len(p) - 1 - history) : -1]
-    certainty = 1 + (now * now.clamp_min(1e-30).log()).sum(-1) / torch.tensor(float(len(real))).log()
-    scores = _normalised(weights[-1].sum(-1)) * _normalised(certainty)
-    if history:
-        stability = torch.minimum(now, past).sum(-1).mean(0) if len(past) else torch.zeros_like(certainty)
-        scores = scores * _normalised(stability)
-    return scores
+    now, past = p[-1], p[:-1]
+    certainty = 1 + (now * now.clamp_min(1e-30).log()).sum() / now.new_tensor(float(len(now))).log()
+    stability = now.minimum(past).sum(-1).mean() if len(past) else now.new_zeros(())
+    return weights[-1].sum(), certainty, stability
 
 
 def _normalised(values: Tensor) -> Tensor:
-    """Map [edges] to 0..1 by their extremes; zeros where all are equal."""
+    """Map [rows] to 0..1 by their extremes; zeros where all are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else values * 0
 
@@ -194,42 +264,89 @@ class BestPath(_Selection):
     Networks are in evaluation mode; of equal accuracies the first path counts (AutoDL).
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("distribution",)}
+    whole_channels: ClassVar[bool] = True
+
     name: Literal["best-path"]
     draw: Literal["uniform", "most-probable", "policy"]
     candidates: PositiveInt
     images: PositiveInt
     augmented: bool
 
-    def conclude(self, search: Bench) -> bool:
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where paths cannot be drawn so."""
+        relaxation, update = others.get("relaxation"), others.get("update")
+        if relaxation is not None and (self.draw == "policy") != relaxation.names_paths:
+            raise ValueError(f"draw {self.draw!r} does not work with relaxation {relaxation.name!r}")
+        if update is not None and self.draw == "most-probable" and not update.trains_alpha:
+            raise ValueError(f"draw {self.draw!r} does not work with update {update.name!r}")
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return one path per candidate."""
+        return path * self.candidates * self.images
+
+    def conclude(self, search: Search) -> bool:
         """Decide all edges."""
         from torch.nn import functional as F
 
-        group, decided = next(iter(search.decided.items()))
-        paths = self._paths(search, group)
+        paths = self._paths(search)
         accuracies = []
-        for path in paths:
-            mixing = {group: F.one_hot(path, len(search.spec.space.ops)).to(search.alpha[group])}
+        for number in range(len(next(iter(paths.values())))):
+            mixing = {
+                group.name: F.one_hot(paths[group.name][number], group.shape[1]).to(search.alpha[group.name])
+                for group in search.spec.space.groups
+            }
             indices = search.draw_images(self.images, "selection")
             accuracies.append(search.path_accuracy(mixing, indices, augmented=self.augmented))
-        decided.copy_(paths[max(range(len(paths)), key=accuracies.__getitem__)])
+        best = max(range(len(accuracies)), key=accuracies.__getitem__)
+        for group, chosen in paths.items():
+            search.decided[group].copy_(chosen[best])
         return True
 
-    def _paths(self, search: Bench, group: str) -> Tensor:
-        """Return operations [candidates, edges]."""
+    def _paths(self, search: Search) -> Mixing:
+        """Return, by group, options [candidates, rows]."""
         import torch
 
-        edges, ops = len(search.decided[group]), len(search.spec.space.ops)
-        generator = search.generators["selection"]
+        groups, generator = search.spec.space.groups, search.generators["selection"]
         if self.draw == "uniform":
-            return torch.randint(ops, (self.candidates, edges), generator=generator)
+            shapes = {group.name: (group.shape[1], (self.candidates, group.shape[0])) for group in groups}
+            return {name: torch.randint(high, shape, generator=generator) for name, (high, shape) in shapes.items()}
         if self.draw == "policy":
-            relaxation, alpha = search.spec.relaxation, search.alpha[group].detach()
-            moment = replace(search.moment, generator=generator)
-            return torch.stack([relaxation.mixing(alpha, moment).argmax(-1).cpu() for _ in range(self.candidates)])
-        logs = search.strengths()[group].cpu().log()
-        every = torch.tensor(list(product(range(ops), repeat=edges)))
-        joint = logs.gather(1, every.T).sum(0)
-        return every[joint.topk(min(self.candidates, len(every))).indices]
+            return self._sampled(search, groups, replace(search.now, generator=generator))
+        return likeliest({name: weights.cpu().log() for name, weights in search.strengths().items()}, self.candidates)
+
+    def _sampled(self, search: Search, groups: Sequence[Group], step: Step) -> Mixing:
+        import torch
+
+        def path() -> list[Tensor]:
+            mixings = (search.spec.relaxation.mixing(search.alpha[g.name].detach(), g, step) for g in groups)
+            return [mixing.argmax(-1).cpu() for mixing in mixings]
+
+        drawn = zip(*(path() for _ in range(self.candidates)), strict=True)
+        return {group.name: torch.stack(paths) for group, paths in zip(groups, drawn, strict=True)}
+
+
+def likeliest(logs: Mapping[str, Tensor], count: int) -> Mixing:
+    """Return, by group, the paths [count, rows] of highest joint probability, of log-probabilities [rows, options].
+
+    Rows are independent, so that the best beginnings are those of the best paths: `BEAM` of them are kept, which is
+    all of them in a small space.
+    """
+    import torch
+
+    paths, joint = torch.zeros(1, 0, dtype=torch.int64), torch.zeros(1)
+    for row in (row for matrix in logs.values() for row in matrix):
+        joint = (joint[:, None] + row).flatten()
+        options = torch.arange(len(row)).repeat(len(paths))
+        paths = torch.cat([paths.repeat_interleave(len(row), 0), options[:, None]], 1)
+        if len(joint) > BEAM:
+            kept = joint.topk(BEAM).indices
+            paths, joint = paths[kept], joint[kept]
+    pieces = torch.split(paths, [len(matrix) for matrix in logs.values()], 1)
+    by_group = dict(zip(logs, pieces, strict=True))
+    joint = torch.cat([matrix.gather(1, by_group[name].T) for name, matrix in logs.items()]).sum(0)
+    best = joint.topk(min(count, len(joint))).indices
+    return {name: piece[best] for name, piece in by_group.items()}
 
 
 Selection = Annotated[LargestWeight | Progressive | BestPath, Field(discriminator="name")]

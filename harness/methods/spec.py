@@ -11,47 +11,18 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from harness.config import Strict
-from harness.errors import HarnessError, nearest
-from harness.methods.diagnostics import Diagnostic, Eigenvalue
+from harness.errors import HarnessError
+from harness.methods.composition import Composed, fit
+from harness.methods.diagnostics import Diagnostic
 from harness.methods.drop_path import DropPath
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
-from harness.methods.part import Part
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation, UniformPath
-from harness.methods.selections import BestPath, LargestWeight, Progressive, Selection
+from harness.methods.selections import LargestWeight, Selection
 from harness.methods.updates import Update
-from harness.spaces import nb201
-
-
-class Nb201Space(Part):
-    """The NAS-Bench-201 supernet; ``ops`` may leave operations out (Delve, Exp. 6)."""
-
-    name: Literal["nb201"]
-    channels: PositiveInt
-    cells: PositiveInt
-    ops: tuple[str, ...]
-    conv_bias: bool = Field(description="bias of the cells' convolutions (current AutoDL: yes, older copies: no)")
-    bn_statistics: Literal["running", "batch"] = Field(description="of the cells' batch norms (AutoDL BN = 1 or 0)")
-    partial_channels: PositiveInt = Field(description="K: 1/K of the channels pass operations (PC-DARTS); 1: all")
-
-    @field_validator("ops")
-    @classmethod
-    def _known_operations(cls, ops: tuple[str, ...]) -> tuple[str, ...]:
-        for op in ops:
-            if op not in nb201.OPS:
-                raise ValueError(f"unknown operation {op!r}{nearest(op, nb201.OPS)}")
-        if not ops or len(set(ops)) != len(ops):
-            raise ValueError("must name at least one operation, each only once")
-        return ops
-
-    @field_validator("partial_channels")
-    @classmethod
-    def _divides(cls, partial: int, info: ValidationInfo) -> int:
-        channels = info.data.get("channels", partial)
-        if channels % partial:
-            raise ValueError(f"must divide the {channels} channels")
-        return partial
+from harness.part import Part
+from harness.spaces.registry import AnySpace
 
 
 class SearchData(Part):
@@ -59,7 +30,7 @@ class SearchData(Part):
 
     ``halves``: disjoint sets, the first for the weights. ``shared``: one set for both. ``test``: the training set for
     the weights, and at most ``architecture_images`` of the first half of the test set for the architecture, as
-    NAS-Bench-201's code searches on CIFAR-100 (5,000, by a list of its own).
+    NAS-Search-201's code searches on CIFAR-100 (5,000, by a list of its own).
 
     ``architecture_draw``: a shuffled ``pass`` that ends with the epoch; every image for itself (``with-replacement``);
     or the first batch of a pass shuffled anew for every step (``first-of-pass``), which has no image twice.
@@ -129,49 +100,26 @@ class ConstantInit(Part):
     value: float
 
 
-Start = NormalInit | ConstantInit | UniformInit
+class EvenInit(Part):
+    """alpha = 1 / options of its group: the middle of the simplex, however many there are."""
 
-SOFT = ("softmax", "mixed-temperature", "dirichlet")  # relaxations whose rows sum to 1 whatever alpha is
-NOISES = ("random", "random-then-constant", "adversarial")
-# Which parts work only with which others: field, its parts, other field, that one's parts. What is not here would be
-# ignored without a word, or do something that no paper means.
-FITS: tuple[tuple[str, tuple[str, ...], str, tuple[str | None, ...]], ...] = (
-    ("update", ("alternating", "joint"), "relaxation",
-     (*SOFT, "simplex", "sigmoid", "gumbel-hard", "edge-normalised")),
-    ("update", ("policy-gradient",), "relaxation", ("controller",)),
-    ("update", ("collaborative",), "relaxation", SOFT),
-    ("update", ("joint", "weights-only", "policy-gradient", "collaborative"), "weight_relaxation", (None,)),
-    ("drop_path", ("drop-path",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform", "edge-normalised")),
-    ("drop_path", ("drop-path",), "weight_relaxation", (None,)),
-    ("drop_path", ("drop-path",), "update", ("alternating", "joint", "weights-only")),
-    ("select", ("progressive",), "relaxation",
-     (*SOFT, "simplex", "sigmoid", "uniform", "gumbel-hard", "uniform-path")),
-    ("select", ("best-path",), "relaxation",
-     (*SOFT, "simplex", "uniform", "gumbel-hard", "uniform-path", "controller")),
-    ("weight_noise", NOISES, "relaxation", (*SOFT, "simplex", "uniform")),
-    ("weight_noise", NOISES, "update", ("alternating", "weights-only")),
-    ("weight_noise", NOISES, "weight_relaxation", (None,)),
-    ("architecture_optimiser", ("exponentiated-gradient",), "relaxation", ("simplex",)),
-    ("architecture_optimiser", ("sgd", "adam"), "relaxation",
-     (*SOFT, "sigmoid", "gumbel-hard", "uniform", "uniform-path", "edge-normalised", "controller")),
-    ("regulariser", ("entropy",), "relaxation", ("simplex",)),
-    ("regulariser", ("dirichlet-kl",), "relaxation", ("dirichlet",)),
-    ("regulariser", ("entropy", "dirichlet-kl"), "update", ("alternating", "joint")),
-    ("auxiliary_skip", ("auxiliary-skip",), "relaxation", (*SOFT, "simplex", "sigmoid", "uniform")),
-    ("auxiliary_skip", ("auxiliary-skip",), "weight_noise", (None,)),
-    ("auxiliary_skip", ("auxiliary-skip",), "weight_relaxation", (None,)),
-    ("auxiliary_skip", ("auxiliary-skip",), "update", ("alternating", "joint", "weights-only")),
+    name: Literal["even"]
+
+
+Start = NormalInit | ConstantInit | UniformInit | EvenInit
+
+
+# The fields whose parts are checked against those of the fields before them.
+COMPOSED = (
+    "relaxation", "weight_relaxation", "update", "weight_noise", "architecture_optimiser", "regulariser",
+    "auxiliary_skip", "drop_path", "select",
 )  # fmt: skip
-
-# Partial channels: the others bypass an edge with its weight, so that its weights must sum to it, and all be there.
-WHOLE_CHANNELS = ("sigmoid", "gumbel-hard", "uniform-path", "controller", "collaborative", "best-path")
-CURVED = (*SOFT, "simplex", "sigmoid", "gumbel-hard", "edge-normalised")  # whose alpha has a Hessian to measure
 
 
 class SearchSpec(Strict):
     """One search, fully written out."""
 
-    space: Nb201Space
+    space: AnySpace
     data: SearchData
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -201,15 +149,12 @@ class SearchSpec(Strict):
     @property
     def all_epochs(self) -> int:
         """Return the epochs with those of tuning after the search."""
-        return self.search_epochs + self.select.tuning_epochs(len(nb201.EDGES))
+        return self.search_epochs + self.select.tuning_epochs(self.space)
 
     @property
     def evaluated_images(self) -> int:
         """Return how many of the architecture's first images are asked for by number."""
-        asked = [diagnostic.images for diagnostic in self.diagnostics]
-        if isinstance(self.select, Progressive) and isinstance(self.select.images, int):
-            asked.append(self.select.images)
-        return max(asked, default=0)
+        return max([self.select.first_images, *(diagnostic.images for diagnostic in self.diagnostics)])
 
     @property
     def supernet(self) -> SearchSpec:
@@ -218,70 +163,42 @@ class SearchSpec(Strict):
             return self
         return self.model_copy(update={"select": LargestWeight(name="largest-weight")})
 
-    @field_validator(*dict.fromkeys(field for field, *_ in FITS))
+    @field_validator(*COMPOSED)
     @classmethod
-    def _fits(cls, part: Part | None, info: ValidationInfo) -> Part | None:
-        name = getattr(part, "name", None)
-        for field, names, other, allowed in FITS:
-            found = getattr(info.data.get(other), "name", None)
-            if field == info.field_name and name in names and other in info.data and found not in allowed:
-                raise ValueError(f"{name!r} does not work with {other} {found!r}")
-        return part
-
-    @field_validator("relaxation", "weight_relaxation", "update", "select")
-    @classmethod
-    def _of_whole_channels(cls, part: Part | None, info: ValidationInfo) -> Part | None:
-        name = getattr(part, "name", None)
-        if name in WHOLE_CHANNELS and "space" in info.data and info.data["space"].partial_channels > 1:
-            raise ValueError(f"{name!r} does not work with space.partial_channels above 1")
+    def _fits(cls, part: Composed | None, info: ValidationInfo) -> Composed | None:
+        fit(str(info.field_name), part, info.data)
         return part
 
     @field_validator("alpha_init")
     @classmethod
     def _on_the_simplex(cls, start: Start, info: ValidationInfo) -> Start:
-        if getattr(info.data.get("relaxation"), "name", None) == "simplex" and "space" in info.data:
-            even = 1 / len(info.data["space"].ops)
-            if not isinstance(start, ConstantInit) or not math.isclose(start.value, even):
-                raise ValueError(f"relaxation 'simplex' needs a constant start at 1 / operations, here {even:.4g}")
+        relaxation = info.data.get("relaxation")
+        if relaxation is not None and relaxation.on_simplex and "space" in info.data:
+            even = {1 / group.shape[1] for group in info.data["space"].groups}
+            constant = isinstance(start, ConstantInit) and all(math.isclose(start.value, share) for share in even)
+            if not (constant or isinstance(start, EvenInit)):
+                shares = " and ".join(f"{share:.4g}" for share in sorted(even))
+                raise ValueError(
+                    f"relaxation {relaxation.name!r} needs a constant start at 1 / operations, here {shares}"
+                )
         return start
 
     @field_validator("weight_optimiser")
     @classmethod
     def _looks_ahead_of_sgd(cls, optimiser: WeightOptimiser, info: ValidationInfo) -> WeightOptimiser:
-        if getattr(info.data.get("update"), "unrolled", False):
+        update = info.data.get("update")
+        if update is not None and update.looks_ahead:
             if not isinstance(optimiser, Sgd):
                 raise ValueError(f"an unrolled update looks one step of 'sgd' ahead, not of {optimiser.name!r}")
             if info.data.get("weight_relaxation") is not None:
                 raise ValueError("an unrolled update knows one relaxation for both sides, not a 'weight_relaxation'")
         return optimiser
 
-    @field_validator("auxiliary_skip")
-    @classmethod
-    def _has_a_skip(cls, extra: AuxiliarySkip | None, info: ValidationInfo) -> AuxiliarySkip | None:
-        skip = nb201.OPS[nb201.SKIP]
-        if extra is not None and "space" in info.data and skip not in info.data["space"].ops:
-            raise ValueError(f"{extra.name!r} needs the operation {skip!r}")
-        return extra
-
-    @field_validator("select")
-    @classmethod
-    def _can_select(cls, select: Selection, info: ValidationInfo) -> Selection:
-        relaxation, update = (getattr(info.data.get(field), "name", None) for field in ("relaxation", "update"))
-        if isinstance(select, BestPath):
-            if (select.draw == "policy") != (relaxation == "controller"):
-                raise ValueError(f"draw {select.draw!r} does not work with relaxation {relaxation!r}")
-            if select.draw == "most-probable" and update == "weights-only":
-                raise ValueError(f"draw {select.draw!r} does not work with update {update!r}")
-        if isinstance(select, Progressive) and {"epochs", "space"} <= info.data.keys():
-            select.check(info.data["epochs"], len(nb201.EDGES), info.data["space"].ops)
-        return select
-
     @field_validator("diagnostics")
     @classmethod
     def _measurable(cls, diagnostics: tuple[Diagnostic, ...], info: ValidationInfo) -> tuple[Diagnostic, ...]:
         if len({d.name for d in diagnostics}) != len(diagnostics):
             raise ValueError("each diagnostic only once")
-        relaxation = getattr(info.data.get("relaxation"), "name", None)
-        if relaxation not in (None, *CURVED) and any(isinstance(d, Eigenvalue) for d in diagnostics):
-            raise ValueError(f"'eigenvalue' does not work with relaxation {relaxation!r}")
+        for diagnostic in diagnostics:
+            fit("diagnostics", diagnostic, info.data)
         return diagnostics

@@ -6,41 +6,19 @@ SS-DARTS "in the same runs"). A rule that is never met leaves the last epoch, as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from harness.methods.part import Part
-from harness.spaces import nb201
+from harness.errors import nearest
+from harness.methods.history import History
+from harness.part import Part
+from harness.spaces.operations import names, operation
 
 if TYPE_CHECKING:  # imported inside functions, so that listing and validating stay quick
     import numpy as np
     from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-
-SKIP, LEARNABLE = nb201.OPS[nb201.SKIP], (nb201.OPS[nb201.CONV1], nb201.OPS[nb201.CONV3])
-
-
-@dataclass(frozen=True)
-class History:
-    """What a stop rule sees of one search; index 0 is the state before training.
-
-    ``weights``: mixing weights [epochs + 1, edges, ops], in the order of ``ops``. ``accuracy``: of every epoch's
-    architecture on what a row's column asks for [epochs + 1], percent, NaN where unknown. ``eigenvalues``: the
-    largest of the alpha-Hessian [epochs + 1], NaN where not measured.
-    """
-
-    ops: tuple[str, ...]
-    weights: Array
-    accuracy: Array
-    eigenvalues: Array
-
-    @property
-    def last(self) -> int:
-        """Return the last epoch."""
-        return len(self.weights) - 1
 
 
 class MagnitudePeak(Part):
@@ -55,41 +33,43 @@ class MagnitudePeak(Part):
 
     @field_validator("operation")
     @classmethod
-    def _known(cls, operation: str) -> str:
-        if operation not in nb201.OPS:
-            raise ValueError(f"unknown operation {operation!r}; valid: {', '.join(nb201.OPS)}")
-        return operation
+    def _known(cls, name: str) -> str:
+        if name not in names():
+            raise ValueError(f"unknown operation {name!r}{nearest(name, names())}")
+        return name
 
     def epoch(self, history: History) -> int:
         """Return the epoch of the peak; the last where the space lacks the operation."""
-        if self.operation not in history.ops or not history.last:
+        import numpy as np
+
+        magnitudes = history.magnitudes
+        if self.operation not in magnitudes or not history.last:
             return history.last
-        magnitude = history.weights.mean(axis=1)  # [epochs + 1, ops]
-        own = magnitude[:, history.ops.index(self.operation)]
-        score = own if self.equation == 12 else (own[:, None] - magnitude).sum(axis=1)
+        own = magnitudes[self.operation]
+        score = own if self.equation == 12 else np.sum([own - other for other in magnitudes.values()], axis=0)
         return 1 + int(score[1:].argmax())
 
 
 class SkipCount(Part):
-    """DARTS+ ``sc_k``: the first epoch whose cell holds k skip connections or more."""
+    """DARTS+ ``sc_k``: the first epoch whose architecture holds k skip connections or more in its cell."""
 
     name: Literal["skip-count"]
     skips: PositiveInt
 
     def epoch(self, history: History) -> int:
         """Return that epoch, else the last."""
-        if SKIP not in history.ops:
-            return history.last
-        skips = (history.weights.argmax(axis=2) == history.ops.index(SKIP)).sum(axis=1)
-        return _first(skips[1:] >= self.skips, history)
+        import numpy as np
+
+        skips = [sum(operation(edge.operation).kind == "skip" for edge in cell) for cell in history.cells[1:]]
+        return _first(np.array(skips, dtype=np.int64) >= self.skips, history)
 
 
 class RankStability(Part):
     """DARTS+ ``rt_k``: the first epoch at which the learnable operations' ranking has not changed for k epochs.
 
-    The ranking is that of the convolutions among themselves, on every edge. Delve speaks of the ranking of "learnable
-    operations" becoming stable and says no more, and no code of DARTS+ is public: that it means every edge at once, and
-    the two convolutions, is chosen here.
+    The ranking is that of the convolutions among themselves, on every edge that has two of them or more; without such
+    an edge it is never met. Delve speaks of the ranking of "learnable operations" becoming stable and says no more, and
+    no code of DARTS+ is public: that it means every edge at once, and the convolutions, is chosen here.
     """
 
     name: Literal["rank-stability"]
@@ -97,11 +77,14 @@ class RankStability(Part):
 
     def epoch(self, history: History) -> int:
         """Return that epoch, else the last; the first k epochs can only be compared with the epochs before them."""
-        columns = [history.ops.index(op) for op in LEARNABLE if op in history.ops]
-        ranks = history.weights[1:, :, columns].argsort(axis=2, kind="stable")
-        same = (ranks[1:] == ranks[:-1]).all(axis=(1, 2))  # same[i]: epoch i + 2 ranks as epoch i + 1
+        import numpy as np
+
+        rankings = list(_rankings(history))
+        if not rankings:
+            return history.last
+        same = np.logical_and.reduce([(ranks[1:] == ranks[:-1]).all(axis=1) for ranks in rankings])
         run = 0
-        for index, unchanged in enumerate(same):
+        for index, unchanged in enumerate(same):  # same[i]: epoch i + 2 ranks as epoch i + 1
             run = run + 1 if unchanged else 0
             if run == self.epochs:
                 return index + 2
@@ -162,3 +145,11 @@ Stop = Annotated[
 def _first(met: NDArray[np.bool_], history: History) -> int:
     """Return the first epoch at which a condition is met (``met[0]`` is epoch 1), else the last."""
     return 1 + int(met.argmax()) if met.any() else history.last
+
+
+def _rankings(history: History) -> Iterator[NDArray[np.int64]]:
+    """Yield the ranks of the convolutions of each edge that has several, from epoch 1 on [epochs, convolutions]."""
+    for group in history.groups:
+        for row, columns in enumerate(group.of_kind("conv")):
+            if len(columns) > 1:
+                yield history.weights[group.name][1:, row, list(columns)].argsort(axis=1, kind="stable")

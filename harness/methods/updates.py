@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.methods.bench import Bench
 from harness.methods.collaborative import Collaborative
 from harness.methods.controller import PolicyGradient
-from harness.methods.part import Part
+from harness.methods.search import Search
+from harness.methods.update import BaseUpdate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class _Update(Part):
-    def begin(self, search: Bench) -> None:
-        """Set up what the update keeps from step to step."""
-
-    def end_epoch(self, search: Bench) -> None:
-        """Do what comes after all steps of an epoch."""
-
-
-class Alternating(_Update):
+class Alternating(BaseUpdate):
     """Weights and architecture in two steps on two batches (bi-level: DARTS, Algorithm 1).
 
     ``unrolled``: the architecture's gradient looks one step of the weights ahead (second order, DARTS, Eq. 7 and 8);
@@ -31,11 +24,29 @@ class Alternating(_Update):
     Table 4).
     """
 
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("learns",)}
+    plain: ClassVar[bool] = True
+    descends: ClassVar[bool] = True
+
     name: Literal["alternating"]
     order: Literal["weights-first", "architecture-first"]
     unrolled: bool
 
-    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    @property
+    def looks_ahead(self) -> bool:
+        """Tell whether it is of second order."""
+        return self.unrolled
+
+    @property
+    def recordable(self) -> bool:
+        """Only the first order: the second sets random streams back."""
+        return not self.unrolled
+
+    def passes(self, weights: float, alpha: float, path: float) -> float:
+        """Return a pass of each side, and three more to look ahead."""
+        return weights + alpha + 3 * self.unrolled
+
+    def step(self, search: Search, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of each kind."""
         if self.order == "weights-first":
             search.weight_step(weight_batch)
@@ -47,22 +58,44 @@ class Alternating(_Update):
             search.weight_step(weight_batch)
 
 
-class Joint(_Update):
+class Joint(BaseUpdate):
     """One batch, one forward and one backward for both (single-level: Single-DARTS, Eq. 16)."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {"relaxation": ("learns",), "weight_relaxation": ()}
+    plain: ClassVar[bool] = True
+    separate: ClassVar[bool] = False
+    descends: ClassVar[bool] = True
 
     name: Literal["joint"]
 
-    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    @property
+    def recordable(self) -> bool:
+        """All of it is on the device."""
+        return True
+
+    def passes(self, weights: float, alpha: float, path: float) -> float:
+        """Return the one pass."""
+        return alpha
+
+    def step(self, search: Search, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one joint step; the architecture batch is not used."""
         search.joint_step(weight_batch)
 
 
-class WeightsOnly(_Update):
+class WeightsOnly(BaseUpdate):
     """The architecture is not trained."""
+
+    plain: ClassVar[bool] = True
+    trains_alpha: ClassVar[bool] = False
 
     name: Literal["weights-only"]
 
-    def step(self, search: Bench, weight_batch: Tensor, architecture_batch: Tensor) -> None:
+    @property
+    def recordable(self) -> bool:
+        """All of it is on the device."""
+        return True
+
+    def step(self, search: Search, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one weight step; the architecture batch is not used."""
         search.weight_step(weight_batch)
 

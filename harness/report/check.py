@@ -20,7 +20,6 @@ from harness.report.views import (
     BASELINE_COLUMNS,
     CELLS,
     CLAIM_COLUMNS,
-    SEARCH_COLUMNS,
     RowView,
     baseline_texts,
     claim_values,
@@ -37,6 +36,7 @@ from harness.report.views import (
     margin_text,
     profile_mark,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     why,
@@ -83,7 +83,8 @@ def _parts(verdict: SuiteVerdict, marks: Marks) -> Iterator[RenderableType]:
         yield from ("", _baselines(verdict))
     if searches := search_texts(verdict):
         grid = _grid(
-            "searches: how they ended, by the last epoch, and how long they took (± sample std)", SEARCH_COLUMNS
+            "searches: how they ended, by the last epoch, and how long they took (± sample std)",
+            search_columns(verdict),
         )
         for texts in searches:
             grid.add_row(*map(Text, texts))

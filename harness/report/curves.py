@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from harness.analysis.series import Series
 from harness.analysis.verdicts import SuiteVerdict
-from harness.report.operations import edge_panels, magnitude_panel
+from harness.report.operations import edge_panels, magnitude_panels
 from harness.report.panels import EPOCH, FigureData, Line, Panel, Style, on_one_scale, seeds_line, what_lines_are
 from harness.report.style import method_style
-from harness.report.views import heading, series_label
+from harness.report.views import heading, series_label, told_label
+from harness.spaces.operations import operation
 from harness.suite.schema import Measure
 
 LEGIBLE = 8  # lines that one set of axes can hold
@@ -34,7 +35,7 @@ def magnitude_figure(verdict: SuiteVerdict) -> FigureData | None:
     drawn = _drawn(verdict)
     if not drawn:
         return None
-    panels = tuple(magnitude_panel(series_label(verdict, s), s.done) for s in drawn)
+    panels = [panel for s in drawn for panel in magnitude_panels(series_label(verdict, s), s.done)]
     title = f"Operation magnitudes on {', '.join(sorted({s.dataset for s in drawn}))}: mean mixing weight of the edges"
     return _figure(verdict, "magnitude", title, panels, columns=3)
 
@@ -64,13 +65,27 @@ def collapse_figure(verdict: SuiteVerdict) -> FigureData | None:
     if not accuracy:
         return None
     styles = _styles(verdict)
-    lines = tuple(
-        seeds_line(styles[s.name], [o.magnitude[:, o.ops.index("skip_connect")] for o in s.done])
-        for s in drawn
-        if s.dataset == drawn[0].dataset and "skip_connect" in s.done[0].ops
-    )
-    skip = Panel(f"Weight of skip connections, searched on {drawn[0].dataset}", EPOCH, "magnitude of skip", lines)
-    return _figure(verdict, "collapse", "What the searches find, epoch by epoch", (accuracy[0], skip), columns=2)
+    alike = [s for s in drawn if s.dataset == drawn[0].dataset]
+    return _figure(
+        verdict, "collapse", "What the searches find, epoch by epoch", (accuracy[0], *_winner_panels(alike, styles)),
+        columns=2,
+    )  # fmt: skip
+
+
+def _winner_panels(drawn: Sequence[Series], styles: dict[str, Style]) -> list[Panel]:
+    """Show the magnitude of the operation that wins in a collapse, a panel for each and each of its cell types."""
+    lines: dict[tuple[str, str], list[Line]] = {}
+    for series in drawn:
+        winner = series.space.telling[0]
+        for name, (told, cell) in series.told.items():
+            if told == winner:
+                curves = [outcome.magnitude[cell][winner] for outcome in series.done]
+                lines.setdefault((winner, name), []).append(seeds_line(styles[series.name], curves))
+    return [
+        Panel(f"Weight of {told_label(name)}, searched on {drawn[0].dataset}", EPOCH,
+              f"magnitude of {operation(winner).label}", tuple(found))
+        for (winner, name), found in lines.items()
+    ]  # fmt: skip
 
 
 def _figure(verdict: SuiteVerdict, name: str, title: str, panels: Sequence[Panel], *, columns: int) -> FigureData:

@@ -13,7 +13,7 @@ from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
 from harness.report.figure_rows import FigureRows
-from harness.report.operations import edge_panels, gradients_panel, magnitude_panel
+from harness.report.operations import edge_panels, gradients_panel, magnitude_panels
 from harness.report.panels import (
     EPOCH,
     SEEDS_DRAWN,
@@ -144,7 +144,7 @@ def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:
 
 
 def _entropy(rows: FigureRows, panel: declared.EntropyPanel) -> list[Panel]:
-    lines = rows.lines(panel.rows, lambda outcome: entropy_sum(outcome.weights.astype(np.float64)))
+    lines = rows.lines(panel.rows, lambda outcome: entropy_sum(outcome.weights))
     return [Panel(panel.title, EPOCH, "sum of entropies, nat", lines, note=rows.note(panel.rows, lines))]
 
 
@@ -159,7 +159,7 @@ def _magnitude(rows: FigureRows, panel: declared.MagnitudePanel) -> list[Panel]:
     done = rows.done(row)
     if not done:
         return [Panel(panel.title, EPOCH, "magnitude", (), note=rows.note(panel.rows, ()))]
-    return [magnitude_panel(panel.title + rows.partly(row), done)]
+    return list(magnitude_panels(panel.title + rows.partly(row), done))
 
 
 def _edge_weights(rows: FigureRows, panel: declared.EdgeWeightsPanel) -> list[Panel]:

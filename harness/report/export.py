@@ -76,8 +76,10 @@ def _metrics(outcome: Outcome) -> Iterator[tuple[str, int, Value, str]]:
         return
     for key in outcome.accuracy:
         yield f"{ACCURACY} {key}", 0, accuracy_at(outcome, key), "%"
-    for operation in outcome.ops:
-        yield f"magnitude {operation}", 0, magnitude_at(outcome, operation), "1"
+    for cell, magnitudes in outcome.magnitude.items():
+        of_cell = f" in {cell}" if len(outcome.magnitude) > 1 else ""
+        for operation in magnitudes:
+            yield f"magnitude {operation}{of_cell}", 0, magnitude_at(outcome, operation, cell), "1"
     for name, numbers in outcome.values.items():
         accuracy = name.count("/") == 2  # dataset/split/training epochs
         metric, unit = (f"{ACCURACY} {name}", "%") if accuracy else (name, "")

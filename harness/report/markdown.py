@@ -17,7 +17,6 @@ from harness.report.views import (
     BASELINE_COLUMNS,
     CELLS,
     CLAIM_COLUMNS,
-    SEARCH_COLUMNS,
     baseline_texts,
     claim_values,
     collapsed_lines,
@@ -32,6 +31,7 @@ from harness.report.views import (
     margin_text,
     profile_mark,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     why,
@@ -133,7 +133,7 @@ def _searches(verdict: SuiteVerdict) -> Iterator[str]:
     if searches := search_texts(verdict):
         mark = profile_mark(verdict)
         yield from ("### Searches", "", f"By the last epoch, ± sample std.{f' **{_safe(mark)}**' if mark else ''}", "")
-        yield from _grid(SEARCH_COLUMNS, searches)
+        yield from _grid(search_columns(verdict), searches)
 
 
 def _figures(verdict: SuiteVerdict, printed: Printed) -> Iterator[str]:

@@ -10,51 +10,66 @@ from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
 from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, only_measured, seeds_line
 from harness.report.style import operation_style
-from harness.spaces import nb201
+from harness.spaces.space import Group
 
 
-def magnitude_panel(title: str, outcomes: Sequence[Outcome]) -> Panel:
-    """Show the operation magnitudes m(t, o) (Delve, Eq. 11)."""
-    return Panel(title, EPOCH, "magnitude", _magnitude_lines(outcomes), y_range=SHARES)
+def magnitude_panels(title: str, outcomes: Sequence[Outcome]) -> tuple[Panel, ...]:
+    """Show the operation magnitudes m(t, o) (Delve, Eq. 11), one panel per cell type."""
+    cells = list(outcomes[0].magnitude)
+    return tuple(
+        Panel(_of_cell(title, cell, cells), EPOCH, "magnitude", _magnitude_lines(outcomes, cell), y_range=SHARES)
+        for cell in cells
+    )
 
 
 def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ...]:
     """Show the mixing weights, the mean over the seeds, one panel per edge; ``title`` stands before the edges'."""
     before = f"{title}: " if title else ""
-    first = outcomes[0]
-    means = mean_over_seeds(stack([outcome.weights.astype(np.float64) for outcome in outcomes]))
-    x = epochs(len(means))
-    none_drawn = np.zeros((0, len(means)))
-    panels = []
-    for edge, place in enumerate(first.edges):
-        lines = tuple(
-            Line(*operation_style(op, index), (), len(outcomes), x, means[:, edge, index], none_drawn)
-            for index, op in enumerate(first.ops)
-        )
-        panels.append(Panel(before + _edge_title(place), EPOCH, "mixing weight", lines, y_range=SHARES))
-    return tuple(panels)
+    groups = outcomes[0].groups
+    cells = list(dict.fromkeys(group.cell for group in groups))
+    return tuple(
+        Panel(_of_cell(before + _edge_title(group, row), group.cell, cells), EPOCH, "mixing weight", lines,
+              y_range=SHARES)
+        for group in groups
+        for row, lines in enumerate(_edge_lines(outcomes, group))
+    )  # fmt: skip
 
 
 def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Panel:
     """Show what was measured per operation below a name, ``operation-gradients/CELL/EDGE``."""
+    names = [name.removeprefix(f"{below}/") for name in outcomes[0].diagnostics if name.startswith(f"{below}/")]
     lines = tuple(
         only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
-        for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(outcomes[0].ops))
+        for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(names))
     )
     return Panel(title, EPOCH, "dL/dp", lines)
 
 
-def _magnitude_lines(outcomes: Sequence[Outcome]) -> tuple[Line, ...]:
-    styled = ((index, operation_style(op, index)) for index, op in enumerate(outcomes[0].ops))
+def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, ...]]:
+    """Return, row by row, the lines of its options."""
+    means = mean_over_seeds(stack([outcome.weights[group.name].astype(np.float64) for outcome in outcomes]))
+    x, none_drawn = epochs(len(means)), np.zeros((0, len(means)))
+    return [
+        tuple(
+            Line(*operation_style(op, index), (), len(outcomes), x, means[:, row, index], none_drawn)
+            for index, op in enumerate(options)
+        )
+        for row, options in enumerate(group.options)
+    ]
+
+
+def _magnitude_lines(outcomes: Sequence[Outcome], cell: str) -> tuple[Line, ...]:
+    styled = ((op, operation_style(op, index)) for index, op in enumerate(outcomes[0].magnitude[cell]))
     return tuple(
-        seeds_line((label, colour, ()), [outcome.magnitude[:, index] for outcome in outcomes])
-        for index, (label, colour) in styled
+        seeds_line((label, colour, ()), [outcome.magnitude[cell][op] for outcome in outcomes])
+        for op, (label, colour) in styled
     )
 
 
-def _edge_title(place: tuple[str, int]) -> str:
-    group, edge = place
-    if group == "cell" and edge < len(nb201.EDGES):
-        target, source = nb201.EDGES[edge]
-        return f"node {source} → node {target}"
-    return f"{group}, edge {edge}"
+def _of_cell(title: str, cell: str, cells: Sequence[str]) -> str:
+    """Add the cell type to a title where there are several."""
+    return title if len(cells) == 1 else f"{title} ({cell})" if title else cell
+
+
+def _edge_title(group: Group, row: int) -> str:
+    return f"node {group.sources[row]} → node {group.nodes[row]}"

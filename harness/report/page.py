@@ -28,7 +28,6 @@ from harness.report.printed import Printed, coverage_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
-    SEARCH_COLUMNS,
     baseline_texts,
     claim_values,
     coverage,
@@ -40,6 +39,7 @@ from harness.report.views import (
     profile_mark,
     remarks,
     row_view,
+    search_columns,
     search_texts,
     table_heading,
     unit_heading,
@@ -128,7 +128,7 @@ def _suite(verdict: SuiteVerdict, shown: _Shown) -> dict[str, Any]:
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),
         "searches": search_texts(verdict),
-        "search_columns": SEARCH_COLUMNS,
+        "search_columns": search_columns(verdict),
         "failed": [failure_line(outcome) for outcome in verdict.failed],
         "paper_figures": [_declared(figure) for figure in declared],
         "figures": [_figure(data) for data in drawn if data is not None],

@@ -7,6 +7,7 @@ yellow, which white paper swallows. `INK` and `FAINT` stand for the page's own c
 from __future__ import annotations
 
 from harness.methods.catalogue import Catalogue
+from harness.spaces.operations import operation
 
 PALETTE = {
     "vermilion": "#d55e00",
@@ -21,17 +22,17 @@ COLOURS = tuple(PALETTE.values())
 INK, FAINT = "#1b1f24", "#d0d4d9"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.5), (1.2, 1.2), (5.0, 1.5, 1.2, 1.5), (8.0, 2.0))
 OPERATIONS = {
-    "none": ("none", PALETTE["grey"]),
-    "skip_connect": ("skip", PALETTE["vermilion"]),
-    "nor_conv_1x1": ("conv 1x1", PALETTE["sky"]),
-    "nor_conv_3x3": ("conv 3x3", PALETTE["blue"]),
-    "avg_pool_3x3": ("avg pool", PALETTE["green"]),
+    "none": PALETTE["grey"],
+    "skip_connect": PALETTE["vermilion"],
+    "nor_conv_1x1": PALETTE["sky"],
+    "nor_conv_3x3": PALETTE["blue"],
+    "avg_pool_3x3": PALETTE["green"],
 }
 
 
-def operation_style(operation: str, index: int) -> tuple[str, str]:
-    """Return the label and colour of an operation; of an unknown one by its place among the operations."""
-    return OPERATIONS.get(operation, (operation, COLOURS[index % len(COLOURS)]))
+def operation_style(name: str, index: int) -> tuple[str, str]:
+    """Return the label and colour of an operation; the colour of others by their place among the operations."""
+    return operation(name).label, OPERATIONS.get(name, COLOURS[index % len(COLOURS)])
 
 
 def method_style(catalogue: Catalogue, method: str, variant: int) -> tuple[str, tuple[float, ...]]:

@@ -20,16 +20,11 @@ from harness.analysis.series import ACCURACY, FIRST_LOSS, LOSS, Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import CONSISTENCIES, Consistency, Mark
 from harness.report.command import rerun_command
+from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
-STATISTICS = {
-    ACCURACY: "accuracy, %",
-    FIRST_LOSS: "loss, epoch 1",
-    LOSS: "loss, last epoch",
-    "skip_connect": "skip magnitude",
-    "nor_conv_3x3": "conv 3x3 magnitude",
-}
+STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
     *("row", "column", "paper", "ours mean ± std (n)", "delta", "width"),
@@ -275,7 +270,8 @@ def formula(claim: Claim) -> str:
 def _measure_text(measure: Measure) -> str:
     when = "before training" if measure.epoch == "first" else "at the end"
     if measure.of == "magnitude":
-        return f"magnitude of {measure.operation} in {measure.row} {when}"
+        where = f"{measure.row}, {measure.cell} cells," if measure.cell else measure.row
+        return f"magnitude of {measure.operation} in {where} {when}"
     what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
     return f"accuracy ({what}) of {measure.row} {when}"
 
@@ -313,26 +309,43 @@ def baseline_texts(item: BaselineVerdict) -> tuple[str, str, str, str, str]:
     decimals = 2 if item.statistic == ACCURACY else 4
     recorded = sample_measured(item.recorded, decimals, f"n = {item.recorded.n}") if item.recorded else NOTHING
     delta = signed(item.delta, decimals) if item.delta is not None else NOTHING
-    statistic = STATISTICS.get(item.statistic, item.statistic)
+    statistic = STATISTICS.get(item.statistic) or f"{told_label(item.statistic)} magnitude"
     return item.series, statistic, recorded, sample_measured(item.ours, decimals), delta
 
 
-SEARCH_COLUMNS = ("search", "test accuracy, %", "skip magnitude", "conv 3x3 magnitude", "seconds")
+def told_label(name: str) -> str:
+    """Write what a magnitude is of (a name of `Series.told`) for a reader."""
+    operation_name, _, cell = name.partition(" in ")
+    label = operation(operation_name).label
+    return f"{label} in {cell} cells" if cell else label
+
+
+def search_columns(verdict: SuiteVerdict) -> tuple[str, ...]:
+    """Return the headings of `search_texts`."""
+    return ("search", "test accuracy, %", *(f"{told_label(name)} magnitude" for name in _told(verdict)), "seconds")
 
 
 def search_texts(verdict: SuiteVerdict) -> list[tuple[str, ...]]:
-    """Return, of every search that was run, how it ended and how long it took (`SEARCH_COLUMNS`), ± sample std."""
+    """Return, of every search that was run, how it ended and how long it took (`search_columns`), ± sample std."""
     return [
         (
             series_label(verdict, series),
             sample_measured(series.accuracy(), 2),
-            sample_measured(series.magnitude("skip_connect"), 3),
-            sample_measured(series.magnitude("nor_conv_3x3"), 3),
+            *(_told_text(series, name) for name in _told(verdict)),
             sample_measured(series.seconds(), 1),
         )
         for series in verdict.series
         if series.done
     ]
+
+
+def _told(verdict: SuiteVerdict) -> list[str]:
+    """Name the magnitudes that tell of a collapse in any of the series."""
+    return list(dict.fromkeys(name for series in verdict.series if series.done for name in series.told))
+
+
+def _told_text(series: Series, name: str) -> str:
+    return sample_measured(series.magnitude(*series.told[name]), 3) if name in series.told else NOTHING
 
 
 def sample_measured(summary: Summary, decimals: int, coverage: str | None = None) -> str:

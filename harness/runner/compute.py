@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from harness.errors import HarnessError, nearest
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce, Searcher
 from harness.methods.computed import ComputedSpec, FixedArchitecture, Optimum, TheoryCheck
-from harness.spaces import nb201
+from harness.spaces.registry import DEFAULT, published
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
@@ -49,10 +50,14 @@ def _searched(computation: Searcher, runs: int, table: Nb201Table) -> tuple[Valu
     from harness.methods.blackbox.search import search
 
     query = computation.query
-    strings = [nb201.to_string(architecture) for architecture in nb201.enumerate_all()]
+    space = published(DEFAULT)
+    (group,) = space.groups
+    edges, options = group.shape
+    even = {group.name: [[0.0] * options] * edges}
+    strings = [space.discretise(even, {group.name: digits}) for digits in product(range(options), repeat=edges)]
     signal = table.accuracy(strings, dataset=query.dataset, split="valid", epochs=query.epochs)
     seconds = table.train_seconds(strings, query.dataset)
-    found = search(computation, Problem(np.asarray(signal), query.seconds(np.asarray(seconds))), range(runs))
+    found = search(computation, Problem(np.asarray(signal), query.seconds(np.asarray(seconds)), group), range(runs))
     architectures = [strings[code] for code in found.codes]
     values = table.accuracies(architectures)
     values["evaluations"] = found.evaluations.astype(float).tolist()

@@ -10,18 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.methods.collaborative import Collaborative
-from harness.methods.controller import PolicyGradient
-from harness.methods.diagnostics import Eigenvalue
-from harness.methods.noises import AdversarialNoise
-from harness.methods.selections import BestPath, Progressive
 from harness.methods.spec import SearchSpec
-from harness.methods.updates import Alternating, Joint
-from harness.spaces import nb201
+from harness.spaces.space import Space
 
-KERNEL_AREA = {"nor_conv_1x1": 1, "nor_conv_3x3": 9}
 FORWARD = 1 / 3  # of a pass
-CURVATURE = 60  # passes to one eigenvalue, by Lanczos iterations
 
 
 @dataclass(frozen=True)
@@ -50,47 +42,30 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
     a_step, beside = _passes_a_step(spec), _image_passes_beside(spec, architecture)
     passes = spec.all_epochs * math.ceil(weights / spec.batch_size) * a_step + beside / spec.batch_size
     seen = spec.all_epochs * weights * a_step + beside  # images, counted once per pass
-    cells = nb201.STAGES * space.cells
-    area = sum(KERNEL_AREA.get(op, 0) for op in space.ops) * len(nb201.EDGES)
-    # Every stage halves the side and doubles the channels: equal work, half the elements.
-    mixed = space.channels / space.partial_channels
-    elements = space.cells * mixed * side**2 * sum(0.5**stage for stage in range(nb201.STAGES))
-    multiplications = cells * area * mixed**2 * side**2
-    multiplications += nb201.flops((0,) * 6, classes=10, image_size=side, channels=space.channels, cells=0)
-    flops = 2 * 3 * multiplications  # two per multiplication; the backward pass costs two forward ones
+    work = space.work(side)
+    flops = 2 * 3 * work.multiplications  # two per multiplication; the backward pass costs two forward ones
     factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
-    return factor * (passes * cells * speed.cell + seen * (elements * speed.element + flops / speed.flops))
+    return factor * (passes * work.cells * speed.cell + seen * (work.elements * speed.element + flops / speed.flops))
 
 
 def _passes_a_step(spec: SearchSpec) -> float:
     """Return how many passes through all operations a step is worth; a sampled path is a part of one."""
-    path = 1 / len(spec.space.ops)
+    path = _path(spec.space)
     of_alpha = path if spec.relaxation.sampled else 1.0
     of_weights = path if (spec.weight_relaxation or spec.relaxation).sampled else 1.0
-    match spec.update:
-        case Alternating(unrolled=unrolled):
-            passes = of_weights + of_alpha + 3 * unrolled
-        case Collaborative():
-            passes = of_weights + of_alpha + path
-        case Joint():
-            passes = of_alpha
-        case _:
-            passes = of_weights
-    return passes + (spec.weight_noise.steps if isinstance(spec.weight_noise, AdversarialNoise) else 0)
+    noise = 0 if spec.weight_noise is None else spec.weight_noise.passes
+    return spec.update.passes(of_weights, of_alpha, path) + noise
 
 
 def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
     """Return what is evaluated beside the steps, in images times passes through all operations."""
-    ops, edges, select = len(spec.space.ops), len(nb201.EDGES), spec.select
-    total = 0.0
-    for part in spec.diagnostics:
-        cost = CURVATURE if isinstance(part, Eigenvalue) else FORWARD
-        total += spec.all_epochs // part.every * part.images * cost
-    if isinstance(spec.update, PolicyGradient):
-        total += spec.epochs * spec.update.steps * spec.update.samples * spec.batch_size * FORWARD / ops
-    if isinstance(select, BestPath):
-        total += select.candidates * select.images * FORWARD / ops
-    if isinstance(select, Progressive) and select.images is not None:
-        images = architecture if select.images == "all" else select.images
-        total += edges * ops * images * FORWARD
-    return total
+    path = _path(spec.space)
+    measured = sum(spec.all_epochs // part.every * part.images * part.passes for part in spec.diagnostics)
+    paths = spec.epochs * spec.update.paths_an_epoch * spec.batch_size * path
+    return measured + FORWARD * (paths + spec.select.image_passes(spec.space, path, architecture))
+
+
+def _path(space: Space) -> float:
+    """Return which part of all options a sampled path evaluates."""
+    rows = [row for group in space.groups for row in group.options]
+    return sum(1 / len(row) for row in rows) / len(rows)

@@ -18,6 +18,7 @@ from harness.runner.store import render, write_atomically
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
     from harness.data.images import Dataset
+    from harness.spaces.space import Space
 
 Accuracies = dict[str, float]  # "cifar10/test/200" -> percent
 
@@ -67,6 +68,7 @@ def evaluate(
     trajectory: Trajectory,
     benchmark: Benchmark,
     *,
+    space: Space,
     images: Images,
     seed: int,
     device: str,
@@ -76,7 +78,7 @@ def evaluate(
     """Evaluate what `wanted` names. ``cache``: folder of the architectures that were trained before."""
     architectures = wanted(trajectory, benchmark)
     if isinstance(benchmark, ScratchBenchmark):
-        return Evaluated({a: _trained(a, benchmark, images(), seed, device, cache) for a in architectures}, None)
+        return Evaluated({a: _trained(space, a, benchmark, images(), seed, device, cache) for a in architectures}, None)
     table = load_table(data_root)
     columns = table.accuracies(architectures)
     looked_up = {a: {key: column[row] for key, column in columns.items()} for row, a in enumerate(architectures)}
@@ -108,7 +110,7 @@ def _table(path: Path, changed: int) -> Nb201Table:
 
 
 def _trained(
-    architecture: str, benchmark: ScratchBenchmark, dataset: Dataset, seed: int, device: str, cache: Path
+    space: Space, architecture: str, benchmark: ScratchBenchmark, dataset: Dataset, seed: int, device: str, cache: Path
 ) -> Accuracies:
     """Train an architecture, or read what an equal training gave."""
     question = {
@@ -123,7 +125,7 @@ def _trained(
     if answer is None:
         from harness.benchmarks.scratch import train_from_scratch
 
-        answer = train_from_scratch(architecture, dataset, benchmark, seed, device)
+        answer = train_from_scratch(space, architecture, dataset, benchmark, seed, device)
         write_atomically(file, render({"question": question, "accuracies": answer}) + "\n")
     return answer
 

@@ -24,7 +24,7 @@ from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
 from harness.suite.changes import changes
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile, Row
 from harness.text import brief
 
@@ -68,7 +68,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Filters:
     """Filters of a plan; they compose, and an empty one selects everything."""
 
     methods: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ def hashed(spec: Mapping[str, Any], dataset: str, seed: int, versions: Mapping[s
 def make_plan(
     loaded: LoadedSuite,
     profile: ProfileName,
-    selection: Selection,
+    selection: Filters,
     overrides: Sequence[str],
     *,
     data: DataAvailability,
@@ -173,7 +173,7 @@ def make_plan(
 def make_plans(
     suites: Sequence[LoadedSuite],
     profile: ProfileName,
-    selection: Selection,
+    selection: Filters,
     overrides: Sequence[str],
     *,
     data: DataAvailability,
@@ -376,7 +376,7 @@ def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
 
 
 def _select(
-    suites: Sequence[LoadedSuite], profile: str, selection: Selection, data: DataAvailability
+    suites: Sequence[LoadedSuite], profile: str, selection: Filters, data: DataAvailability
 ) -> list[list[tuple[str, str]]]:
     """Return the selected rows of every suite."""
     wanted = {"method": selection.methods, "table": selection.tables, "dataset": selection.datasets}

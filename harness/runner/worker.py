@@ -193,11 +193,11 @@ def _record(
         found=computed.found if computed else [],
         error=error,
         overrides=list(trial.overrides),
-        provenance=_provenance(settings, clock, whole=error is None and clock.resumed_from_epoch is None),
+        provenance=_provenance(trial, settings, clock, whole=error is None and clock.resumed_from_epoch is None),
     )
 
 
-def _provenance(settings: Settings, clock: Clock, *, whole: bool) -> Provenance:
+def _provenance(trial: Trial, settings: Settings, clock: Clock, *, whole: bool) -> Provenance:
     """``whole``: this process did all of the trial, so that its processor time is the trial's."""
     import torch
 
@@ -215,17 +215,15 @@ def _provenance(settings: Settings, clock: Clock, *, whole: bool) -> Provenance:
         epoch_seconds=clock.epoch_seconds,
         peak_memory_mb=environment.peak_memory_mb(settings.device),
         resumed_from_epoch=clock.resumed_from_epoch,
-        kernels=_kernels(settings) if clock.epoch_seconds else None,
+        kernels=_kernels(trial, settings) if clock.epoch_seconds else None,
         supernet=clock.supernet,
         sittings=clock.sittings,
         cpu_seconds=time.process_time() - clock.cpu_start if whole else None,
     )
 
 
-def _kernels(settings: Settings) -> bool:
-    from harness.spaces import kernels
-
-    return settings.device == "cpu" and kernels.library() is not None
+def _kernels(trial: Trial, settings: Settings) -> bool:
+    return settings.device == "cpu" and isinstance(trial.spec, SearchSpec) and trial.spec.space.compiled
 
 
 def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:
@@ -327,6 +325,7 @@ def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings:
     evaluated = evaluate(
         trajectory,
         trial.benchmark,
+        space=spec.space,
         images=lambda: _images(trial, spec, settings),
         seed=trial.seed,
         device=settings.device,

@@ -12,7 +12,7 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
-from harness.spaces import nb201
+from harness.spaces import operations
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
@@ -27,7 +27,7 @@ from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
 
 if TYPE_CHECKING:
-    from harness.suite.load import LoadedSuite
+    from harness.suite.loaded import LoadedSuite
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
@@ -68,7 +68,7 @@ class _Checks:
     def columns(self) -> None:
         for name, column in self.suite.columns.items():
             self.known(("columns", name, "dataset"), "dataset", column.dataset, PUBLISHED_DATASETS)
-            self.known(("columns", name, "operation"), "operation", column.operation, nb201.OPS)
+            self.known(("columns", name, "operation"), "operation", column.operation, operations.names())
 
     def table(self, name: str, table: Table) -> None:
         at: KeyPath = ("tables", name)
@@ -205,12 +205,19 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.searched():
-                self.stop(table, row, self.loaded.resolve(table, row, name))
+                spec = self.loaded.resolve(table, row, name)
+                self.stop(table, row, spec)
+                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", profile.benchmark, spec)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
+
+    def looked_up(self, at: KeyPath, row: str, asked: benchmark.Benchmark, spec: SearchSpec) -> None:
+        """A table has the architectures of its space alone."""
+        if isinstance(asked, benchmark.TableBenchmark) and asked.space != spec.space.name:
+            self.fail(at, f"{asked.name!r} has no architectures of space {spec.space.name!r} (row {row!r})")
 
     def stop(self, table: str, row: str, spec: SearchSpec) -> None:
         """A stop rule reads a search that nothing follows, and what was measured on its way."""
@@ -251,6 +258,8 @@ class _Checks:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
         accuracy = ("dataset", "split", "training_epochs")
         needed = accuracy if measure.of == "accuracy" else ("operation",)
+        if measure.of == "accuracy" and measure.cell is not None:
+            self.fail((*at, "cell"), "accuracy does not take 'cell'")
         for key in (*accuracy, "operation"):
             given = getattr(measure, key) is not None
             if given != (key in needed):
@@ -267,7 +276,10 @@ class _Checks:
             self.fail((*at, "row"), f"a computed row has no {measure.of}")
         if (table, row) in self.runnable():
             for profile in self.suite.profiles:
-                ops = self.loaded.resolve(table, row, profile).space.ops
+                space = self.loaded.resolve(table, row, profile).space
+                self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
+                rows = space.rows(measure.cell or space.cell_types[0])
+                ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
 
     def figures(self) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from harness.config import Strict, validate
 from harness.documents import Describe, Document, KeyPath, load_document
 from harness.errors import HarnessError, nearest
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Deviation
 
 FILE = Path("_base", "settings.yaml")  # beside the suites

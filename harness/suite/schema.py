@@ -89,7 +89,7 @@ class Column(Strict):
     statistic: Statistic | None = Field(default=None, description="of the runs; null: as the row says, else a mean")
     top: PositiveInt = Field(default=1, description="an answer counts if right among this many guesses")
     difference: bool = Field(default=False, description="from another row, in the column of the same facts")
-    operation: str | None = Field(default=None, description="of NAS-Bench-201, whose edges the column counts")
+    operation: str | None = Field(default=None, description="whose edges the column counts")
     setting: str | None = Field(default=None, description="key path of a search's setting, where it is one: batch_size")
 
     @model_validator(mode="after")
@@ -209,6 +209,7 @@ class Measure(Strict):
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
+    cell: str | None = Field(default=None, description="the cell type of a magnitude; null: the space's first")
     epoch: Literal["first", "last"] = "last"
 
 

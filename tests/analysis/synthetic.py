@@ -10,10 +10,12 @@ import numpy as np
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import TABLE, DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, Trial, make_plan
+from harness.runner.plan import Filters, Plan, ProfileName, Trial, make_plan
 from harness.runner.record import Provenance, Record
-from harness.spaces import nb201
-from harness.suite.load import LoadedSuite, load_suite
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.registry import published
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 
 DATA = DataAvailability(checksums={"cifar10": "0123456789abcdef"}, missing={})
 NO_DATA = DataAvailability(
@@ -41,7 +43,7 @@ def plan(
     profile: ProfileName = "paper",
     *,
     data: DataAvailability = DATA,
-    selection: Selection = Selection(),  # noqa: B008  (immutable)
+    selection: Filters = Filters(),  # noqa: B008  (immutable)
     overrides: Sequence[str] = (),
 ) -> Plan:
     """Plan a suite, by default with CIFAR-10 at hand."""
@@ -93,7 +95,7 @@ def record(
     epochs = len(mixing) - 1
     nothing: list[float | None] = [None] * (epochs + 1)
     trajectory = Trajectory(
-        ops=list(nb201.OPS) if trial.computed else list(trial.spec.space.ops),
+        groups=list(published("nb201").groups if trial.computed else trial.spec.space.groups),
         mixing={"cell": mixing},
         architectures=[SKIP_ONLY] * epochs + [CONV_ONLY],
         weight_loss=nothing,

@@ -9,9 +9,9 @@ import pytest
 
 from harness.analysis.baselines import Baseline, BaselineEntry, BaselineVerdict, Statistic, record_baseline
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.runner.plan import Plan, Selection
+from harness.runner.plan import Filters, Plan
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 
@@ -220,6 +220,6 @@ def test_rows_with_equal_settings_are_one_series(loaded: LoadedSuite, planned: P
 
 
 def test_a_selection_renames_no_series(loaded: LoadedSuite) -> None:
-    planned = synthetic.plan(loaded, "reduced", selection=Selection(tables=("t2",)))
+    planned = synthetic.plan(loaded, "reduced", selection=Filters(tables=("t2",)))
     names = [series.name for series in judged(loaded, planned, []).series]
     assert names == ["darts-v1 on cifar10", "darts-v1 (t2/faster) on cifar10"]

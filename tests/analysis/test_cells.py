@@ -9,9 +9,9 @@ import pytest
 
 from harness.analysis.cells import CellVerdict
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.runner.plan import Plan, Selection
+from harness.runner.plan import Filters, Plan
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 ALL = ["t1/darts", "t1/exchanged", "t2/faster", "own/uniform"]
@@ -106,7 +106,7 @@ def test_the_word_of_a_row_does_not_depend_on_what_else_was_run(tmp_path: Path) 
     alone = judged(loaded, planned, synthetic.records_of(planned, values))
     others = values | {"t1/darts": [10.0] * 3, "t2/faster": [90.0] * 2}
     beside = judged(loaded, planned, synthetic.records_of(planned, others))
-    few = synthetic.plan(loaded, selection=Selection(methods=("ex-darts",)))
+    few = synthetic.plan(loaded, selection=Filters(methods=("ex-darts",)))
     selected = judged(loaded, few, synthetic.records_of(few, values))
     first, second, third = (cell(found, "t1/exchanged", "c10") for found in (alone, beside, selected))
     assert first.judgement == second.judgement == third.judgement
@@ -223,7 +223,7 @@ def test_records_of_other_plans_are_left_out(loaded: LoadedSuite, planned: Plan)
 
 
 def test_rows_that_were_not_selected_are_left_out(loaded: LoadedSuite) -> None:
-    planned = synthetic.plan(loaded, selection=Selection(tables=("t2",)))
+    planned = synthetic.plan(loaded, selection=Filters(tables=("t2",)))
     verdict = judged(loaded, planned, [])
     assert [table.key for table in verdict.tables] == ["t2"]
 

@@ -10,9 +10,9 @@ import pytest
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.runner.plan import Plan, ProfileName, Selection, plan_further
+from harness.runner.plan import Filters, Plan, ProfileName, plan_further
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 # Six and ten seeds of a side that lies high, and of one that lies low.
@@ -199,7 +199,7 @@ def test_different_numbers_of_planned_seeds_are_filled_up_alike(loaded: LoadedSu
 
 def test_seeds_that_do_not_begin_at_0_are_no_sample(loaded: LoadedSuite) -> None:
     """Chosen seeds could be the ones that suit."""
-    planned = synthetic.plan(loaded, "reduced", selection=Selection(seeds=(1, 2)))
+    planned = synthetic.plan(loaded, "reduced", selection=Filters(seeds=(1, 2)))
     records = synthetic.records_of(planned, {"t1/exchanged": HIGH[:2], "t1/darts": LOW[:2]})
     found = of(judge(loaded, "reduced", planned, records), "better")
     assert (found.verdict, found.left) == ("NOT RUN", ())
@@ -225,7 +225,7 @@ def test_a_claim_on_a_row_that_cannot_run_is_not_run(tmp_path: Path) -> None:
 
 
 def test_a_claim_on_a_row_that_was_not_selected_is_not_run(loaded: LoadedSuite) -> None:
-    planned = synthetic.plan(loaded, "reduced", selection=Selection(tables=("t2",)))
+    planned = synthetic.plan(loaded, "reduced", selection=Filters(tables=("t2",)))
     found = claim("below", loaded, planned, {})
     assert (found.verdict, found.reason, found.next_look) == ("NOT RUN", "t1/darts: not selected", None)
 

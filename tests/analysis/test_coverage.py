@@ -18,7 +18,7 @@ from harness.audit.finding import Finding
 from harness.cli.published import COLUMNS, as_csv, as_markdown
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Selection, make_plan
+from harness.runner.plan import Filters, make_plan
 from harness.suite.load import find_suites, load_suite
 from harness.suite.values import Published
 from tests.analysis import synthetic
@@ -40,7 +40,7 @@ TEXT = {"single-darts": 60, "darts-pt": 20, "sp-darts": 25, "delve": 48, "stacna
 def listed() -> list[Entry]:
     nothing = DataAvailability({}, {})
     suites = [load_suite(path, load_catalogue()) for path in find_suites([SUITES])]
-    plans = [(loaded, make_plan(loaded, "paper", Selection(), (), data=nothing)) for loaded in suites]
+    plans = [(loaded, make_plan(loaded, "paper", Filters(), (), data=nothing)) for loaded in suites]
     return entries(judge(loaded, "paper", plan, []) for loaded, plan in plans)
 
 

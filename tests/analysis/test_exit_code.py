@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
 from harness.runner.plan import Plan, plan_further
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 GOOD = {

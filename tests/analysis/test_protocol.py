@@ -15,7 +15,7 @@ from harness.report.markdown import render_markdown
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 from tests.analysis.synthetic import CONV_ONLY, KEY, SKIP_ONLY
 

@@ -14,8 +14,9 @@ from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
 from harness.runner.evaluate import load_table
-from harness.runner.plan import Selection, make_plan
-from harness.suite.load import LoadedSuite, load_suite
+from harness.runner.plan import Filters, make_plan
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,6 @@ def test_tolerances_without_a_table_are_twice_the_median_of_printed_stds() -> No
 
 @pytest.mark.parametrize(("method", "trial"), [("darts-v1", "a2b14b1808fe416b"), ("single-darts", "e5a6f13bd365f558")])
 def test_the_papers_searches_run_in_bfloat16(method: str, trial: str) -> None:
-    selection = Selection(tables=("single-darts-t1",), methods=(method,), seeds=(0,))
+    selection = Filters(tables=("single-darts-t1",), methods=(method,), seeds=(0,))
     planned = make_plan(shipped("nb201"), "paper", selection, (), data=JPEG)
     assert [found.id for found in planned.trials] == [trial]

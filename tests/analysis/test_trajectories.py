@@ -13,16 +13,16 @@ from harness.analysis.outcomes import digest
 from harness.analysis.trajectories import (
     accuracy_curves,
     diagnostic_curves,
-    edge_names,
-    edge_weights,
     entropy_sum,
-    magnitudes,
+    magnitudes_by_cell,
     mean_over_seeds,
     stack,
 )
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
+from harness.spaces.space import Group
 from tests.analysis import synthetic
+from tests.groups import group
 
 OPS = ["none", "skip_connect", "nor_conv_3x3"]
 
@@ -31,7 +31,7 @@ def trajectory(mixing: dict[str, list[list[list[float]]]]) -> Trajectory:
     epochs = len(next(iter(mixing.values())))
     nothing: list[float | None] = [None] * epochs
     return Trajectory(
-        ops=OPS,
+        groups=[group(tuple(OPS))],
         mixing=mixing,
         architectures=["a"] * epochs,
         weight_loss=nothing,
@@ -42,30 +42,65 @@ def trajectory(mixing: dict[str, list[list[list[float]]]]) -> Trajectory:
     )
 
 
+def a_group(name: str, cell: str, first: int, options: tuple[tuple[str, ...], ...]) -> Group:
+    """A group whose edges all lead from node 0 to node 1."""
+    count = len(options)
+    places = tuple(range(first, first + count))
+    return Group(name=name, cell=cell, places=places, sources=(0,) * count, nodes=(1,) * count, options=options)
+
+
 def random_mixing(edges: int, epochs: int = 3) -> list[list[list[float]]]:
     return [[[random.random() for _ in OPS] for _ in range(edges)] for _ in range(epochs)]
 
 
-def test_magnitude_is_the_mean_over_all_edges_of_all_groups() -> None:
-    """Delve, Eq. 11, written out: m(t, o) = sum over the N edges of a, divided by N."""
+def test_magnitude_is_the_mean_over_the_edges_of_a_cell_type() -> None:
+    """Delve, Eq. 11, written out: m(t, o) = sum over the N edges that offer o of a, divided by N; per cell type."""
     random.seed(1)
-    mixing = {"normal": random_mixing(4), "reduce": random_mixing(2)}
-    found = magnitudes(edge_weights(trajectory(mixing)))
-    assert found.shape == (3, 3)
-    for t in range(3):
-        for o in range(len(OPS)):
-            total = 0.0
-            for group in mixing.values():
-                for edge in group[t]:
-                    total += edge[o]
-            assert found[t, o] == pytest.approx(total / 6)
+    wide, narrow = ("skip_connect", "nor_conv_3x3", "none"), ("nor_conv_3x3", "avg_pool_3x3")
+    groups = [
+        a_group("normal-3", "normal", 0, (wide, wide[::-1])),
+        a_group("normal-2", "normal", 2, (narrow,)),
+        a_group("reduce", "reduce", 0, (narrow, narrow)),
+    ]
+    weights = {g.name: np.random.default_rng(i).random((3, *g.shape)) for i, g in enumerate(groups)}
+    found = magnitudes_by_cell(groups, weights)
+    assert {cell: set(of_cell) for cell, of_cell in found.items()} == {
+        "normal": {*wide, *narrow}, "reduce": set(narrow)
+    }  # fmt: skip
+    for cell, of_cell in found.items():
+        for name, curve in of_cell.items():
+            for t in range(3):
+                offers = [
+                    weights[g.name][t, row, g.options[row].index(name)]
+                    for g in groups
+                    if g.cell == cell
+                    for row in range(g.shape[0])
+                    if name in g.options[row]
+                ]
+                assert curve[t] == pytest.approx(sum(offers) / len(offers), rel=1e-12)
 
 
-def test_edges_are_named_in_the_order_of_their_weights() -> None:
-    mixing = {"normal": random_mixing(2), "reduce": random_mixing(1)}
-    one = trajectory(mixing)
-    assert edge_names(one) == [("normal", 0), ("normal", 1), ("reduce", 0)]
-    assert edge_weights(one)[1, 2].tolist() == mixing["reduce"][1][0]
+def test_a_cell_type_of_skips_is_not_averaged_with_one_without() -> None:
+    """Skip at .9 in normal and at .125 in reduction cells is no .5125 of anything."""
+    groups = [a_group(cell, cell, 0, (("skip_connect", "nor_conv_3x3"),)) for cell in ("normal", "reduce")]
+    weights = {"normal": np.array([[[0.9, 0.1]]]), "reduce": np.array([[[0.125, 0.875]]])}
+    found = magnitudes_by_cell(groups, weights)
+    assert {cell: of_cell["skip_connect"].tolist() for cell, of_cell in found.items()} == {
+        "normal": [0.9], "reduce": [0.125]
+    }  # fmt: skip
+
+
+def test_a_trajectory_of_schema_1_is_one_group() -> None:
+    mixing = {"cell": random_mixing(6)}
+    read = Trajectory.model_validate(trajectory(mixing).model_dump(exclude={"groups", "schema_version"}) | {"ops": OPS})
+    assert read.groups == [group(tuple(OPS))] and read == trajectory(mixing)
+    assert Trajectory.model_validate_json(read.model_dump_json()) == read
+
+
+def test_a_trajectory_of_schema_1_with_unknown_operations_is_an_error() -> None:
+    old = trajectory({"cell": random_mixing(6)}).model_dump(exclude={"groups", "schema_version"})
+    with pytest.raises(ValueError, match="unknown operation 'conv'"):
+        Trajectory.model_validate(old | {"ops": ["none", "skip_connect", "conv"]})
 
 
 def test_accuracy_follows_the_architecture_of_each_epoch() -> None:
@@ -110,7 +145,7 @@ def test_a_failed_record_has_no_curves(tmp_path: Path) -> None:
     trial = synthetic.plan(synthetic.load(tmp_path)).trials[0]
     outcome = digest(synthetic.failed(trial))
     assert not outcome.done
-    assert (outcome.accuracy, outcome.architecture, outcome.ops) == ({}, None, ())
+    assert (outcome.accuracy, outcome.architecture, outcome.groups) == ({}, None, ())
 
 
 def test_equal_settings_have_equal_texts(tmp_path: Path) -> None:
@@ -134,8 +169,11 @@ def test_entropy_is_summed_over_edges() -> None:
     """SP-DARTS, Eq. 21: E log M where all weights are equal, 0 where each edge is decided, also with exact zeros."""
     uniform, decided = [[0.2] * 5] * 6, [[0.0, 1.0, 0.0, 0.0, 0.0]] * 6
     half = [[0.5, 0.5, 0.0, 0.0, 0.0], *decided[:5]]
-    found = entropy_sum(np.array([uniform, decided, half]))
-    np.testing.assert_allclose(found, [6 * math.log(5), 0.0, math.log(2)], atol=1e-12)
+    every = np.array([uniform, decided, half])
+    wanted = np.array([6 * math.log(5), 0.0, math.log(2)])
+    np.testing.assert_allclose(entropy_sum({"cell": every}), wanted, atol=1e-12)
+    both = [8 * math.log(5), 0.0, 2 * math.log(2)]
+    np.testing.assert_allclose(entropy_sum({"cell": every, "other": every[:, :2]}), both, atol=1e-12)
 
 
 def test_diagnostics_are_nan_where_nothing_was_measured() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.audit.lines import Line, collect
 from harness.audit.table import COLUMNS, TableValues
 from harness.methods.catalogue import load_catalogue
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"

@@ -11,7 +11,7 @@ import pytest
 from harness.audit.majority import QUANTILES, distributions, figure6a
 from harness.audit.table import COLUMNS, TableValues
 from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.audit.conftest import needs_data
 
 

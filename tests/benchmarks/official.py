@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 SETS = {
     "cifar10-valid": ("x-valid", "ori-test"),

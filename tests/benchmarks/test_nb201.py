@@ -17,7 +17,7 @@ from harness.benchmarks.nb201 import Nb201Table, locate_table, status
 from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import DataMissing
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 SOME = {3: 15624, 7: 0, 100: 777, 9000: 4242, 15624: 9999}  # index: code
 C10 = {"dataset": "cifar10", "split": "valid", "epochs": 200}

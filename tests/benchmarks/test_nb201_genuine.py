@@ -20,7 +20,7 @@ from harness.benchmarks.nb201 import locate_table, status
 from harness.benchmarks.nb201_file import ACCURACIES, PARAMS, SECONDS, read_columns
 from harness.benchmarks.spec import DATASETS
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.hostile import repeatable
 
 STRINGS = [nb201.to_string(nb201.from_code(code)) for code in range(nb201.SIZE)]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from harness.benchmarks.nb201 import Nb201Table
 from harness.benchmarks.nb201_import import RUNS, TORCH_MAGIC, import_official
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.benchmarks.test_nb201 import SOME, make_columns, write
 from tests.hostile import at_most, damaged, repeatable
 

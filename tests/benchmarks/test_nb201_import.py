@@ -17,7 +17,7 @@ from harness.benchmarks import nb201_import
 from harness.benchmarks.nb201 import Nb201Table
 from harness.benchmarks.nb201_import import import_official
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.benchmarks import official
 from tests.hostile import at_most
 

@@ -5,7 +5,7 @@ import torch
 
 from harness.data.images import Dataset, ImageSet
 from harness.methods.spec import SearchSpec
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 
 TINY = {
     "space": {

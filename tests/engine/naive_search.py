@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 
 class NaiveSearch:

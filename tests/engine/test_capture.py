@@ -11,7 +11,7 @@ from harness.engine.optimisers import fixed_rates
 from harness.engine.search import Search, run_search
 from harness.engine.steps import Steps
 from harness.errors import HarnessError
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 from tests.engine.catalogued import SEARCHING, enough_epochs, tiny
 from tests.engine.conftest import toy
 

@@ -10,7 +10,7 @@ from harness.engine.search import Search
 from harness.methods.collaborative import NET, OPTIMISER
 from tests.engine.catalogued import tiny
 from tests.engine.test_search import in_float64
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 BATCH, OTHER = torch.arange(16), torch.arange(40, 56)
 
@@ -21,7 +21,7 @@ def search_at(monkeypatch, images, epoch, **settings):
     search.alpha["cell"].data.copy_(torch.randn(6, 5, generator=torch.Generator().manual_seed(3)))
     search.net.train()
     search.epoch = epoch
-    search.moment = search.next_moment()
+    search.now = search.next_step()
     return search
 
 

@@ -16,7 +16,7 @@ from harness.engine.search import Search, run_search
 from harness.engine.trajectory import Trajectory
 from harness.methods.computed import Computation
 from harness.methods.relaxations import Relaxation
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.engine.catalogued import CATALOGUE, SEARCHING, enough_epochs, tiny
 
 EPOCHS = 2
@@ -87,7 +87,7 @@ def test_trajectory_has_one_entry_per_epoch_and_one_before(searched):
     for diagnostic in spec.diagnostics:  # those of the catalogue: eigenvalues, after epochs 1, 3, 5, ... and the last
         assert diagnostic.name == "eigenvalue" and epochs == 2
         assert [v is not None for v in track.diagnostics[diagnostic.name]] == [False, True, True]
-    assert track.ops == list(nb201.OPS) and list(track.mixing) == ["cell"]
+    assert track.groups == list(spec.space.groups) and list(track.mixing) == ["cell"]
     assert torch.tensor(track.mixing["cell"]).shape == (epochs + 1 + picks, 6, 5)
     assert (torch.tensor(track.mixing["cell"]) >= 0).all() and torch.tensor(track.mixing["cell"]).isfinite().all()
 

@@ -67,11 +67,11 @@ def begin(search):
 def recorded(search):
     """Have a search write down, step by step, the loss of every metered pass and the path that it drew."""
     steps = []
-    next_moment, plain = search.next_moment, search.loss
+    next_step, plain = search.next_step, search.loss
 
     def moment():
         steps.append([])
-        return next_moment()
+        return next_step()
 
     def loss(images, labels, mixing, meter, side="architecture"):
         value = plain(images, labels, mixing, meter, side)
@@ -81,7 +81,7 @@ def recorded(search):
                 steps[-1].append("path-" + "".join(map(str, mixing["cell"].argmax(-1).tolist())))
         return value
 
-    search.next_moment, search.loss = moment, loss
+    search.next_step, search.loss = moment, loss
     return steps
 
 

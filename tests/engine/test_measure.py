@@ -10,12 +10,12 @@ from harness.engine.cell_gradients import cell_gradients
 from harness.engine.measure import batch_statistics, largest_eigenvalue
 from harness.engine.search import Search, run_search
 from harness.errors import HarnessError
-from harness.spaces import nb201
-from harness.spaces.nb201_net import Mix, MixedCell
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.nb201.net import Mix, MixedCell
 from tests.engine.catalogued import tiny
 from tests.engine.test_contract import differences
 from tests.engine.test_search import in_float64
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 CPU = torch.device("cpu")
 
@@ -142,7 +142,8 @@ def test_the_gradients_of_cells_add_up_to_that_of_the_weights_they_share(method,
     shared = search.strengths()["cell"].requires_grad_()
     with batch_statistics(search.net):
         (wanted,) = torch.autograd.grad(F.cross_entropy(search.net(inputs, {"cell": shared}), labels), [shared])
-    assert found.shape == (6, 6, 5) and torch.allclose(found.sum(0), wanted, rtol=1e-4, atol=1e-7)
+    found = torch.stack(found).view(6, 6, 5)
+    assert torch.allclose(found.sum(0), wanted, rtol=1e-4, atol=1e-7)
     assert (found[:, :, nb201.NONE] == 0).all() and (found[:, :, 1:] != 0).all()
     assert all(torch.equal(value, before[name]) for name, value in search.net.state_dict().items())
 
@@ -165,18 +166,19 @@ def test_a_cells_gradient_is_by_its_own_weights(images, monkeypatch):
         return value.item()
 
     with batch_statistics(search.net):
-        found = cell_gradients(search.net, lambda: F.cross_entropy(search.net(inputs, {"cell": mixing}), labels))
+        loss_of = lambda own: F.cross_entropy(search.net.by_cell(inputs, own), labels)  # noqa: E731
+        found = [cell["cell"] for cell in cell_gradients({"cell": mixing}, 3, loss_of)]
     for cell, edge, op in ((0, 1, 3), (1, 4, 1), (2, 5, 4), (2, 0, 2)):
         change = torch.zeros_like(mixing)
         change[edge, op] = step
         difference = (loss(cell, change) - loss(cell, -change)) / (2 * step)
-        assert found[cell, edge, op].item() == pytest.approx(difference, rel=1e-4, abs=1e-9)
+        assert found[cell][edge, op].item() == pytest.approx(difference, rel=1e-4, abs=1e-9)
 
 
 def test_gradients_are_recorded_of_the_first_the_middle_and_the_last_cell(images, monkeypatch):
     part = {"name": "operation-gradients", "every": 1, "images": 8}
     spec = tiny("darts-v1", epochs=1, batch_size=16, diagnostics=[part])
-    rows = torch.arange(15.0)[:, None, None] * torch.ones(6, 5) + torch.arange(30.0).view(6, 5) / 100  # fifteen cells
+    rows = [cell + torch.arange(30.0) / 100 for cell in range(15)]
     monkeypatch.setattr(Search, "operation_gradients", lambda self, images: rows if images == 8 else None)
     track = run_search(spec, images, 0, "cpu").trajectory
     assert len(track.diagnostics) == 3 * 6 * 5

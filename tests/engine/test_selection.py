@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from harness.data.images import Dataset, ImageSet
 from harness.engine.search import Search, run_search
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from tests.engine.catalogued import tiny
 from tests.engine.test_contract import differences
 from tests.engine.test_parts import passes
@@ -78,9 +78,9 @@ def test_perturbation_finds_the_operation_that_matters(op):
         (without[other],) = search.accuracies([{"cell": masked}], None)
     assert without.pop(op) == 50 and set(without.values()) == {100}
     assert present["cell"][EDGE].argmax() == nb201.SKIP
-    assert search.spec.select._operation(search, "cell", EDGE) == op
+    assert search.spec.select._operation(search, search.groups["cell"], EDGE) == op
     by_magnitude = rigged(op, "darts-pt-mag")
-    assert by_magnitude.spec.select._operation(by_magnitude, "cell", EDGE) == nb201.SKIP
+    assert by_magnitude.spec.select._operation(by_magnitude, by_magnitude.groups["cell"], EDGE) == nb201.SKIP
 
 
 # what stays, what goes on -----------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_noise_stays_on_while_tuning(noise, images, monkeypatch):
         search.spec.select.before_epoch(search)
         edge = int((search.decided["cell"] < 0).nonzero()[0])
         seen.clear()
-        search.moment = search.next_moment()
+        search.now = search.next_step()
         search.weight_step(torch.arange(16))
         search.epoch += 1
         first = seen[-1][0][edge, 0].item()  # (0.2 + r) / (1 + r)

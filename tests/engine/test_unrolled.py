@@ -13,7 +13,7 @@ from harness.engine import unrolled
 from harness.engine.search import Search
 from harness.engine.unrolled import unrolled_gradient
 from tests.engine.test_search import in_float64
-from tests.spaces import naive
+from tests.spaces.nb201 import naive
 
 SMALL = 1e-6
 UPDATE = {"name": "alternating", "order": "architecture-first", "unrolled": True}
@@ -139,7 +139,7 @@ def test_the_look_ahead_is_at_the_step_that_the_weights_then_take(monkeypatch, m
     train, valid, plus, minus, step = (passed for passed, _ in seen)
     assert torch.equal(train, plus) and torch.equal(train, minus) and torch.equal(train, step)
     assert not torch.equal(train, valid)
-    search.moment = search.next_moment()
+    search.now = search.next_step()
     search.spec.update.step(search, TRAIN, VALID)
     assert not torch.equal(seen[5][0], train)  # the next step augments anew
 

@@ -21,6 +21,9 @@ from harness.methods.catalogue import (
 from harness.methods.computed import ComputedSpec
 from harness.methods.relaxations import Sigmoid, Softmax
 from harness.methods.spec import SearchSpec
+from harness.spaces.registry import published
+from tests.engine.catalogued import CATALOGUE
+from tests.engine.conftest import TINY
 
 SPACE: dict[str, Any] = {
     "space": {
@@ -181,3 +184,13 @@ def test_broken_catalogues(text: str, said: str, tmp_path: Path) -> None:
 
 def test_the_packaged_file_is_data() -> None:
     assert PACKAGED.is_file() and PACKAGED.parent.name == "methods"
+
+
+def test_a_space_may_be_named_as_papers_name_it() -> None:
+    data = {"space": {"name": "nb201", "channels": 4}, "data": TINY["data"]}
+    spec = resolve(CATALOGUE, "darts-v1", [layer({"space": "s2"})], [layer(data)])
+    assert isinstance(spec, SearchSpec) and spec.space == published("s2")
+    small = resolve(CATALOGUE, "darts-v1", [layer({"space": "nb201"}), layer({"space": {"cells": 1}})], [layer(data)])
+    assert isinstance(small, SearchSpec) and (small.space.channels, small.space.cells) == (16, 1)
+    with pytest.raises(HarnessError, match="space: unknown space 's22'; did you mean 's2'"):
+        resolve(CATALOGUE, "darts-v1", [layer({"space": "s22"})], [layer(data)])

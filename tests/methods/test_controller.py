@@ -15,8 +15,11 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 from torch.nn import functional as F
 
-from harness.methods.controller import HIDDEN, LAYERS, PolicyGradient, Walk, walk, weight_count
-from harness.methods.relaxations import Controller, Moment
+from harness.methods.controller import PolicyGradient
+from harness.methods.relaxations import Controller
+from harness.methods.step import Step
+from harness.methods.walk import HIDDEN, LAYERS, Walk, walk, weight_count
+from tests.groups import CELL
 
 TEMPERATURE, TANH = 5.0, 2.5
 
@@ -74,7 +77,7 @@ def test_without_a_draw_every_step_names_its_most_probable_operation() -> None:
     assert said.path.tolist() == said.probabilities.argmax(-1).tolist()
     assert torch.allclose(Reference(weights, 5)(said.path.tolist())[2], said.probabilities, rtol=1e-12)
     part = Controller(name="controller", temperature=TEMPERATURE, tanh_constant=TANH)
-    assert torch.equal(part.strengths(weights), said.probabilities)
+    assert torch.equal(part.strengths(weights, CELL), said.probabilities)
 
 
 def test_paths_are_drawn_as_often_as_they_are_probable() -> None:
@@ -90,8 +93,8 @@ def test_paths_are_drawn_as_often_as_they_are_probable() -> None:
 def test_mixing_weights_are_the_drawn_path_and_alpha_gets_no_gradient() -> None:
     part = Controller(name="controller", temperature=TEMPERATURE, tanh_constant=TANH)
     alpha = drawn_weights(5).requires_grad_()
-    assert part.alpha_shape(6, 5) == alpha.shape and part.sampled
-    mixing = part.mixing(alpha, Moment(0, 1, 0.0, torch.Generator().manual_seed(2)))
+    assert part.alpha_shape(CELL) == alpha.shape and part.sampled
+    mixing = part.mixing(alpha, CELL, Step(0, 1, 0.0, torch.Generator().manual_seed(2)))
     path = walk(alpha, 6, TEMPERATURE, TANH, torch.Generator().manual_seed(2)).path
     assert torch.equal(mixing, F.one_hot(path, 5).double()) and not mixing.requires_grad
 
@@ -116,8 +119,8 @@ class Stand:
     def __init__(self, part: PolicyGradient, weights: Tensor, relaxation: Controller | None = None) -> None:
         self.alpha = {"cell": nn.Parameter(weights.clone())}
         controller = relaxation or Controller(name="controller", temperature=TEMPERATURE, tanh_constant=TANH)
-        self.spec = SimpleNamespace(relaxation=controller, batch_size=64)
-        self.moment = Moment(0, 1, 0.0, torch.Generator().manual_seed(0))
+        self.spec = SimpleNamespace(relaxation=controller, batch_size=64, space=SimpleNamespace(groups=(CELL,)))
+        self.now = Step(0, 1, 0.0, torch.Generator().manual_seed(0))
         self.memory: dict[str, Any] = {}
         self.moved: list[Tensor] = []
         self.drawn: list[tuple[int, str]] = []
@@ -144,7 +147,7 @@ class Stand:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells of two edges, so that every path can be looked at."""
     monkeypatch.setattr(
-        Controller, "walk", lambda self, alpha, generator: walk(alpha, EDGES, TEMPERATURE, TANH, generator)
+        Controller, "walk", lambda self, alpha, group, generator: walk(alpha, EDGES, TEMPERATURE, TANH, generator)
     )
 
 
@@ -174,7 +177,7 @@ def test_the_sampled_gradient_is_unbiased(monkeypatch: pytest.MonkeyPatch, befor
     total = torch.zeros_like(weights)
     for path in ALL:
 
-        def forced(self: Any, alpha: Tensor, generator: Any, path: tuple[int, ...] = path) -> Walk:
+        def forced(self: Any, alpha: Tensor, group: Any, generator: Any, path: tuple[int, ...] = path) -> Walk:
             module = Reference(alpha, OPS)
             nn.utils.vector_to_parameters(alpha.detach(), module.parameters())
             names = [name for name, _ in module.named_parameters()]
@@ -277,5 +280,5 @@ def test_a_controller_learns_what_is_rewarded() -> None:
 
     stand.path_accuracy, stand.move_architecture = accuracy, move  # type: ignore[method-assign]
     part.end_epoch(stand)  # type: ignore[arg-type]
-    said = stand.spec.relaxation.strengths(stand.alpha["cell"].detach())
+    said = stand.spec.relaxation.strengths(stand.alpha["cell"].detach(), CELL)
     assert said.argmax(-1).tolist() == [3] * 6 and (said[:, 3] > 0.6).all()

@@ -8,7 +8,7 @@ from scipy import stats
 
 from harness.data.augment import cut_out
 from harness.methods.drop_path import DropPath
-from harness.methods.relaxations import Moment
+from harness.methods.step import Step
 
 EPOCHS = 50
 
@@ -17,8 +17,8 @@ def part(probability: float = 0.6) -> DropPath:
     return DropPath(name="drop-path", probability=probability, cutout=4)
 
 
-def moment(epoch: int, epochs: int = EPOCHS, seed: int = 0) -> Moment:
-    return Moment(epoch, epochs, 0.0, torch.Generator().manual_seed(seed))
+def moment(epoch: int, epochs: int = EPOCHS, seed: int = 0) -> Step:
+    return Step(epoch, epochs, 0.0, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("epoch", [1, 20, 49])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from harness.methods.noises import AdversarialNoise, RandomNoise, onto_simplex
-from harness.methods.relaxations import Moment
+from harness.methods.step import Step
 
 EPOCHS = 100
 
@@ -15,7 +15,7 @@ def clean(scale=1.0, seed=1, dtype=torch.float64):
 
 
 def moment(epoch=50, seed=0):
-    return Moment(epoch, EPOCHS, 0.0, torch.Generator().manual_seed(seed))
+    return Step(epoch, EPOCHS, 0.0, torch.Generator().manual_seed(seed))
 
 
 def random(start=0.03, end=0.3):

@@ -10,20 +10,21 @@ from harness.methods.relaxations import (
     EdgeNormalised,
     GumbelHard,
     MixedTemperature,
-    Moment,
     Sigmoid,
     Simplex,
     Softmax,
     Uniform,
     UniformPath,
 )
+from harness.methods.step import Step
+from tests.groups import CELL
 
 ALPHA = torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 DRAWS = 20_000
 
 
 def moment(epoch=0, epochs=50, coin=0.0, seed=0):
-    return Moment(epoch, epochs, coin, torch.Generator().manual_seed(seed))
+    return Step(epoch, epochs, coin, torch.Generator().manual_seed(seed))
 
 
 def sp(**changes):
@@ -41,15 +42,15 @@ FIXED = [
 
 @pytest.mark.parametrize(("part", "wanted"), FIXED, ids=lambda value: getattr(value, "name", ""))
 def test_relaxations_without_chance(part, wanted):
-    np.testing.assert_allclose(part.mixing(ALPHA, moment()).numpy(), wanted, rtol=1e-12)
-    np.testing.assert_allclose(part.strengths(ALPHA).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(part.mixing(ALPHA, CELL, moment()).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(part.strengths(ALPHA, CELL).numpy(), wanted, rtol=1e-12)
     assert not part.sampled
 
 
 def test_uniform_weights_give_alpha_no_gradient():
     alpha = ALPHA.clone().requires_grad_()
-    assert not Uniform(name="uniform").mixing(alpha, moment()).requires_grad
-    assert not UniformPath(name="uniform-path").mixing(alpha, moment()).requires_grad
+    assert not Uniform(name="uniform").mixing(alpha, CELL, moment()).requires_grad
+    assert not UniformPath(name="uniform-path").mixing(alpha, CELL, moment()).requires_grad
 
 
 # sampled paths ----------------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def gumbel(start=10.0, end=0.1):
 def frequencies(part, logits, **when):
     """Draw many edges with the same logits at once; count the operations."""
     rows = torch.tensor(logits).expand(DRAWS, -1)
-    drawn = part.mixing(rows, moment(**when))
+    drawn = part.mixing(rows, CELL, moment(**when))
     assert torch.allclose(drawn.max(-1).values, torch.ones(DRAWS), atol=1e-6)
     assert torch.allclose(drawn.sum(-1), torch.ones(DRAWS), atol=1e-6) and (drawn.abs() < 1e-6).sum() == 4 * DRAWS
     return np.bincount(drawn.argmax(-1).numpy(), minlength=5)
@@ -83,8 +84,8 @@ def test_a_uniform_path_takes_each_operation_equally_often():
 @pytest.mark.parametrize("part", [gumbel(), UniformPath(name="uniform-path")], ids=lambda part: part.name)
 def test_edges_are_drawn_independently(part):
     generator = torch.Generator().manual_seed(5)
-    when = Moment(0, 250, 0.0, generator)
-    pairs = [part.mixing(torch.zeros(2, 5), when).argmax(-1).tolist() for _ in range(4000)]
+    when = Step(0, 250, 0.0, generator)
+    pairs = [part.mixing(torch.zeros(2, 5), CELL, when).argmax(-1).tolist() for _ in range(4000)]
     table = np.zeros((5, 5))
     np.add.at(table, tuple(np.array(pairs).T), 1)
     assert stats.chi2_contingency(table).pvalue > 1e-3
@@ -94,7 +95,7 @@ def test_edges_are_drawn_independently(part):
 @pytest.mark.parametrize("epoch", [0, 125, 249])
 def test_gumbel_passes_the_gradient_of_the_soft_weights(epoch):
     alpha = ALPHA.clone().requires_grad_()
-    mixing = gumbel().mixing(alpha, moment(epoch=epoch, epochs=250, seed=7))
+    mixing = gumbel().mixing(alpha, CELL, moment(epoch=epoch, epochs=250, seed=7))
     direction = torch.randn(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
     (got,) = torch.autograd.grad((mixing * direction).sum(), [alpha])
 
@@ -120,9 +121,9 @@ def test_strengths_of_sampled_paths_do_not_draw():
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
     for part in (gumbel(), UniformPath(name="uniform-path"), Dirichlet(name="dirichlet"), sp()):
-        part.strengths(ALPHA)
+        part.strengths(ALPHA, CELL)
     assert torch.equal(before, generator.get_state())
-    np.testing.assert_allclose(gumbel().strengths(ALPHA).numpy(), special.softmax(ALPHA.numpy(), axis=1))
+    np.testing.assert_allclose(gumbel().strengths(ALPHA, CELL).numpy(), special.softmax(ALPHA.numpy(), axis=1))
 
 
 # SP-DARTS ---------------------------------------------------------------------------------------------------
@@ -159,22 +160,22 @@ def test_the_share_of_sparse_steps_is_the_official_codes_on_cifar10():
 def test_the_coin_chooses_the_temperature(coin, temperature):
     part, alpha = sp(warmup=0), ALPHA * 1e-3
     assert part.probability(24, 50) == 0.5
-    got = part.mixing(alpha, moment(epoch=24, coin=coin))
+    got = part.mixing(alpha, CELL, moment(epoch=24, coin=coin))
     np.testing.assert_allclose(got.numpy(), special.softmax(alpha.numpy() / temperature, axis=1), rtol=1e-12)
 
 
 def test_every_step_is_smooth_in_the_warm_up_and_sparse_at_the_end():
     part, alpha = sp(), ALPHA * 1e-3
     smooth, sparse = (special.softmax(alpha.numpy() / t, axis=1) for t in (0.011, 0.0011))
-    np.testing.assert_allclose(part.mixing(alpha, moment(coin=0.0)).numpy(), smooth)
-    np.testing.assert_allclose(part.mixing(alpha, moment(epoch=49, coin=1 - 1e-7)).numpy(), sparse)
+    np.testing.assert_allclose(part.mixing(alpha, CELL, moment(coin=0.0)).numpy(), smooth)
+    np.testing.assert_allclose(part.mixing(alpha, CELL, moment(epoch=49, coin=1 - 1e-7)).numpy(), sparse)
 
 
 def test_a_temperature_changes_no_choice():
     alpha = ALPHA * 1e-3
     for coin in (0.0, 0.99):
-        got = sp().mixing(alpha, moment(epoch=25, coin=coin))
-        assert torch.equal(got.argmax(-1), sp().strengths(alpha).argmax(-1))
+        got = sp().mixing(alpha, CELL, moment(epoch=25, coin=coin))
+        assert torch.equal(got.argmax(-1), sp().strengths(alpha, CELL).argmax(-1))
 
 
 # DrNAS ------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ CONCENTRATION = np.where(BETA > 0, BETA + 1, np.exp(BETA.numpy()))[0]  # ELU + 1
 
 
 def dirichlet_draws(count, alpha=BETA, seed=0):
-    return Dirichlet(name="dirichlet").mixing(alpha.expand(count, -1), moment(seed=seed))
+    return Dirichlet(name="dirichlet").mixing(alpha.expand(count, -1), CELL, moment(seed=seed))
 
 
 def test_dirichlet_draws_have_the_distribution_of_scipy():
@@ -201,9 +202,9 @@ def test_dirichlet_draws_have_the_distribution_of_scipy():
 
 def test_dirichlet_strengths_are_the_mean_and_choose_as_alpha_does():
     part = Dirichlet(name="dirichlet")
-    np.testing.assert_allclose(part.strengths(BETA)[0].numpy(), stats.dirichlet(CONCENTRATION).mean(), rtol=1e-6)
+    np.testing.assert_allclose(part.strengths(BETA, CELL)[0].numpy(), stats.dirichlet(CONCENTRATION).mean(), rtol=1e-6)
     np.testing.assert_allclose(part.concentration(BETA)[0].numpy(), CONCENTRATION, rtol=1e-6)
-    assert torch.equal(part.strengths(ALPHA).argmax(-1), ALPHA.argmax(-1))
+    assert torch.equal(part.strengths(ALPHA, CELL).argmax(-1), ALPHA.argmax(-1))
 
 
 def test_gradients_through_dirichlet_draws_average_to_that_of_the_expectation():
@@ -217,7 +218,7 @@ def test_gradients_through_dirichlet_draws_average_to_that_of_the_expectation():
     beta, step = BETA[0].numpy().astype(float), 1e-5 * np.eye(5)
     wanted = [(expectation(beta + e) - expectation(beta - e)) / 2e-5 for e in step]
     leaf = BETA.expand(DRAWS, -1).clone().requires_grad_()
-    draws = Dirichlet(name="dirichlet").mixing(leaf, moment(seed=1))
+    draws = Dirichlet(name="dirichlet").mixing(leaf, CELL, moment(seed=1))
     value = draws @ torch.tensor(c, dtype=torch.float32) + (draws @ torch.tensor(d, dtype=torch.float32)) ** 2
     (slopes,) = torch.autograd.grad(value.sum(), [leaf])
     errors = slopes.std(0).numpy() / np.sqrt(DRAWS)
@@ -240,9 +241,11 @@ def test_one_generator_gives_other_draws_each_time_and_the_same_again():
     for part in (gumbel(), UniformPath(name="uniform-path"), Dirichlet(name="dirichlet")):
         when, again = moment(seed=3), moment(seed=3)
         alpha = torch.zeros(6, 5)
-        first, second = part.mixing(alpha, when), part.mixing(alpha, when)
+        first, second = part.mixing(alpha, CELL, when), part.mixing(alpha, CELL, when)
         assert not torch.equal(first, second)
-        assert torch.equal(first, part.mixing(alpha, again)) and torch.equal(second, part.mixing(alpha, again))
+        assert torch.equal(first, part.mixing(alpha, CELL, again)) and torch.equal(
+            second, part.mixing(alpha, CELL, again)
+        )
 
 
 @pytest.mark.parametrize("beta", [-12.0, -6.0, 0.0, 30.0])
@@ -262,10 +265,10 @@ def test_extreme_dirichlet_parameters_stay_finite(beta):
 def test_edge_weights_compete_among_the_edges_that_enter_a_node():
     alpha = torch.randn(6, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     part = EdgeNormalised(name="edge-normalised")
-    assert part.alpha_shape(6, 5) == (6, 6) and not part.sampled
+    assert part.alpha_shape(CELL) == (6, 6) and not part.sampled
     beta = alpha[:, 5].numpy()
     shares = np.concatenate([special.softmax(beta[edges]) for edges in ([0], [1, 2], [3, 4, 5])])
     wanted = special.softmax(alpha[:, :5].numpy(), axis=1) * shares[:, None]
-    np.testing.assert_allclose(part.strengths(alpha).numpy(), wanted, rtol=1e-12)
-    np.testing.assert_allclose(part.mixing(alpha, moment()).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(part.strengths(alpha, CELL).numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(part.mixing(alpha, CELL, moment()).numpy(), wanted, rtol=1e-12)
     assert wanted[0].sum() == pytest.approx(1) and wanted[1:3].sum() == pytest.approx(1)

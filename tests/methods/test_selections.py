@@ -15,9 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from torch.nn import functional as F
 
-from harness.methods.relaxations import Controller, Moment, Softmax
+from harness.methods.relaxations import Controller, Softmax
 from harness.methods.selections import Selection, edge_scores
-from harness.spaces import nb201
+from harness.methods.step import Step
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.registry import published
+from tests.groups import CELL, group
+
+NB201 = published("nb201")
 
 PT = {
     "name": "progressive", "edges": "random", "operation": "perturbation", "none_allowed": True, "start": "end",
@@ -67,25 +72,29 @@ def opinions(epochs: int, ops: int, seed: int) -> NDArray[np.float64]:
     return weights
 
 
-@pytest.mark.parametrize("ops", [nb201.OPS, nb201.OPS[:3], ("nor_conv_3x3", "none", "skip_connect")])
+LISTS = (nb201.OPS, nb201.OPS[:3], ("nor_conv_3x3", "none", "skip_connect"))
+ROWS = {ops: [(group(ops), row) for row in range(6)] for ops in LISTS}
+
+
+@pytest.mark.parametrize("ops", LISTS)
 @pytest.mark.parametrize(("epochs", "look_back"), [(11, 0), (11, 4), (3, 4), (30, 1)])
 @pytest.mark.parametrize("seed", range(3))
 def test_edge_scores_are_sgas(ops: tuple[str, ...], epochs: int, look_back: int, seed: int) -> None:
     history = opinions(epochs, len(ops), seed)
-    found = edge_scores(torch.from_numpy(history), ops, look_back)
+    found = edge_scores(ROWS[ops], {"cell": history.tolist()}, look_back)
     # a longer history than there is: all of it
     np.testing.assert_allclose(found, sgas(history, ops, min(look_back, epochs - 1)), rtol=1e-10, atol=1e-15)
     assert found.max() > 0
 
 
 def test_equal_edges_and_no_history_score_nothing() -> None:
-    history = torch.from_numpy(opinions(1, 5, 0))
-    assert (edge_scores(history, nb201.OPS, 4) == 0).all() and (edge_scores(history, nb201.OPS, 0) > 0).any()
+    rows, history = ROWS[nb201.OPS], {"cell": opinions(1, 5, 0).tolist()}
+    assert (edge_scores(rows, history, 4) == 0).all() and (edge_scores(rows, history, 0) > 0).any()
     even = torch.full((3, 6, 5), 0.2)
-    assert (edge_scores(even, nb201.OPS, 0) == 0).all()
+    assert (edge_scores(rows, {"cell": even.tolist()}, 0) == 0).all()
     certain = torch.tensor([0.0, 1.0, 0, 0, 0]).expand(3, 6, 5).clone()
     certain[:, 0] = 0.2
-    assert edge_scores(certain, nb201.OPS, 0).tolist() == [0, 1, 1, 1, 1, 1]  # log 0 is no obstacle
+    assert edge_scores(rows, {"cell": certain.tolist()}, 0).tolist() == [0, 1, 1, 1, 1, 1]  # log 0 is no obstacle
 
 
 # which edge, which operation --------------------------------------------------------------------------------
@@ -96,12 +105,13 @@ class Stand:
 
     def __init__(self, weights: torch.Tensor, selection: Any, *, epochs: int = 50, ops: Any = nb201.OPS, seed: int = 0):
         self.weights, self.epoch, self.asked = weights, 0, []  # type: ignore[var-annotated]
-        self.spec = SimpleNamespace(epochs=epochs, space=SimpleNamespace(ops=ops), select=selection, relaxation=None)
+        space = published("nb201").narrowed({"cell": [ops] * 6})
+        self.spec = SimpleNamespace(epochs=epochs, space=space, select=selection, relaxation=None)
         self.decided = {"cell": torch.full((6,), -1)}
-        self.opinions = {"cell": [weights.tolist()]}
+        self.history = {"cell": [weights.tolist()]}
         self.alpha = {"cell": torch.zeros_like(weights)}
         self.generators = {"selection": torch.Generator().manual_seed(seed)}
-        self.moment = Moment(0, epochs, 0.0, torch.Generator())
+        self.now = Step(0, epochs, 0.0, torch.Generator())
         self.accuracy = lambda mixing: 50.0
 
     def strengths(self) -> dict[str, torch.Tensor]:
@@ -145,7 +155,7 @@ WEIGHTS = torch.from_numpy(opinions(1, 5, 7)[0])
 
 def test_perturbation_decides_after_0_5_10_15_20_and_24_epochs_of_25() -> None:
     selection = select(PT)
-    assert selection.search_epochs(100) == 100 and selection.tuning_epochs(6) == 25 and selection.after_search
+    assert selection.search_epochs(100) == 100 and selection.tuning_epochs(NB201) == 25 and selection.after_search
     found = decisions(Stand(WEIGHTS, selection, epochs=100), 125)
     assert [epoch - 100 for epoch, _ in found] == [0, 5, 10, 15, 20, 24]
     assert sorted(edge for _, edges in found for edge in edges) == list(range(6))
@@ -161,7 +171,7 @@ def test_perturbation_decides_after_0_5_10_15_20_and_24_epochs_of_25() -> None:
 
 def test_greedy_decides_before_epochs_10_to_35() -> None:
     selection = select(SGAS)
-    assert selection.search_epochs(50) == 50 and selection.tuning_epochs(6) == 0 and not selection.after_search
+    assert selection.search_epochs(50) == 50 and selection.tuning_epochs(NB201) == 0 and not selection.after_search
     found = decisions(Stand(WEIGHTS, selection), 50)
     assert [epoch for epoch, _ in found] == [10, 15, 20, 25, 30, 35]
 
@@ -181,7 +191,7 @@ def test_the_order_of_edges_is_that_of_their_scores() -> None:
     history = opinions(12, 5, 11)
     for changes, look_back in (({"edges": "certainty"}, 0), ({"edges": "certainty-stability", "history": 4}, 4)):
         stand = Stand(torch.from_numpy(history[-1]), select(SGAS, **changes))
-        stand.opinions = {"cell": history.tolist()}
+        stand.history = {"cell": history.tolist()}
         # all edges stay in the normalisation, decided ones too: the scores do not change from one to the next
         wanted = np.argsort(-sgas(history, nb201.OPS, look_back), kind="stable")
         order = [edges[0] for _, edges in decisions(stand, 50)]
@@ -268,7 +278,7 @@ def test_the_best_of_the_scored_paths_is_chosen_the_first_of_equals(draw: str, a
     stand.accuracy = hash_of
     if draw == "policy":
         stand.spec.relaxation = Controller(name="controller", temperature=5.0, tanh_constant=2.5)
-        stand.alpha = {"cell": torch.randn(stand.spec.relaxation.alpha_shape(6, 5))}
+        stand.alpha = {"cell": torch.randn(stand.spec.relaxation.alpha_shape(CELL))}
     assert stand.spec.select.conclude(stand)
     scores = [hash_of(F.one_hot(torch.tensor(path), 5)) for path, _, _ in stand.asked]
     assert len(scores) == 60 and len(set(scores)) < 60
@@ -296,18 +306,18 @@ def test_the_most_probable_paths_are_those_of_all_15625() -> None:
     stand.spec.select.conclude(stand)
     assert [tuple(path) for path, _, _ in stand.asked] == best[:100]
     few = Stand(WEIGHTS[:, :2], select(PATHS, draw="most-probable", images=1), ops=nb201.OPS[:2])
-    assert len(few.spec.select._paths(few, "cell")) == 64  # no more than there are
+    assert len(few.spec.select._paths(few)["cell"]) == 64  # no more than there are
 
 
 def test_a_policy_is_sampled_from_the_selection_stream_and_its_own_stays() -> None:
     stand = Stand(WEIGHTS, select(PATHS, draw="policy", candidates=20))
     part = stand.spec.relaxation = Controller(name="controller", temperature=5.0, tanh_constant=2.5)
-    stand.alpha = {"cell": torch.randn(part.alpha_shape(6, 5), generator=torch.Generator().manual_seed(1))}
-    before = stand.moment.generator.get_state()
-    found = stand.spec.select._paths(stand, "cell")
-    moment = replace(stand.moment, generator=torch.Generator().manual_seed(0))
-    wanted = torch.stack([part.mixing(stand.alpha["cell"], moment).argmax(-1) for _ in range(20)])
-    assert torch.equal(found, wanted) and torch.equal(stand.moment.generator.get_state(), before)
+    stand.alpha = {"cell": torch.randn(part.alpha_shape(CELL), generator=torch.Generator().manual_seed(1))}
+    before = stand.now.generator.get_state()
+    found = stand.spec.select._paths(stand)["cell"]
+    moment = replace(stand.now, generator=torch.Generator().manual_seed(0))
+    wanted = torch.stack([part.mixing(stand.alpha["cell"], CELL, moment).argmax(-1) for _ in range(20)])
+    assert torch.equal(found, wanted) and torch.equal(stand.now.generator.get_state(), before)
 
 
 def test_the_largest_weight_decides_nothing_by_itself() -> None:
@@ -315,4 +325,4 @@ def test_the_largest_weight_decides_nothing_by_itself() -> None:
     stand = Stand(WEIGHTS, selection)
     stand.spec.relaxation = Softmax(name="softmax")
     assert decisions(stand, 50) == [] and not selection.conclude(stand)
-    assert selection.after_search and selection.search_epochs(50) == 50 and selection.tuning_epochs(6) == 0
+    assert selection.after_search and selection.search_epochs(50) == 50 and selection.tuning_epochs(NB201) == 0

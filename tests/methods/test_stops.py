@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from harness.methods.stops import History, Stop
+from harness.methods.history import History
+from harness.methods.stops import Stop
+from harness.spaces.space import Edge, Group
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
@@ -20,9 +22,14 @@ def stop(**settings: object) -> Any:
 
 
 def seen(ops: tuple[str, ...], weights: Any, accuracy: Any, eigenvalues: list[float] | None = None) -> History:
-    """A history, by default without eigenvalues."""
-    unknown = [np.nan] * len(weights)
-    return History(ops, weights, accuracy, np.array(eigenvalues if eigenvalues else unknown))
+    """A history of one group, by default without eigenvalues; architectures are those of the largest weights."""
+    unknown, edges = [np.nan] * len(weights), weights.shape[1]
+    group = Group(
+        name="cell", cell="cell", places=tuple(range(edges)), sources=(0,) * edges, nodes=(1,) * edges,
+        options=(ops,) * edges,
+    )  # fmt: skip
+    cells = [tuple(Edge(0, 1, ops[option]) for option in epoch.argmax(axis=1)) for epoch in weights]
+    return History((group,), {"cell": weights}, cells, accuracy, np.array(eigenvalues if eigenvalues else unknown))
 
 
 def history(winners: list[list[int]], lead: float = 0.4, accuracy: list[float] | None = None) -> History:

@@ -8,8 +8,9 @@ from pathlib import Path
 from harness.methods.catalogue import load_catalogue
 from harness.runner.plan import Trial
 from harness.runner.record import Record
-from harness.spaces import nb201
-from harness.suite.load import LoadedSuite, load_suite
+from harness.spaces.nb201 import encoding as nb201
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 
 Weights = list[list[list[float]]]

@@ -16,7 +16,8 @@ from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import curves, figures
 from harness.report.curves import accuracy_figure, collapse_figure, edge_figures, magnitude_figure
 from harness.report.panels import SEEDS_DRAWN, FigureData, to_csv
-from harness.report.style import OPERATIONS
+from harness.spaces.nb201 import encoding as nb201
+from harness.spaces.operations import operation
 from tests.analysis import synthetic
 
 
@@ -57,8 +58,8 @@ def test_magnitudes_are_means_over_seeds_and_edges(tmp_path: Path) -> None:
     records = [synthetic.record(t, weights=w) for t, w in zip(planned.trials[:3], weights, strict=True)]
     verdict = judge(loaded, "paper", planned, records)
     [panel] = present(magnitude_figure(verdict)).panels
-    for index, op in enumerate(records[0].trajectory.ops):  # type: ignore[union-attr]
-        line = next(line for line in panel.lines if line.label == OPERATIONS[op][0])
+    for index, op in enumerate(nb201.OPS):
+        line = next(line for line in panel.lines if line.label == operation(op).label)
         for epoch in range(5):
             total = sum(weights[seed][epoch][edge][index] for seed in range(3) for edge in range(6))
             assert line.mean[epoch] == pytest.approx(total / 18)

@@ -19,7 +19,7 @@ from harness.report.markdown import render_markdown
 from harness.report.operations import gradients_panel
 from harness.report.page import RecordLinks, render_page
 from harness.report.panels import FigureData, Panel, to_csv
-from harness.runner.plan import Plan, Selection, Trial
+from harness.runner.plan import Filters, Plan, Trial
 from harness.runner.record import Record
 from harness.suite.figures import TheoryPanel
 from harness.theory.checks import FIGURES
@@ -188,7 +188,7 @@ def test_without_records_a_figure_waits_for_its_rows() -> None:
 
 
 def test_figures_of_rows_that_were_not_selected_are_left_out() -> None:
-    verdict = verdict_of({}, selection=Selection(tables=("snapshots",)))
+    verdict = verdict_of({}, selection=Filters(tables=("snapshots",)))
     assert list(shown(verdict)) == ["entropy-f5", "snapshots-f8", "formula"]
     waiting = shown(verdict)["snapshots-f8"].waiting
     assert waiting == (

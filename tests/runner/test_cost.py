@@ -18,9 +18,10 @@ MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks" / "cost.json").r
 
 
 def spec(*overrides: str, row: str = "darts") -> SearchSpec:
-    """Return a search of the shipped suite with some settings changed."""
+    """Return a search of the shipped suite in single precision, with some settings changed."""
     loaded = load_suite(NB201, load_catalogue())
-    return loaded.resolve("single-darts-t1", row, "paper", overrides=override_layers(overrides))
+    layers = override_layers(("precision=float32", *overrides))
+    return loaded.resolve("single-darts-t1", row, "paper", overrides=layers)
 
 
 def estimate(*overrides: str, row: str = "darts") -> float:

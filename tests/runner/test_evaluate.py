@@ -8,6 +8,7 @@ import harness.benchmarks.scratch
 from harness.benchmarks.spec import ScratchBenchmark, TableBenchmark
 from harness.runner import evaluate as module
 from harness.runner.evaluate import evaluate, found_accuracy, is_evaluated, table_problem, test_accuracy, wanted
+from harness.spaces.registry import published
 
 TABLE = TableBenchmark(name="nb201-table")
 SCRATCH = ScratchBenchmark(
@@ -31,7 +32,16 @@ class Table:
 
 
 def ask(trajectory, benchmark, cache=Path("unused"), seed=0):
-    return evaluate(trajectory, benchmark, images=Data, seed=seed, device="cpu", data_root=None, cache=cache)
+    return evaluate(
+        trajectory,
+        benchmark,
+        space=published("nb201"),
+        images=Data,
+        seed=seed,
+        device="cpu",
+        data_root=None,
+        cache=cache,
+    )
 
 
 def test_a_look_up_covers_each_architecture_of_the_trajectory_once(make_record, monkeypatch):
@@ -49,7 +59,7 @@ def trainings(monkeypatch):
     """Count trainings from scratch instead of doing them."""
     asked = []
 
-    def train(architecture, dataset, benchmark, seed, device):
+    def train(space, architecture, dataset, benchmark, seed, device):
         asked.append((architecture, dataset.fingerprint, benchmark.epochs, seed))
         return {f"digits/test/{benchmark.epochs}": 10.0 * len(asked)}
 

@@ -8,7 +8,7 @@ from harness.errors import HarnessError
 from harness.runner import worker
 from harness.runner.store import Store
 from harness.runner.worker import describe
-from harness.spaces import kernels
+from harness.spaces.nb201 import kernels
 from tests.records import science
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import ProfileName, Selection, Trial, make_plan
+from harness.runner.plan import Filters, ProfileName, Trial, make_plan
 from harness.suite.load import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -43,7 +43,7 @@ IDS: list[tuple[str, ProfileName, str, str, int, str]] = [
 def trials(suite: str, profile: ProfileName, precision: str, method: str, seed: int) -> tuple[Trial, ...]:
     """Plan one method of a shipped suite."""
     loaded = load_suite(SUITES / f"{suite}.yaml", load_catalogue())
-    selection = Selection(methods=(method,), seeds=(seed,))
+    selection = Filters(methods=(method,), seeds=(seed,))
     return make_plan(loaded, profile, selection, (f"precision={precision}",), data=DATA).trials
 
 

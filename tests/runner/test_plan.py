@@ -14,9 +14,9 @@ from harness.errors import HarnessError
 from harness.methods.relaxations import Softmax
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import (
+    Filters,
     Plan,
     ProfileName,
-    Selection,
     data_needed,
     make_plan,
     make_plans,
@@ -34,12 +34,12 @@ def plan(
     folder: Path,
     *changes: Change,
     profile: ProfileName = "paper",
-    selection: Selection | None = None,
+    selection: Filters | None = None,
     overrides: tuple[str, ...] = (),
     data: DataAvailability = DATA,
 ) -> Plan:
     """Plan the changed sample suite."""
-    return make_plan(load(folder, *changes), profile, selection or Selection(), overrides, data=data)
+    return make_plan(load(folder, *changes), profile, selection or Filters(), overrides, data=data)
 
 
 def ids(plan: Plan) -> dict[tuple[str, int], str]:
@@ -206,16 +206,16 @@ def test_ids_are_the_same_in_another_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("selection", "rows"),
     [
-        (Selection(methods=("ex-darts",)), {"t1/exchanged": 5}),
-        (Selection(methods=("ex-darts", "darts-v1"), tables=("t1",)), {"t1/darts": 3, "t1/exchanged": 5}),
-        (Selection(tables=("t2",)), {"t2/again": 2}),
-        (Selection(datasets=("cifar10",), tables=("t2",)), {"t2/again": 2}),
-        (Selection(seeds=(1, 0)), {"t1/darts": 2, "t1/exchanged": 2, "t2/again": 2}),
-        (Selection(seeds=(2,), methods=("darts-v1",)), {"t1/darts": 1}),
-        (Selection(seeds=(4, 2)), {"t1/darts": 1, "t1/exchanged": 2}),
+        (Filters(methods=("ex-darts",)), {"t1/exchanged": 5}),
+        (Filters(methods=("ex-darts", "darts-v1"), tables=("t1",)), {"t1/darts": 3, "t1/exchanged": 5}),
+        (Filters(tables=("t2",)), {"t2/again": 2}),
+        (Filters(datasets=("cifar10",), tables=("t2",)), {"t2/again": 2}),
+        (Filters(seeds=(1, 0)), {"t1/darts": 2, "t1/exchanged": 2, "t2/again": 2}),
+        (Filters(seeds=(2,), methods=("darts-v1",)), {"t1/darts": 1}),
+        (Filters(seeds=(4, 2)), {"t1/darts": 1, "t1/exchanged": 2}),
     ],
 )
-def test_filters_compose(selection: Selection, rows: dict[str, int], tmp_path: Path) -> None:
+def test_filters_compose(selection: Filters, rows: dict[str, int], tmp_path: Path) -> None:
     everything = set(ids(plan(tmp_path)).items())
     made = plan(tmp_path, selection=selection)
     assert {row: len(found) for row, found in made.rows.items()} == rows
@@ -226,29 +226,29 @@ def test_filters_compose(selection: Selection, rows: dict[str, int], tmp_path: P
 
 
 def test_a_selection_of_rows_that_cannot_be_run(tmp_path: Path) -> None:
-    made = plan(tmp_path, selection=Selection(methods=("cdarts",)))
+    made = plan(tmp_path, selection=Filters(methods=("cdarts",)))
     assert made.trials == () and list(made.not_run) == ["t1/cdarts"]
 
 
 def test_the_stand_in_can_be_selected_by_both_names(tmp_path: Path) -> None:
     for name in ("cifar10", "digits"):
-        made = plan(tmp_path, profile="reduced", data=NO_DATA, selection=Selection(datasets=(name,)))
+        made = plan(tmp_path, profile="reduced", data=NO_DATA, selection=Filters(datasets=(name,)))
         assert len(made.trials) == 2
     with pytest.raises(HarnessError, match="no row has the dataset 'digits'"):
-        plan(tmp_path, profile="reduced", selection=Selection(datasets=("digits",)))
+        plan(tmp_path, profile="reduced", selection=Filters(datasets=("digits",)))
 
 
 @pytest.mark.parametrize(
     ("selection", "said"),
     [
-        (Selection(methods=("ex-dart",)), "no row has the method 'ex-dart'; did you mean 'ex-darts' or 'cdarts'?"),
-        (Selection(methods=("darts-v1", "x"),), "no row has the method 'x'; valid: cdarts, darts-v1, ex-darts"),
-        (Selection(tables=("t3",)), "no row has the table 't3'; valid: t1, t2"),
-        (Selection(datasets=("cifar100",)), "no row has the dataset 'cifar100'; did you mean 'cifar10'?"),
-        (Selection(methods=("ex-darts",), tables=("t2",)), "no row matches all of: method ex-darts, table t2"),
+        (Filters(methods=("ex-dart",)), "no row has the method 'ex-dart'; did you mean 'ex-darts' or 'cdarts'?"),
+        (Filters(methods=("darts-v1", "x"),), "no row has the method 'x'; valid: cdarts, darts-v1, ex-darts"),
+        (Filters(tables=("t3",)), "no row has the table 't3'; valid: t1, t2"),
+        (Filters(datasets=("cifar100",)), "no row has the dataset 'cifar100'; did you mean 'cifar10'?"),
+        (Filters(methods=("ex-darts",), tables=("t2",)), "no row matches all of: method ex-darts, table t2"),
     ],
 )  # fmt: skip
-def test_filters_that_match_nothing(selection: Selection, said: str, tmp_path: Path) -> None:
+def test_filters_that_match_nothing(selection: Filters, said: str, tmp_path: Path) -> None:
     with pytest.raises(HarnessError) as caught:
         plan(tmp_path, selection=selection)
     assert str(caught.value) == f"{tmp_path}/sample.yaml: {said}"
@@ -256,9 +256,9 @@ def test_filters_that_match_nothing(selection: Selection, said: str, tmp_path: P
 
 def test_seeds_that_are_not_planned(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"^seed 5 is not planned; valid: seeds 0-4$"):
-        plan(tmp_path, selection=Selection(seeds=(0, 5)))
+        plan(tmp_path, selection=Filters(seeds=(0, 5)))
     with pytest.raises(HarnessError, match=r"^seed 1 is not planned; valid: seed 0$"):
-        plan(tmp_path, profile="reduced", data=NO_DATA, selection=Selection(seeds=(1,)))
+        plan(tmp_path, profile="reduced", data=NO_DATA, selection=Filters(seeds=(1,)))
 
 
 def test_seeds_as_text() -> None:
@@ -274,23 +274,23 @@ def test_filters_look_at_all_suites_together(tmp_path: Path) -> None:
     renamed = [("  t2:\n", "  t3:\n"), ("suite: sample", "suite: other"), without_figures()]
     first, second = load(tmp_path), load(tmp_path / "second", *renamed)
 
-    def plans(selection: Selection) -> list[list[str]]:
+    def plans(selection: Filters) -> list[list[str]]:
         return [list(p.rows) for p in make_plans([first, second], "paper", selection, (), data=DATA)]
 
-    assert plans(Selection(tables=("t2",))) == [["t2/again"], []]
-    assert plans(Selection(tables=("t2", "t3"))) == [["t2/again"], ["t3/again"]]
-    assert plans(Selection(methods=("ex-darts",), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
-    assert plans(Selection(tables=("t2", "t1"), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
+    assert plans(Filters(tables=("t2",))) == [["t2/again"], []]
+    assert plans(Filters(tables=("t2", "t3"))) == [["t2/again"], ["t3/again"]]
+    assert plans(Filters(methods=("ex-darts",), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
+    assert plans(Filters(tables=("t2", "t1"), seeds=(4,))) == [["t1/exchanged"], ["t1/exchanged"]]
     with pytest.raises(HarnessError, match=r"^2 suites: no row has the table 't4'; valid: t1, t2, t3$"):
-        plans(Selection(tables=("t4",)))
+        plans(Filters(tables=("t4",)))
     with pytest.raises(HarnessError, match=r"^2 suites: no row matches all of: method ex-darts, table t2$"):
-        plans(Selection(tables=("t2",), methods=("ex-darts",)))
+        plans(Filters(tables=("t2",), methods=("ex-darts",)))
 
 
 def test_a_suite_without_searches_needs_no_profile(tmp_path: Path) -> None:
     cited = load(tmp_path, *without_searches())
     assert data_needed(cited, "paper") == []
-    made = make_plan(cited, "paper", Selection(), (), data=DATA)
+    made = make_plan(cited, "paper", Filters(), (), data=DATA)
     assert made.trials == () and set(made.not_run) == {"t1/darts", "t1/exchanged", "t1/cdarts", "t2/again"}
 
 
@@ -340,7 +340,7 @@ def test_ten_thousand_trials_in_two_seconds(tmp_path: Path) -> None:
     seconds = []
     for _ in range(3):  # the machine may be busy: the best of three counts
         start = time.process_time()
-        made = make_plan(loaded, "paper", Selection(), (), data=DATA)
+        made = make_plan(loaded, "paper", Filters(), (), data=DATA)
         seconds.append(time.process_time() - start)
         if seconds[-1] < 2:
             break

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.methods.catalogue import Catalogue, load_catalogue
-from harness.suite.load import LoadedSuite, load_suite
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 
 PLANNED = {"cdarts": "CDARTS", "rsps": "RSPS", "setn": "SETN"}
 SUITE = Path(__file__).with_name("sample.yaml").read_text(encoding="utf-8")

@@ -10,7 +10,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue, override_layers
-from harness.suite.load import LoadedSuite, find_suites, load_suite
+from harness.suite.load import find_suites, load_suite
+from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
 from tests.suite.sample import load, without_searches
 

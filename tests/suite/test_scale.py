@@ -8,7 +8,7 @@ import pytest
 
 from harness.methods.catalogue import override_layers
 from harness.methods.spec import SearchSpec
-from harness.suite.load import LoadedSuite
+from harness.suite.loaded import LoadedSuite
 from tests.suite.sample import load
 
 ROW = "        search: {alpha_init: {scale: 0.01}}\n"

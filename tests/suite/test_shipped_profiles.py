@@ -11,8 +11,9 @@ from harness.analysis.evidence import gather
 from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Plan, ProfileName, Selection, make_plan
-from harness.suite.load import LoadedSuite, load_suite
+from harness.runner.plan import Filters, Plan, ProfileName, make_plan
+from harness.suite.load import load_suite
+from harness.suite.loaded import LoadedSuite
 
 SUITES = Path(__file__).parents[2] / "suites"
 DATA = DataAvailability({"cifar10": "c1", "cifar100": "c2", "digits": "d1", "nb201-table": "t1"}, {})
@@ -39,7 +40,7 @@ def suite(name: str) -> LoadedSuite:
 
 
 def planned(name: str, profile: ProfileName) -> Plan:
-    return make_plan(suite(name), profile, Selection(), (), data=DATA)
+    return make_plan(suite(name), profile, Filters(), (), data=DATA)
 
 
 @pytest.mark.parametrize("row", REDUCED_RATES)

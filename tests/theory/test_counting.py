@@ -6,7 +6,7 @@ from itertools import combinations, combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from harness.spaces import nb201
+from harness.spaces.nb201 import encoding as nb201
 from harness.theory import counting
 from harness.theory.multicollinearity import fit
 

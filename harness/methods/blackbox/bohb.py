@@ -15,7 +15,6 @@ from harness.methods.blackbox.density import Observations, propose
 from harness.methods.blackbox.problem import Codes, Found, Ledger, Problem, Values
 from harness.methods.blackbox.spec import Bohb
 from harness.methods.blackbox.streams import Streams
-from harness.spaces import nb201
 
 
 def run(spec: Bohb, problem: Problem, seeds: Sequence[int]) -> Found:
@@ -24,7 +23,7 @@ def run(spec: Bohb, problem: Problem, seeds: Sequence[int]) -> Found:
     All runs are in the same rung of the same bracket at any time: the schedule does not depend on the answers.
     """
     ledger = Ledger(problem, spec.budget_seconds, len(seeds))
-    observations = Observations(spec)
+    observations = Observations(spec, problem)
     generators = Streams(seeds, spec.name).generators
     codes = np.zeros((len(seeds), 0), dtype=np.int64)  # of the rung, [runs, size]
     signals = np.zeros((len(seeds), 0))
@@ -72,7 +71,7 @@ def _proposals(
     for run in np.flatnonzero(ledger.active).tolist():
         generator = generators[run]
         if split is None or generator.random() < spec.random_fraction:
-            codes[run] = generator.integers(nb201.SIZE)
+            codes[run] = generator.integers(observations.problem.size)
         else:
-            codes[run] = propose(spec, split[0][run], split[1][run], generator)
+            codes[run] = propose(spec, observations.problem, split[0][run], split[1][run], generator)
     return codes

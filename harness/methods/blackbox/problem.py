@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.spaces import nb201
+from harness.spaces.space import Group
 
 Codes = NDArray[np.int64]
 Values = NDArray[np.float64]
 
-# Value of each edge in `nb201.to_code`. [6]
-PLACES: Codes = len(nb201.OPS) ** np.arange(len(nb201.EDGES) - 1, -1, -1)
-
 
 @dataclass(frozen=True)
 class Problem:
-    """The table as the searchers see it; both arrays are indexed by `nb201.to_code`, [15625].
+    """The table as the searchers see it: of a space with one group, in which every row is free.
 
-    ``signal``: the accuracy that a query answers. ``cost``: the simulated seconds of that query.
+    An architecture's *code* is its options as the digits of a number, first edge most significant. Both arrays are
+    indexed by it, [options ** edges]. ``signal``: the accuracy that a query answers. ``cost``: the simulated seconds
+    of that query.
     """
 
     signal: Values
     cost: Values
+    group: Group
 
     def __post_init__(self) -> None:
         for name, values in (("signal", self.signal), ("cost", self.cost)):
-            if values.shape != (nb201.SIZE,) or not np.isfinite(values).all():
-                raise HarnessError(f"the search's {name} must be {nb201.SIZE} finite numbers, one per architecture")
+            if values.shape != (self.size,) or not np.isfinite(values).all():
+                raise HarnessError(f"the search's {name} must be {self.size} finite numbers, one per architecture")
         if (self.cost <= 0).any():
             raise HarnessError("the search's cost must be above 0 for every architecture")
+
+    @property
+    def size(self) -> int:
+        """Return the number of architectures."""
+        edges, options = self.group.shape
+        return int(options**edges)
+
+    @cached_property
+    def places(self) -> Codes:
+        """Return the value of each edge's digit. [edges]"""
+        edges, options = self.group.shape
+        return options ** np.arange(edges - 1, -1, -1)
+
+    def digits(self, codes: Codes) -> Codes:
+        """Return the options [..., edges] of architecture codes [...]."""
+        return codes[..., None] // self.places % self.group.shape[1]
 
 
 @dataclass(frozen=True)
 class Found:
-    """The outcome of every run, [runs] each: `nb201.to_code` of the best, queries made, seconds spent."""
+    """The outcome of every run, [runs] each: the code of the best, queries made, seconds spent."""
 
     codes: Codes
     evaluations: NDArray[np.int64]
@@ -76,8 +93,3 @@ class Ledger:
         if not self._evaluations.all():
             raise HarnessError(f"a budget of {self._budget:g} simulated seconds does not pay for one query")
         return Found(self._best, self._evaluations, self._spent)
-
-
-def operations(codes: Codes) -> Codes:
-    """Return the operation codes [..., 6] of architecture codes [...]."""
-    return codes[..., None] // PLACES % len(nb201.OPS)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from harness.methods.blackbox.problem import Found, Ledger, Problem
 from harness.methods.blackbox.spec import RandomSearch
 from harness.methods.blackbox.streams import Streams, pick
-from harness.spaces import nb201
 
 
 def run(spec: RandomSearch, problem: Problem, seeds: Sequence[int]) -> Found:
@@ -15,5 +14,5 @@ def run(spec: RandomSearch, problem: Problem, seeds: Sequence[int]) -> Found:
     ledger = Ledger(problem, spec.budget_seconds, len(seeds))
     draws = Streams(seeds, spec.name).uniform(1)
     while ledger.active.any():
-        ledger.query(pick(next(draws)[:, 0], nb201.SIZE))
+        ledger.query(pick(next(draws)[:, 0], problem.size))
     return ledger.found()

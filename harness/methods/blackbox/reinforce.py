@@ -11,24 +11,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.methods.blackbox.problem import PLACES, Codes, Found, Ledger, Problem, Values
+from harness.methods.blackbox.problem import Codes, Found, Ledger, Problem, Values
 from harness.methods.blackbox.spec import Reinforce
 from harness.methods.blackbox.streams import Streams
-from harness.spaces import nb201
 
 
 def run(spec: Reinforce, problem: Problem, seeds: Sequence[int]) -> Found:
     """Search once per seed; a run depends on its seed alone. Raises `HarnessError` as `Ledger.found`."""
     ledger = Ledger(problem, spec.budget_seconds, len(seeds))
     streams = Streams(seeds, spec.name)
-    logits = spec.init_scale * streams.normal(len(nb201.EDGES), len(nb201.OPS))
-    draws = streams.uniform(len(nb201.EDGES))
+    logits = spec.init_scale * streams.normal(*problem.group.shape)
+    draws = streams.uniform(problem.group.shape[0])
     adam = Adam(spec, logits.shape)
     average, weight = np.zeros(len(seeds)), 0.0
     while ledger.active.any():
         policy = softmax(logits)
         actions = sample(policy, next(draws))
-        reward = ledger.query(actions @ PLACES)
+        reward = ledger.query(actions @ problem.places)
         average = spec.baseline_decay * average + (1 - spec.baseline_decay) * reward
         weight = spec.baseline_decay * weight + (1 - spec.baseline_decay)
         logits = logits - adam.step(gradient(policy, actions, reward - average / weight))

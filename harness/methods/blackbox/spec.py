@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from harness.config import Strict
-from harness.methods.part import Part
+from harness.part import Part
 
 if TYPE_CHECKING:
     import numpy as np

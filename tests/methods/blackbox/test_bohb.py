@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import searchers as naive
 from harness.methods.blackbox import bohb, density
-from harness.methods.blackbox.problem import Problem, operations
+from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
-from tests.methods.blackbox.conftest import MakeSpec
+from tests.methods.blackbox.conftest import EVEN, MakeSpec, operations
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_proposals_equal_the_naive_ones_also_where_an_operation_never_varies(mak
         model.models[1.0] = good.tolist(), bad.tolist()
         theirs, ours = np.random.default_rng(case), np.random.default_rng(case)
         ours.random()  # the naive one draws whether to take a random architecture; here that is the caller's
-        assert density.propose(spec, good, bad, ours) == naive.number([model.suggest(theirs)])
+        assert density.propose(spec, EVEN, good, bad, ours) == naive.number([model.suggest(theirs)])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_choice_among_candidates(goods: list[float], bads: list[float], chosen: 
 
 def test_the_model_starts_with_fourteen_points_and_prefers_larger_budgets(make_spec: MakeSpec) -> None:
     rng = np.random.default_rng(0)
-    observations = density.Observations(make_spec("bohb"))
+    observations = density.Observations(make_spec("bohb"), EVEN)
     signals = rng.random((2, 70))
     codes = rng.integers(15625, size=(2, 70))
     for i in range(70):

@@ -8,10 +8,10 @@ from scipy import stats
 
 from benchmarks import searchers as naive
 from harness.methods.blackbox import evolution
-from harness.methods.blackbox.problem import Problem, operations
+from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
-from harness.spaces import nb201
-from tests.methods.blackbox.conftest import MakeSpec
+from harness.spaces.nb201 import encoding as nb201
+from tests.methods.blackbox.conftest import EVEN, MakeSpec, operations
 
 
 @pytest.mark.parametrize(("population", "sample"), [(10, 3), (1, 1), (7, 5)])
@@ -43,7 +43,7 @@ def test_equals_the_naive_search_in_distribution(make_spec: MakeSpec, problem: P
 
 
 def test_a_budget_that_ends_among_the_first_is_kept(make_spec: MakeSpec, problem: Problem) -> None:
-    equal = Problem(problem.signal, np.full(15625, 100.0))
+    equal = Problem(problem.signal, np.full(15625, 100.0), problem.group)
     found = evolution.run(make_spec("rea", budget_seconds=450), equal, range(30))
     assert found.evaluations.tolist() == [4] * 30
 
@@ -51,7 +51,7 @@ def test_a_budget_that_ends_among_the_first_is_kept(make_spec: MakeSpec, problem
 def test_mutations_change_one_edge_with_the_published_probabilities() -> None:
     rng = np.random.default_rng(3)
     parents = rng.integers(nb201.SIZE, size=36_000)
-    children = evolution.mutate(parents, rng.random((36_000, 3)))
+    children = evolution.mutate(EVEN, parents, rng.random((36_000, 3)))
     before, after = operations(parents), operations(children)
     assert ((before != after).sum(axis=1) == 1).all()
     edge = (before != after).argmax(axis=1)
@@ -66,5 +66,5 @@ def test_mutations_change_one_edge_with_the_published_probabilities() -> None:
 def test_the_extremes_of_the_random_numbers_stay_in_range() -> None:
     codes = np.arange(nb201.SIZE)
     for number in (0.0, np.nextafter(1.0, 0)):
-        children = evolution.mutate(codes, np.full((nb201.SIZE, 3), number))
+        children = evolution.mutate(EVEN, codes, np.full((nb201.SIZE, 3), number))
         assert ((children >= 0) & (children < nb201.SIZE) & (children != codes)).all()

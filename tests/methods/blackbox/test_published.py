@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from harness.benchmarks.nb201 import Nb201Table
-from harness.methods.blackbox.problem import Problem, operations
+from harness.methods.blackbox.problem import Problem
 from harness.methods.blackbox.search import search
-from tests.methods.blackbox.conftest import SHARED, MakeSpec
+from tests.groups import CELL
+from tests.methods.blackbox.conftest import SHARED, MakeSpec, operations
 
 pytestmark = [
     pytest.mark.realdata,
@@ -25,7 +26,7 @@ def problem_of(spec: Any, table: Nb201Table) -> Problem:
     indices = table.index_of_ops(operations(np.arange(15625)))
     query = spec.query
     signal = table.accuracy(indices, dataset=query.dataset, split="valid", epochs=query.epochs)
-    return Problem(signal, query.seconds(table.train_seconds(indices, query.dataset)))
+    return Problem(signal, query.seconds(table.train_seconds(indices, query.dataset)), CELL)
 
 
 def outcomes(spec: Any, table: Nb201Table, runs: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def test_equals_the_naive_search_in_distribution(make_spec: MakeSpec, problem: P
 
 def test_the_best_of_n_has_the_law_of_the_maximum(make_spec: MakeSpec, problem: Problem) -> None:
     """Of n uniform draws, P(rank of the best <= r) = (r / 15625)^n; that value is itself uniform."""
-    equal = Problem(problem.signal, np.full(15625, 100.0))
+    equal = Problem(problem.signal, np.full(15625, 100.0), problem.group)
     found = random_search.run(make_spec("random-search", budget_seconds=1000), equal, range(3000))
     rank = np.argsort(np.argsort(problem.signal))[found.codes] + 0.5
     level = (rank / 15625) ** 10

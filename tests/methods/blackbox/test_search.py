@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.methods.blackbox.problem import Ledger, Problem, operations
+from harness.methods.blackbox.problem import Ledger, Problem
 from harness.methods.blackbox.search import search
-from harness.spaces import nb201
-from tests.methods.blackbox.conftest import METHODS, MakeSpec
+from harness.spaces.nb201 import encoding as nb201
+from tests.groups import CELL
+from tests.methods.blackbox.conftest import METHODS, MakeSpec, operations
 
 every_method = pytest.mark.parametrize("method", METHODS)
 
@@ -51,7 +52,7 @@ def test_the_budget_is_never_exceeded_and_nearly_spent(
 
 @every_method
 def test_a_query_that_just_fits_is_paid(method: str, make_spec: MakeSpec, problem: Problem) -> None:
-    equal = Problem(problem.signal, np.full(15625, 125.0))
+    equal = Problem(problem.signal, np.full(15625, 125.0), problem.group)
     found = search(make_spec(method, budget_seconds=1000), equal, range(5))
     assert found.evaluations.tolist() == [8] * 5
     assert found.simulated_seconds.tolist() == [1000.0] * 5
@@ -88,13 +89,13 @@ def test_searchers_do_not_share_random_numbers(make_spec: MakeSpec, problem: Pro
 def test_the_ledger_keeps_the_first_of_equals_and_ends_runs_one_by_one() -> None:
     signal, cost = np.zeros(15625), np.ones(15625)
     signal[[5, 6]], signal[7], cost[6], cost[9] = 3.0, 9.0, 4.0, 50.0
-    ledger = Ledger(Problem(signal, cost), 10, 2)
+    ledger = Ledger(Problem(signal, cost, CELL), 10, 2)
     assert ledger.query(np.array([5, 9])).tolist() == [3.0, 0.0]
     assert ledger.active.tolist() == [True, False]
     ledger.query(np.array([6, 7]))
     with pytest.raises(HarnessError):
         ledger.found()
-    ledger = Ledger(Problem(signal, cost), 10, 2)
+    ledger = Ledger(Problem(signal, cost, CELL), 10, 2)
     for codes in ([5, 1], [6, 9], [6, 7], [0, 7], [7, 7]):
         ledger.query(np.array(codes))
     found = ledger.found()
@@ -108,9 +109,9 @@ def test_a_problem_needs_a_number_for_every_architecture(field: str) -> None:
     arrays = {"signal": np.ones(15625), "cost": np.ones(15625)}
     for wrong in (np.ones(6466), np.where(np.arange(15625) == 3, np.nan, 1.0)):
         with pytest.raises(HarnessError, match=f"the search's {field} must be 15625 finite numbers"):
-            Problem(**{**arrays, field: wrong})
+            Problem(**{**arrays, field: wrong}, group=CELL)
     with pytest.raises(HarnessError, match="above 0"):
-        Problem(arrays["signal"], arrays["cost"] - 1)
+        Problem(arrays["signal"], arrays["cost"] - 1, CELL)
 
 
 def test_operations_follow_the_order_of_the_space() -> None:

@@ -1,0 +1,56 @@
+"""Published cells as data (``cells.yaml``): architectures by name, each with the place that it was read from."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, PositiveInt
+
+from harness.config import Strict, validate
+from harness.documents import Describe, load_document
+from harness.errors import HarnessError, nearest
+
+PACKAGED = Path(__file__).with_name("cells.yaml")
+
+
+class Source(Strict):
+    """A file of public code at a commit, and the line of it."""
+
+    repo: str
+    path: str
+    commit: str
+    line: PositiveInt | None = None
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        return f"{self.repo} at {self.commit}: {self.path}{line}"
+
+
+class PublishedCell(Strict):
+    """``space``: of `harness.spaces.registry.published`; ``explains``: the printed numbers that come from it."""
+
+    space: str
+    architecture: str
+    source: Source
+    explains: tuple[str, ...]
+    note: str = ""
+
+
+class _File(Strict):
+    cells: dict[str, PublishedCell] = Field(min_length=1)
+
+
+@cache
+def load_cells(path: Path = PACKAGED) -> dict[str, PublishedCell]:
+    """Read a file of cells, by default the packaged one; raise `ConfigError`."""
+    document = load_document(path)
+    return validate(_File, document.data, Describe(document)).cells
+
+
+def published_cell(name: str) -> PublishedCell:
+    """Return a cell by its name; raise `HarnessError` with the nearest names."""
+    cells = load_cells()
+    if name not in cells:
+        raise HarnessError(f"no published cell is called {name!r}{nearest(name, cells)}")
+    return cells[name]

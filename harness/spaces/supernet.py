@@ -1,0 +1,88 @@
+"""What the engine asks of networks: the supernet of a space, and the stand-alone network of an architecture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Mixing = Mapping[str, Tensor]  # by `Group.name` [rows, options], see `harness.spaces.space`
+
+
+class Supernet(nn.Module, ABC):
+    """The weight-sharing network of a space. It knows no alpha: all that is searched comes in as ``mixing``.
+
+    Shapes: B images, C channels. The weights of a search are `parameters()`, and nothing else is trained.
+    ``generator``: of operations that draw, on the device of the images; None: torch's own.
+    """
+
+    generator: torch.Generator | None = None
+
+    @property
+    @abstractmethod
+    def kinds(self) -> tuple[str, ...]:
+        """Return the cell type of every cell, in their order."""
+
+    @property
+    @abstractmethod
+    def droppable(self) -> tuple[int, int]:
+        """Return (cells, edges): how many paths drop-path may drop; edges are those of the largest cell type."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
+        """Map images [B, 3, H, W] and mixing weights to logits [B, classes].
+
+        Differentiable by x, weights and mixing, twice. ``sampled``: the weights are one-hot (of their value; gradients
+        may be those of soft weights) and only the chosen option of each row is evaluated and paid for; the others
+        count as the constant 1, so that their weights, which are 0, have a gradient. ``drops`` [*droppable, B]:
+        factors on the outputs of edges, image by image, indexed by cell and place.
+        """
+
+    @abstractmethod
+    def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
+        """Return the logits where every cell mixes by weights of its own: one mixing per cell, in their order."""
+
+    def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
+        """Return the logits under each of several mixings, without gradients; what they agree on may be shared.
+
+        In training mode running statistics of shared parts move once.
+        """
+        with torch.no_grad():
+            return [self(x, mixing) for mixing in mixings]
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Compute no gradient of the weights in the backward of what is computed inside, which is cheaper."""
+        weights = [weight for weight in self.parameters() if weight.requires_grad]
+        for weight in weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
+
+
+class Network(nn.Module, ABC):
+    """The stand-alone network of one architecture, affine batch norms with running statistics.
+
+    ``generator``: of operations that draw, on the device of the images; None: torch's own.
+    """
+
+    generator: torch.Generator | None = None
+
+    @property
+    def droppable(self) -> int:
+        """Return how many paths drop-path may drop; 0: it has no use for it."""
+        return 0
+
+    @abstractmethod
+    def forward(self, x: Tensor, *, drops: Tensor | None = None) -> Tensor:
+        """Map images [B, 3, H, W] to logits [B, classes]; ``drops`` [droppable, B]: factors on paths, by image."""
+
+    def with_auxiliary(self, x: Tensor, *, drops: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return logits and those of the auxiliary head, None where there is none; its weights are parameters too."""
+        return self(x, drops=drops), None

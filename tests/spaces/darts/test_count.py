@@ -1,0 +1,65 @@
+"""``harness count``."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.app import app
+from harness.spaces.darts import encoding
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, ["count", *arguments])
+    return result.exit_code, result.output
+
+
+def as_json(*arguments):
+    code, output = run(*arguments, "--format", "json")
+    assert code == 0, output
+    return json.loads(output)
+
+
+def test_a_published_cell_as_text():
+    code, output = run("darts-v2")
+    assert code == 0
+    assert "20 cells, 36 channels, 10 classes, 32 x 32 pixels, stem: cifar" in output
+    assert "3,349,342" in output and "quark0/darts at f276dd346a09" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        (["darts-v2", "--classes", "100"], 3_401_272),
+        (["darts-v2", "--stem", "imagenet"], 4_718_752),
+        (["darts-v2", "--image-size", "224"], 4_718_752),
+        (["pc-darts-cifar"], 3_634_678),
+        (["pc-darts-cifar", "--stem", "imagenet"], 5_270_560),
+        (["dropnas-cifar10", "--stem", "imagenet", "--cells", "14", "--channels", "48"], 5_433_280),
+    ],
+)
+def test_sizes(arguments, parameters):
+    assert as_json(*arguments)["parameters"] == parameters
+
+
+def test_an_architecture_in_both_notations():
+    named = as_json("sdarts-rs-cifar10-s2")
+    assert as_json(named["architecture"]) == named | {"source": None}
+    genotype = encoding.to_genotype(encoding.parse(named["architecture"]))
+    assert genotype.startswith("Genotype(normal=[(")
+    assert as_json(genotype)["parameters"] == named["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dartsv2"], "no published cell is called 'dartsv2'; did you mean 'darts-v2'"),
+        (["normal |skip~0|none~1| reduce |none~0|none~1|"], "darts: normal cell: node 2: unknown operation 'skip'"),
+        (["darts-v2", "--space", "dart"], "unknown space 'dart'; did you mean 'darts'"),
+        (["darts-v2", "--image-size", "30"], "images of 30 pixels"),
+        (["darts-v2", "--cells", "0"], "--cells 0: must be at least 1"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message):
+    code, output = run(*arguments)
+    assert code == 2 and message in output and output.count("\n") == 1
