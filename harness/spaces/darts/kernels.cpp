@@ -51,7 +51,7 @@ struct Work {
     static V load(const T* p) { return *reinterpret_cast<const V*>(p); }
     static void store(T* p, V v) { *reinterpret_cast<V*>(p) = v; }
 
-    // out[x] (+)= sum over taps of in[x * step + tap] * weights; rows and columns of taps lie apart by the given strides.
+    // out[x] (+)= sum over taps of in[x * step + tap] * weights; taps lie apart by rows and columns.
     template <int Q, bool ADD>
     static void taps(const T* in, int64_t rows, int64_t columns, int64_t step, int64_t k, const T* weights, T* out,
                      int64_t c) {
@@ -248,7 +248,8 @@ void separable(const T* x, const T* gain, const T* level, int64_t b, int64_t h, 
 template <class T>
 struct Scratch {
     Buffer<T> image, slopes, out, row, depth, point, part;
-    Scratch(const Padded& map, int64_t w) : image(map.size(), T(0)), slopes(map.size()), row(w * map.c), part(2 * map.c) {}
+    Scratch(const Padded& map, int64_t w)
+        : image(map.size(), T(0)), slopes(map.size()), row(w * map.c), part(2 * map.c) {}
 };
 
 // Add to the slopes of an image what comes through one branch; to its weights' sums too, where they are wanted.
@@ -263,7 +264,8 @@ void through(const Branch& branch, const Weights<T>& weights, const Padded& map,
     if (depth_sums) own.depth.assign(taps * c, T(0)), own.point.assign(c * c, T(0));
     for (int64_t y = 0; y < inner.h; y++) {
         const int64_t place = (k * inner.h + y) * inner.w * c;
-        const T *gradient = static_cast<const T*>(branch.gradient) + place, *out = static_cast<const T*>(branch.out) + place;
+        const T* gradient = static_cast<const T*>(branch.gradient) + place;
+        const T* out = static_cast<const T*>(branch.out) + place;
         for (int64_t i = 0; i < c; i += N) {
             const auto a = W::load(factors + i), e = W::load(factors + c + i), d = W::load(factors + 2 * c + i);
             for (int64_t p = i; p < inner.w * c; p += c) {
@@ -298,7 +300,7 @@ void through(const Branch& branch, const Weights<T>& weights, const Padded& map,
     if (depth_sums) flush(own.depth, depth_sums), flush(own.point, point_sums);
 }
 
-// The gradient of x in front of gain and level, that is, of what was positive; sums, if not null: of it, and of it times x.
+// The gradient of gain * x + level where that was positive; sums, if not null: of it, and of it times x.
 template <class T, int N>
 void separable_backward(const T* x, const T* gain, const T* level, int64_t b, int64_t h, int64_t w, int64_t c,
                         const Branch* branches, int count, T* out, double* sums, int threads) {

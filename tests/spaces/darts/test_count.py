@@ -42,6 +42,14 @@ def test_sizes(arguments, parameters):
     assert as_json(*arguments)["parameters"] == parameters
 
 
+def test_an_architecture_of_another_space():
+    cell = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
+    found = as_json(cell)
+    assert (found["space"], found["parameters"], found["multiply_adds"]) == ("nb201", 1_531_546, 220_119_690)
+    code, output = run(cell, "--stem", "imagenet")
+    assert code == 2 and "'nb201' has no networks with the stem 'imagenet'" in output
+
+
 def test_an_architecture_in_both_notations():
     named = as_json("sdarts-rs-cifar10-s2")
     assert as_json(named["architecture"]) == named | {"source": None}

@@ -12,11 +12,11 @@ from tests.engine.catalogued import CATALOGUE, layer, small
 from tests.engine.conftest import TINY, toy
 
 
-def make(method, space, **settings):
-    """Resolve a method on a published variant, at the size of the engine's tests."""
-    shape = published(space).model_dump() | {"channels": 4, "cells": 3}
-    below = {"space": shape | settings.pop("space", {}), "data": TINY["data"] | {"flip": True, "crop_padding": 1}}
-    own = deep_merge(small(method), {"epochs": 2, "batch_size": 16}, settings)
+def make(method, variant, **changes):
+    """Resolve a method on a published variant with some settings changed, at the size of the engine's tests."""
+    space = published(variant).model_dump() | {"channels": 4, "cells": 3} | changes
+    below = {"space": space, "data": TINY["data"] | {"flip": True, "crop_padding": 1}}
+    own = deep_merge(small(method), {"epochs": 2, "batch_size": 16})
     return resolve(CATALOGUE, method, [layer(own)], [layer(below)])
 
 
@@ -48,7 +48,7 @@ def test_the_raw_parse_reads_alpha():
     """Edges whose softmax weighs more against edges whose alphas are larger."""
     found = {}
     for parse in ("weights", "alpha"):
-        search = Search(make("darts-v1", "s3", space={"parse": parse}), toy(), 0, torch.device("cpu"))
+        search = Search(make("darts-v1", "s3", parse=parse), toy(), 0, torch.device("cpu"))
         with torch.no_grad():
             for alpha in search.alpha.values():
                 alpha.copy_(torch.tensor([0.0, 0.0, 1.0]).repeat(14, 1))  # sep_conv_3x3 by a lead of 1
