@@ -10,6 +10,7 @@ from harness.analysis.coverage import Entry
 from harness.audit.finding import Finding
 from harness.audit.present import as_csv as findings_as_csv
 from harness.cli.published import as_csv, as_markdown
+from harness.suite.values import Published
 
 LONG = "x" * 5000
 WRONG = {
@@ -121,8 +122,9 @@ def test_a_title_with_an_escape_is_refused(project):
 
 
 ENTRY = Entry(
-    cell="s:t/r/c", paper="p", table="T1", row="=HYPERLINK(1)", column="@sum", value=Published.model_validate("-0.50"), n=3,
-    unit="%", protocol="+1|2", remark="-x", reproduction="NOT RUN", why="+1", computed=False, records=(), mark=None,
+    cell="s:t/r/c", paper="p", table="T1", row="=HYPERLINK(1)", column="@sum",
+    value=Published.model_validate("-0.50"), n=3, unit="%", protocol="+1|2", remark="-x",
+    reproduction="NOT RUN", why="+1", computed=False, records=(), mark=None,
 )  # fmt: skip
 
 
