@@ -19,10 +19,8 @@ run: $(READY) ## the main job: search, look up, report, judge (digits when no da
 	$(BIN)/python -m harness report $(SUITE) --profile reduced
 	$(BIN)/python -m harness check $(SUITE) --profile reduced
 
-# bfloat16: as `profiles.paper` declares it; a third of the hours of float32
 evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
-	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --set precision=bfloat16 \
-	    --jobs 2 --threads 1 --nice 19
+	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -q
@@ -32,6 +30,7 @@ full: $(READY) lint test ## what takes longer: the package as it is installed, r
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
 	$(BIN)/python -m tests.chaos
+
 regression: $(READY) ## small searches of every kind of part against recorded numbers, to the bit on a recorded machine
 	$(BIN)/python -m regression
 

@@ -10,6 +10,7 @@ from typing import Any
 # Python makes of file names that are no UTF-8.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
 LONGEST = 120  # characters of a foreign value in a message
 
 _brief = reprlib.Repr()
@@ -35,5 +36,9 @@ def brief(value: Any) -> str:
 
 
 def no_formula(value: Any) -> Any:
-    """Return a cell of a CSV file; text that a spreadsheet would take for a formula begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Return a cell of a CSV file; text that a spreadsheet would take for a formula begins with an apostrophe.
+
+    A number as printed is no formula, whatever its sign.
+    """
+    foreign = isinstance(value, str) and value.startswith(FORMULA) and not NUMBER.fullmatch(value)
+    return f"'{value}" if foreign else value

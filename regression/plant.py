@@ -42,7 +42,7 @@ DRIFTS = {
         "Adam(parameters, lr, betas, eps, weight_decay=2 * decay,",
     ),
     "a ReLU dropped": Drift(
-        "harness/spaces/nb201_net.py", "nn.Sequential(nn.ReLU(), conv,", "nn.Sequential(nn.Identity(), conv,"
+        "harness/spaces/nb201/net.py", "nn.Sequential(nn.ReLU(), conv,", "nn.Sequential(nn.Identity(), conv,"
     ),
     "the schedule one epoch late": Drift(
         "harness/methods/optimisers.py",
@@ -50,7 +50,7 @@ DRIFTS = {
         "return _cosine(lr, self.final_lr, max(0, int(epoch) - 1), self.period or epochs)",
     ),
     "other statistics in batch norm": Drift(
-        "harness/spaces/nb201_net.py",
+        "harness/spaces/nb201/net.py",
         "affine=False, track_running_stats=running)",
         "affine=False, track_running_stats=False)",
     ),

@@ -10,6 +10,7 @@ from harness.analysis.coverage import Entry
 from harness.audit.finding import Finding
 from harness.audit.present import as_csv as findings_as_csv
 from harness.cli.published import as_csv, as_markdown
+from harness.suite.values import Published
 
 LONG = "x" * 5000
 WRONG = {
@@ -121,16 +122,20 @@ def test_a_title_with_an_escape_is_refused(project):
 
 
 ENTRY = Entry(
-    cell="s:t/r/c", paper="p", table="T1", row="=HYPERLINK(1)", column="@sum", mean=-0.5, std=None, n=3, unit="%",
-    protocol="+1|2", status="cited", verdict="NOT RUN", note="-x",
+    cell="s:t/r/c", paper="p", table="T1", row="=HYPERLINK(1)", column="@sum",
+    value=Published.model_validate("-0.50"), n=3, unit="%", protocol="+1|2", remark="-x",
+    reproduction="NOT RUN", why="+1", computed=False, records=(), mark=None,
 )  # fmt: skip
 
 
 def test_published_numbers_are_no_formulas_for_a_spreadsheet():
+    """And stay numbers, with their printed decimals and their sign."""
     _, line = as_csv([ENTRY]).splitlines()
-    assert line == "p,T1,'=HYPERLINK(1),'@sum,-0.5,,3,%,'+1|2,cited,NOT RUN,'-x"
+    assert line == "s:t/r/c,p,T1,'=HYPERLINK(1),'@sum,-0.50,,3,%,'+1|2,\"not run, because +1\",NOT RUN,UNCHECKED,,'-x"
     assert (
-        as_markdown([ENTRY]).splitlines()[2].startswith("| p | T1 | =HYPERLINK(1) | @sum | -0.5 |  | 3 | % | +1\\|2 |")
+        as_markdown([ENTRY])
+        .splitlines()[2]
+        .startswith("| s:t/r/c | p | T1 | =HYPERLINK(1) | @sum | -0.50 |  | 3 | % | +1\\|2 |")
     )
 
 

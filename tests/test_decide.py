@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import harness.cli.run
+from harness.cli.decide import _cpu_time
 from harness.runner.execute import Options, Tally
 from harness.runner.plan import Trial
 from harness.runner.store import Store
@@ -122,6 +123,10 @@ def test_a_seed_that_fails_ends_the_waiting(project: Project, searches: Searches
     assert len(searches.ran) == 1
     assert answer.code == 1
     assert "PASS" in answer.out and "UNDECIDED" in answer.out
+
+
+def test_the_time_of_resumed_trials_is_not_made_up() -> None:
+    assert _cpu_time({"a": 1.5, "b": None, "c": 2.0}) == "3.5 s + 1 resumed"
 
 
 def test_a_dry_run_shows_what_comes_before_the_next_look(project: Project, searches: Searches) -> None:

@@ -10,7 +10,6 @@ from itertools import takewhile
 from harness.analysis.bands import Verdict
 from harness.analysis.evidence import Evidence
 from harness.analysis.measures import claim_value
-from harness.analysis.outcomes import Outcome
 from harness.analysis.permutation import Effect, Sample, effect
 from harness.analysis.sequential import ALPHA, LOOKS, Look, can_decide, seeds_needed, take_looks
 from harness.methods.spec import SearchSpec
@@ -26,7 +25,7 @@ class ClaimVerdict:
     is missing on its side; the verdict rests on the first ``seeds`` of each. ``margin``: mean of the claimed side
     less the other, in the unit of the values. ``effect``: how often the claimed side is above the other by the
     claim's margin. ``next_look``: seeds a side that it is worth adding up to, None where no seeds would change it.
-    ``trials``: ids behind the verdict, and the processor time (seconds) of each.
+    ``trials``: ids behind the verdict, and the processor time (seconds) of each, None where it is not known.
     """
 
     key: str
@@ -41,20 +40,20 @@ class ClaimVerdict:
     effect: Effect | None = None
     looks: tuple[Look, ...] = ()
     next_look: int | None = None
-    trials: Mapping[str, float] = field(default_factory=dict, repr=False)
+    trials: Mapping[str, float | None] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class _Side:
     """The trials of a claim's side, ``planned`` of them by the suite's own plan, and the values from seed 0 on.
 
-    ``seconds``: the processor time of each value.
+    ``seconds``: the processor time of each value, None of a resumed trial or an older record.
     """
 
     trials: tuple[Trial, ...]
     planned: int
     values: tuple[float, ...]
-    seconds: tuple[float, ...]
+    seconds: tuple[float | None, ...]
 
 
 def judge_claims(suite: Suite, evidence: Evidence, further: Evidence | None = None) -> tuple[ClaimVerdict, ...]:
@@ -106,14 +105,8 @@ def _side(measure: Measure, suite: Suite, evidence: Evidence, further: Evidence)
     done = {outcome.id: outcome for outcome in further.done(trials) if not outcome.embedded}
     values = (claim_value(done[trial.id], measure, stop) if trial.id in done else None for trial in trials)
     known = tuple(value for value in takewhile(lambda value: value is not None, values) if value is not None)
-    seconds = tuple(_seconds(done[trial.id]) for trial, _ in zip(trials, known, strict=False))
+    seconds = tuple(done[trial.id].cpu_seconds for trial, _ in zip(trials, known, strict=False))
     return _Side(trials, len(evidence.of_row(measure.row)), known, seconds)
-
-
-def _seconds(outcome: Outcome) -> float:
-    """Return the processor time of a trial; of a resumed one, or an older record, the wall time is what is known."""
-    wall = outcome.search_seconds + outcome.evaluation_seconds
-    return wall if outcome.cpu_seconds is None else outcome.cpu_seconds
 
 
 def _sample(claim: Claim, found: Sequence[_Side]) -> Sample | None:

@@ -55,12 +55,12 @@ class Series:
         """Return what a baseline holds, by statistic and seed.
 
         Final accuracy (percent), training loss of the weights in the first and in the last epoch, final magnitudes
-        (0 to 1) of the operations that tell of a collapse.
+        (0 to 1) of what tells of a collapse.
         """
         key = self.accuracy_key
         found = {ACCURACY: {o.seed: accuracy_at(o, key) if key else None for o in self.done}}
         found |= {FIRST_LOSS: {o.seed: loss_at(o, 1) for o in self.done}, LOSS: {o.seed: loss_at(o) for o in self.done}}
-        found |= {name: {o.seed: magnitude_at(o, *of) for o in self.done} for name, of in self.told.items()}
+        found |= {name: {o.seed: magnitude_at(o, *what) for o in self.done} for name, what in self.told.items()}
         known = {name: {s: v for s, v in values.items() if v is not None} for name, values in found.items()}
         return {name: values for name, values in known.items() if values}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import typer
@@ -87,14 +87,21 @@ def _conclude(verdicts: Sequence[SuiteVerdict]) -> None:
         used = {trial: seconds for claim in verdict.claims for trial, seconds in claim.trials.items()}
         typer.echo(
             f"{verdict.loaded.suite.suite}: {decided} of {len(verdict.claims)} claims decided, "
-            f"by {len(used)} trials, {duration(sum(used.values()))} of CPU time"
+            f"by {len(used)} trials, {_cpu_time(used)} of CPU time"
         )
 
 
 def _line(verdict: SuiteVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
-    time = duration(sum(claim.trials.values())) if claim.trials else "-"
+    time = _cpu_time(claim.trials) if claim.trials else "-"
     suite = verdict.loaded.suite.suite
     return (
         *(suite, claim.key, claim.verdict, str(claim.seeds), margin_text(claim), effect_text(claim), time),
         claim.reason,
     )
+
+
+def _cpu_time(trials: Mapping[str, float | None]) -> str:
+    """Add up what trials took; of those that were resumed nobody measured the whole."""
+    known = [seconds for seconds in trials.values() if seconds is not None]
+    rest = len(trials) - len(known)
+    return f"{duration(sum(known))}{f' + {rest} resumed' if rest else ''}"

@@ -228,8 +228,8 @@ class Search(Steps):
             self.decided[group].copy_(state["decided"][group])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
-        for name, generator in self.generators.items():
-            generator.set_state(state["generators"][name].cpu())
+        for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
+            self.generators[name].set_state(drawn.cpu())
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         self.recorder = recorder(self)  # whose learning rates were replaced

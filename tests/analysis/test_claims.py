@@ -231,10 +231,10 @@ def test_a_claim_on_a_row_that_was_not_selected_is_not_run(loaded: LoadedSuite) 
 
 
 def test_the_processor_time_is_that_of_the_trials_used(loaded: LoadedSuite, planned: Plan) -> None:
-    """12.5 s + 0.25 s of wall time where a record does not know better."""
+    """The wall time of a record that does not know better stands for nothing."""
     further = widened(loaded, planned)
-    records = synthetic.records_of(further, {"t1/exchanged": HIGH})
     timed = synthetic.provenance(cpu_seconds=7.0)
+    records = synthetic.records_of(further, {"t1/exchanged": HIGH})
     records += synthetic.records_of(further, {"t1/darts": LOW}, provenance=timed.model_dump())
     found = of(judge(loaded, "reduced", planned, records, further=further), "better")
-    assert sum(found.trials.values()) == pytest.approx(6 * 12.75 + 6 * 7.0)
+    assert sorted(found.trials.values(), key=str) == [7.0] * 6 + [None] * 6
