@@ -27,6 +27,7 @@ COMMANDS = {
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],
     "audit": ["--format", "--record", "--results", "--severity"],
+    "count": ["--cells", "--channels", "--classes", "--format", "--image-size", "--space", "--stem"],
     "validate": [],
     "list": ["--results"],
     "show": ["--results"],
