@@ -221,7 +221,7 @@ def test_a_snapshot_is_the_search_up_to_there_and_then_tuning(images, tmp_path):
         alone = run_search(spec, images, 1, "cpu", tmp_path / f"{epoch}-alone.pt")
         assert shared.from_supernet and not alone.from_supernet and shared.trajectory == alone.trajectory
         states = [torch.load(tmp_path / f"{epoch}-{name}.pt", weights_only=True) for name in ("shared", "alone")]
-        assert differences(*states) == ["seconds"]
+        assert differences(*states) == ["seconds", "sittings"]
         assert alone.trajectory.weight_loss[: epoch + 1] == base.weight_loss[: epoch + 1]
         assert alone.trajectory.weight_lr[: epoch + 1] == base.weight_lr[: epoch + 1]
         assert len(alone.trajectory.weight_loss) == epoch + 6
