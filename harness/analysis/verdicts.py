@@ -43,6 +43,17 @@ class SuiteVerdict:
     series: tuple[Series, ...]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know: of the plan, of records, and of bands that were changed after looking."""
+        changed = (
+            f"the band of {place}, {metric}, was changed after records existed; before: {band.before}"
+            for place, of_metric in self.loaded.suite.bands.items()
+            for metric, band in of_metric.items()
+            if band.before is not None
+        )
+        return (*self.evidence.notes, *changed)
+
+    @property
     def embedded(self) -> bool:
         """Tell whether some trials ran on a stand-in for the suite's images."""
         return any(trial.embedded for trial in self.evidence.trials.values())

@@ -70,7 +70,7 @@ def render_check(
 
 def _parts(verdict: SuiteVerdict, marks: Marks) -> Iterator[RenderableType]:
     yield Text(heading(verdict), style="bold")
-    yield from (Text(f"note: {note}", style="yellow") for note in verdict.evidence.notes)
+    yield from (Text(f"note: {note}", style="yellow") for note in verdict.notes)
     for table in verdict.tables:
         yield ""
         yield from _table(verdict, table, marks)

@@ -52,7 +52,7 @@ def _suite(verdict: SuiteVerdict, printed: Printed) -> Iterator[str]:
     mark = profile_mark(verdict)
     if mark:
         yield from (f"**{_safe(mark)}**", "")
-    yield from (f"> {_safe(note)}\n" for note in verdict.evidence.notes)
+    yield from (f"> {_safe(note)}\n" for note in verdict.notes)
     for table in verdict.tables:
         yield from _table(verdict, table, printed.marks)
     yield from _claims(verdict)

@@ -122,7 +122,7 @@ def _suite(verdict: SuiteVerdict, shown: _Shown) -> dict[str, Any]:
         "mark": profile_mark(verdict),
         "coverage": coverage(verdict),
         "counts": verdict.counts(),
-        "notes": verdict.evidence.notes,
+        "notes": verdict.notes,
         "tables": [_table(verdict, table, shown) for table in verdict.tables],
         "claims": list(_claims(verdict)),
         "baselines": _baselines(verdict),

@@ -39,6 +39,7 @@ class ToleranceBand(Strict):
     tolerance: float = Field(gt=0)
     drift: float = Field(gt=0)
     because: str = Field(min_length=1)
+    before: str | None = Field(default=None, description="what held when records were made, if it was changed since")
 
     @model_validator(mode="after")
     def _drift_is_wider(self) -> ToleranceBand:

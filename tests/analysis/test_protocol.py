@@ -220,6 +220,16 @@ def test_computed_values_are_held_against_the_architectures_found(tmp_path: Path
     assert "is 99, and 54.3 in the table" in str(problem(wrong, FakeTable()))  # type: ignore[arg-type]
 
 
+def test_a_band_changed_after_looking_is_listed(tmp_path: Path) -> None:
+    loaded = synthetic.load(
+        tmp_path, ("drift: 0.4, because: chosen}", "drift: 0.4, because: chosen, before: twice as wide}")
+    )
+    verdict = judge(loaded, "paper", synthetic.plan(loaded), [])
+    note = "the band of cifar10/200, error, was changed after records existed; before: twice as wide"
+    assert f"note: {note}" in render_check([verdict], width=200)
+    assert note in render_markdown([verdict])
+
+
 def test_a_verdict_names_its_records(loaded: LoadedSuite, planned: Plan) -> None:
     verdict = judge(loaded, "paper", planned, synthetic.records_of(planned, GOOD))
     assert cell(verdict).evidence == planned.rows["t1/darts"]

@@ -19,7 +19,7 @@ def line_with(text: str, *words: str) -> str:
 def test_cells_stand_in_one_line_each(paper: SuiteVerdict) -> None:
     text = render_check([paper], width=200)
     cell = line_with(text, "Plain", "C10 test")
-    assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +— +PASS", cell)
+    assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +— +DRIFT +UNCHECKED", cell)
     assert "INCOMPLETE" in line_with(text, "92.50 ± 0.50 (2 of 5)")
     assert "no code computes it yet (1 UNCHECKED)" in line_with(text, "Never run", "NOT RUN")
 

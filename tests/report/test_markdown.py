@@ -23,7 +23,7 @@ def test_tables_are_regular(paper: SuiteVerdict, reduced: SuiteVerdict) -> None:
 
 def test_verdicts_stand_beside_both_numbers(paper: SuiteVerdict) -> None:
     text = render_markdown([paper])
-    assert "| 54.30 ± 0.00 (n = 3) | 54.30 ± 0.24 (3 of 3) | +0.00 | — | PASS |" in text
+    assert "| 54.30 ± 0.00 (n = 3) | 54.30 ± 0.24 (3 of 3) | +0.00 | — | DRIFT | UNCHECKED |" in text
     assert "- Never run: NOT RUN: " in text
 
 
