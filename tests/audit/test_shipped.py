@@ -39,6 +39,8 @@ KNOWN = [
     ("summary", "info", "nb201:delve-text-cost/ex-darts/times-cheaper", "is 2.66"),
     ("derived", "info", "nb201_sp:sp-darts-t1-cifar10/darts-v2/search-seconds", "is 22323.3, printed 22323"),
     ("derived", "info", "nb201_sp:sp-darts-t1-cifar10/gdas/search-seconds", "is 19720.5, printed 19720"),
+    ("setting", "warning", "sp_config:sp-darts-t2/cifar-10-100/t-sm", "printed 10; it is 11 in the authors'"),
+    ("setting", "info", "ablations:single-darts-text-nb201/single-darts/weight-lr", "the paper's sections 5.2 and 5.3"),
     ("diagonal", "info", "stacnas:stacnas-t6/avg-pool-3x3/avg-pool-3x3", "has 1"),
     ("difference", "info", "ablations_sp:sp-darts-t6/darts-0.1-cifar100/cifar100-valid-difference", "6 differences"),
     ("symmetry", "info", "stacnas:stacnas-t6/avg-pool-3x3/max-pool-3x3", "symmetric"),
@@ -78,6 +80,7 @@ WITHOUT_TABLE = {
     ("best-of-runs", "error"): 3,
     ("best-counts", "warning"): 1,
     ("summary", "warning"): 4,
+    ("setting", "warning"): 9,
 }
 BY_TABLE = {
     ("attribution", "error"): 1,
