@@ -20,7 +20,7 @@ CONSISTENCIES: tuple[Consistency, ...] = get_args(Consistency)
 
 # What explains a number, where it finds it right.
 EXPLAINING = (
-    *("summary", "difference", "derived", "diagonal", "setting"),
+    *("summary", "difference", "derived", "diagonal", "setting", "counts"),
     *("optimum", "fixed-architecture", "edge-counts", "attribution", "mixture"),
 )
 REPEATING = ("agreement", "symmetry")
