@@ -28,13 +28,22 @@ class Source(Strict):
 
 
 class PublishedCell(Strict):
-    """``space``: of `harness.spaces.registry.published`; ``explains``: the printed numbers that come from it."""
+    """``space``: of `harness.spaces.registry.published`; ``explains``: the printed numbers that come from it.
+
+    ``imagenet_channels``: of its published network there, None: as many as the space's.
+    """
 
     space: str
     architecture: str
     source: Source
     explains: tuple[str, ...]
+    imagenet_channels: PositiveInt | None = None
     note: str = ""
+
+    @property
+    def drawn(self) -> bool:
+        """Tell whether it was read off a drawing, which may not be of the very network that was trained."""
+        return self.source.path.endswith(".png")
 
 
 class _File(Strict):

@@ -120,6 +120,14 @@ WITHOUT_TABLE = {
         "diagonal", ("stacnas.yaml",), "stacnas-t6", "sep-conv-5x5", (('"1.00"', '"0.10"'),), "error", "sep-conv-5x5",
         "diagonal",
     ),
+    "parameters of a known cell": Planted(
+        "counts", SPACE[2:3], "delve-t4", "snas", (('"2.8"', '"2.9"'),), "warning", "parameters",
+        "2.85 M of parameters",
+    ),
+    "multiply-adds of a known cell": Planted(
+        "counts", ("imagenet.yaml",), "single-darts-t2", "p-darts", (('"557"', '"575"'),), "warning", "flops",
+        "557.12 M of convolutions, linear layers, batch norms and ReLUs",
+    ),
     "unit": Planted(
         "unit", ("imagenet.yaml",), "single-darts-t2", "p-darts", (('"4.9"', '"4900"'),), "error",
         "parameters", "4.9",

@@ -41,6 +41,19 @@ KNOWN = [
     ("derived", "info", "nb201_sp:sp-darts-t1-cifar10/gdas/search-seconds", "is 19720.5, printed 19720"),
     ("setting", "warning", "sp_config:sp-darts-t2/cifar-10-100/t-sm", "printed 10; it is 11 in the authors'"),
     ("setting", "info", "ablations:single-darts-text-nb201/single-darts/weight-lr", "the paper's sections 5.2 and 5.3"),
+    ("counts", "info", "imagenet:single-darts-t2/dropnas/flops", "the print counts convolutions and linear layers"),
+    ("counts", "info", "imagenet:single-darts-t2/p-darts/flops", "the print counts convolutions, linear layers, batch"),
+    ("counts", "info", "imagenet:single-darts-t2/pc-darts/flops", "two ways to count multiply-adds"),
+    ("counts", "info", "imagenet:single-darts-t2/cdarts-average/flops", "731.90 M of convolutions"),
+    ("counts", "warning", "imagenet:single-darts-t2/cdarts-average/parameters", "6.36 M"),
+    ("counts", "warning", "imagenet:single-darts-t2/cdarts-best/flops", "731.90 M"),
+    ("counts", "info", "imagenet:single-darts-t2/cdarts-best/parameters", "6.36 M of parameters: cut off, not rounded"),
+    ("counts", "warning", "imagenet:single-darts-t2/darts/flops", "543.99 M"),
+    ("counts", "warning", "darts_pt:darts-pt-t2/darts/parameters", "3.17 M"),
+    ("counts", "warning", "darts_pt:darts-pt-t2/sdarts-rs/parameters", "3.61 M"),
+    ("counts", "warning", "darts_space:sp-darts-t3/gdas/parameters", "3.37 M"),
+    ("counts", "info", "imagenet:delve-t5/gdas/parameters", "14 cells of 50 channels"),
+    ("counts", "info", "stacnas:stacnas-t3-base/stacnas/parameters", "3.71 M of parameters, read off a drawing"),
     ("diagonal", "info", "stacnas:stacnas-t6/avg-pool-3x3/avg-pool-3x3", "has 1"),
     ("difference", "info", "ablations_sp:sp-darts-t6/darts-0.1-cifar100/cifar100-valid-difference", "6 differences"),
     ("symmetry", "info", "stacnas:stacnas-t6/avg-pool-3x3/max-pool-3x3", "symmetric"),
@@ -81,6 +94,7 @@ WITHOUT_TABLE = {
     ("best-counts", "warning"): 1,
     ("summary", "warning"): 4,
     ("setting", "warning"): 9,
+    ("counts", "warning"): 6,
 }
 BY_TABLE = {
     ("attribution", "error"): 1,
@@ -124,11 +138,11 @@ def test_cells_are_those_of_the_suites(shipped: list[Line]) -> None:
 
 
 INNOCENT = {  # of what another printing says
-    "darts_pt:darts-pt-t2/gdas": {"UNCHECKED"},
+    "darts_pt:darts-pt-t2/gdas": {"UNCHECKED", "COHERENT"},  # its cell has the printed parameters
     "nb201_delve:delve-t2/drnas": {"COHERENT"},
     "nb201_sp:sp-darts-t1-cifar100/gdas": {"UNCHECKED", "COHERENT"},  # std 0 on ImageNet-16-120: one architecture
     "nb201_sp:sp-darts-t1-cifar100/pc-darts": {"UNCHECKED"},
-    "darts_pt:darts-pt-t2/snas": {"COPIED"},
+    "darts_pt:darts-pt-t2/snas": {"COPIED", "COHERENT"},  # likewise
 }
 GUILTY = {
     "darts_space:sp-darts-t3/gdas/parameters",
