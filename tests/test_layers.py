@@ -24,7 +24,6 @@ LAYERS = (
     "engine",
     "runner",
     "analysis",
-    "audit",
     "report",
     "cli",
 )

@@ -58,7 +58,7 @@ def check(project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     suite = project.folder / "suites" / "tiny.yaml"
     suite.write_text(suite.read_text(encoding="utf-8").replace("seeds: 3", "seeds: 1"), encoding="utf-8")
     monkeypatch.setattr(regression, "SUITE", Path("suites/tiny.yaml"))
-    monkeypatch.setattr(environment, "default_jobs", lambda device: 1)  # in this process, where drifts are planted
+    monkeypatch.setattr(environment, "default_jobs", lambda device: 0)  # in this process, where drifts are planted
 
     def run(*options: str) -> tuple[int, str]:
         code = regression.main(options)

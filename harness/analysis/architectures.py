@@ -83,8 +83,8 @@ def architectures_of(cells: Sequence[PublishedCell], table: Nb201Table) -> list[
 def judge_architecture(cells: Sequence[PublishedCell], values: NDArray[np.float64]) -> OneArchitecture:
     """Judge what our runs ended in by their ``values`` [runs, cells]."""
     runs, ended = len(values), int(matching(cells, values).sum())
-    printed = {cell.n for cell in cells}
-    theirs = printed.pop() if len(printed) == 1 else None
+    stated = [cell.n for cell in cells if cell.n is not None]
+    theirs = max(stated) if len(stated) == len(cells) else None
     share = stats.binomtest(ended, runs).proportion_ci(1 - 2 * ALPHA, method="exact").low if runs else 0.0
     return OneArchitecture(ended, runs, float(share), *_word(ended, runs, theirs))
 

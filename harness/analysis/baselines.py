@@ -186,6 +186,10 @@ def _word(
     here = [one for one in alike if all(one.machine == Machine.of(o.environment) for o in series.done)]
     if here:
         return _exactly(values, here[0].values[name], len(series.trials))
+    if len({Machine.of(outcome.environment) for outcome in series.done}) > 1:
+        return "NOT JUDGED", "the seeds ran on several machines"
+    if len(values) < len(series.trials):
+        return "INCOMPLETE", f"{len(values)} of {len(series.trials)} seeds done"
     most = max(alike, key=lambda one: len(one.values[name]))
     return _as_samples(values, most, name, comparisons)
 

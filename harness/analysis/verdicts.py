@@ -148,8 +148,8 @@ def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) ->
 def exit_code(verdicts: Iterable[SuiteVerdict]) -> int:
     """Return 1 where a verdict is FAIL or a trial failed, else 3 where planned work is missing, else 0.
 
-    DRIFT is a warning and counts as in band. What cannot run at all (NOT RUN for a reason of the plan) and what
-    no rule judges (NOT JUDGED) does not count.
+    DRIFT is a warning, UNDECIDED a question: neither counts, nor what cannot run at all (NOT RUN for a reason of the
+    plan) and what no rule judges (NOT JUDGED).
     """
     code = IN_BAND
     for verdict in verdicts:

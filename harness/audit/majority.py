@@ -12,7 +12,6 @@ import numpy as np
 from harness.audit.table import COLUMNS, SPACE, Floats, Integers, TableValues
 
 HALF = SPACE.edges // 2
-QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
 @dataclass(frozen=True)
@@ -41,21 +40,3 @@ def figure6a(table: TableValues) -> list[Majority]:
         }
         majorities.append(Majority(operation, held[chosen], accuracy))
     return majorities
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Mean and quantiles (`QUANTILES`) of the accuracies of all architectures, in percent."""
-
-    dataset: str
-    split: str
-    mean: float
-    quantiles: tuple[float, ...]
-
-
-def distributions(table: TableValues) -> list[Distribution]:
-    """Return the distribution of each column of the table."""
-    return [
-        Distribution(dataset, split, float(values.mean()), tuple(np.quantile(values, QUANTILES).tolist()))
-        for (dataset, split), values in zip(COLUMNS, table.accuracy.T, strict=True)
-    ]

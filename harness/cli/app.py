@@ -227,7 +227,7 @@ def check(
 ) -> None:
     """Judge the records; the exit code is the verdict.
 
-    0: nothing is out of band; 1: FAIL, or a trial failed; 3: incomplete.
+    0: no FAIL (DRIFT and UNDECIDED are none); 1: FAIL, or a trial failed; 3: incomplete.
     """
     from harness.cli.judge import check_suites
     from harness.cli.select import Request

@@ -104,10 +104,13 @@ def machine(device: str) -> str:
 
 
 def _cpu_model() -> str:
+    """Name the processor with its family, model and stepping: hypervisors give several generations one name."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown processor")
+    lines = info.read_text(encoding="utf-8").partition("\n\n")[0].splitlines() if info.is_file() else []
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = facts.get("model name") or platform.processor() or "unknown processor"
+    exact = ", ".join(f"{key} {facts[key]}" for key in ("cpu family", "model", "stepping") if key in facts)
+    return f"{name} ({exact})" if exact else name
 
 
 def peak_memory_mb(device: str) -> float:

@@ -12,6 +12,13 @@ from torch import Tensor, nn
 Mixing = Mapping[str, Tensor]  # by `Group.name` [rows, options], see `harness.spaces.space`
 
 
+def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
+    """Concatenate channels and deal them out in turn, one from each of ``groups`` blocks."""
+    whole = torch.cat([mixed, rest], 1).permute(0, 2, 3, 1)  # channels last, and it stays so
+    dealt = whole.reshape(*whole.shape[:3], groups, mixed.shape[1]).transpose(-1, -2)
+    return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
+
+
 class Supernet(nn.Module, ABC):
     """The weight-sharing network of a space. It knows no alpha: all that is searched comes in as ``mixing``.
 

@@ -34,6 +34,7 @@ from harness.spaces.darts.layers import (
 from harness.spaces.darts.skeleton import Place
 from harness.spaces.darts.variants import EDGES, NODES
 from harness.spaces.space import Group
+from harness.spaces.supernet import shuffled
 
 Rows = list[tuple[Tensor, ...]]  # by place, then by option
 Shapes = tuple[tuple[tuple[int, ...], int], ...]
@@ -103,13 +104,6 @@ def columns_of(shapes: Shapes) -> list[list[int]]:
             found[place] = list(range(start, start + options))
             start += options
     return [found[place] for place in sorted(found)]
-
-
-def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
-    """Concatenate channels and deal them out in turn, one from each of ``groups`` blocks."""
-    whole = torch.cat([mixed, rest], 1).permute(0, 2, 3, 1)  # channels last, and it stays so
-    dealt = whole.reshape(*whole.shape[:3], groups, mixed.shape[1]).transpose(-1, -2)
-    return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
 
 
 class Sum:

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from harness.spaces.nb201 import encoding, kernels
 from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
-from harness.spaces.supernet import Mixing, Network, Supernet
+from harness.spaces.supernet import Mixing, Network, Supernet, shuffled
 
 KERNELS = {CONV1: 1, CONV3: 3}
 
@@ -77,13 +77,6 @@ class MixedConv(nn.Module):
 def incoming(node: int) -> list[tuple[int, int]]:
     """List the edges that enter a node, each with the node it leaves."""
     return [(edge, source) for edge, (target, source) in enumerate(EDGES) if target == node]
-
-
-def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
-    """Concatenate channels and deal them out in turn, one from each of ``groups`` blocks."""
-    whole = torch.cat([mixed, rest], 1).permute(0, 2, 3, 1)  # channels last, and it stays so
-    dealt = whole.reshape(*whole.shape[:3], groups, mixed.shape[1]).transpose(-1, -2)
-    return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
 
 
 class Mix:
