@@ -14,6 +14,8 @@ from harness.runner.signals import ENDING, Stopper
 
 AGAIN = """
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from harness.runner.signals import Stopper
 try:
     with Stopper():
@@ -30,11 +32,14 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("number", ENDING)
 def test_signals_are_handled_only_during_a_run(number: signal.Signals) -> None:
-    signal.signal(number, signal.SIG_DFL) if number != signal.SIGINT else None
-    before = signal.getsignal(number)
-    with Stopper():
-        assert signal.getsignal(number) is not before
-    assert signal.getsignal(number) is before
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    found = signal.signal(number, usual)  # a background job ignores SIGINT, `nohup` SIGHUP
+    try:
+        with Stopper():
+            assert signal.getsignal(number) is not usual
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, found)
 
 
 @pytest.mark.parametrize("first", ["SIGINT", "SIGTERM", "SIGHUP"])
