@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: nets of tests are too small for a second thread
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
