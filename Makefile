@@ -23,7 +23,7 @@ evidence: $(READY) ## searches at paper size, what says most first, until it is 
 	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19
 
 test: $(READY) ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q
 
 full: $(READY) lint test ## what takes longer: the package as it is installed, runs killed 150 times
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
