@@ -12,7 +12,7 @@ from harness.data.augment import augment, normalise
 from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.errors import HarnessError
-from harness.seeds import derive_seed
+from harness.seeds import derive_seed, global_stream
 from harness.spaces.space import Size, Space
 
 TEST_BATCH = 512
@@ -32,8 +32,7 @@ def train_from_scratch(
     order, draws = (torch.Generator().manual_seed(derive_seed(seed, p)) for p in purposes)
     if torch_device.type != "cpu":
         draws = torch.Generator(torch_device).manual_seed(derive_seed(seed, purposes[1]))
-    with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
-        torch.manual_seed(derive_seed(seed, "scratch-weights"))
+    with global_stream(derive_seed(seed, "scratch-weights")):
         net = space.network(architecture, Size(benchmark.cells, benchmark.channels), dataset.classes)
     net.to(torch_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     train = dataset.train.to(torch_device)

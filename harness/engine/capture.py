@@ -18,6 +18,7 @@ from torch import Tensor
 
 from harness.engine.optimisers import fixed_rates
 from harness.engine.steps import Steps
+from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
 
 KEPT = 4  # recordings: those of a warm-up and of two temperatures; older ones, of epochs that are over, go
@@ -35,10 +36,16 @@ Recording = Callable[[Callable[[], None], list[torch.Generator]], Tape]
 
 
 class CudaGraphs:
-    """Records steps as CUDA graphs, without running them, that work in one and the same memory."""
+    """Records steps as CUDA graphs, without running them, that work in one and the same memory.
+
+    Each search on a stream of its own: cuBLAS has a workspace a stream, which graphs that overlap must not share.
+    """
 
     def __init__(self) -> None:
         self.pool: Any = None
+        current = torch.cuda.current_stream()
+        default = current == torch.cuda.default_stream()
+        self.stream = torch.cuda.Stream() if default else current  # type: ignore[no-untyped-call]
 
     def __call__(self, step: Callable[[], None], generators: list[torch.Generator]) -> Tape:
         """Record a step; ``generators``: the device's streams that it draws from. Raises RuntimeError."""
@@ -48,7 +55,7 @@ class CudaGraphs:
         gc.collect()  # of earlier searches: their graphs must not be freed while another is recorded
         torch.cuda.synchronize()
         try:
-            with torch.cuda.graph(graph, pool=self.pool):
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 step()
         finally:
             torch.cuda.set_stream(stream)  # torch stays on the recording's where it fails
@@ -71,6 +78,7 @@ class Recorder:
 
     def step(self, weight_batch: Tensor, architecture_batch: Tensor) -> None:
         """Do one step of the search's update on image indices [B]; a rest of an epoch is not recorded."""
+        DEVICE.give_way()
         tape = self._tape(full=len(weight_batch) == len(architecture_batch) == len(self.weight_batch))
         if tape is None:
             self.search.spec.update.step(self.search, weight_batch, architecture_batch)
@@ -95,9 +103,10 @@ class Recorder:
         while len(self.tapes) >= KEPT:
             del self.tapes[next(iter(self.tapes))]
         try:
-            self.tapes[branch] = self.record(
-                self._step, [self.search.generators[name] for name in ("augmentation", "noise")]
-            )
+            with DEVICE.alone():
+                self.tapes[branch] = self.record(
+                    self._step, [self.search.generators[name] for name in ("augmentation", "noise")]
+                )
         except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
             cause = str(error.__context__ or error).splitlines()[0]
             text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"

@@ -18,6 +18,7 @@ from harness.engine.capture import recorder
 from harness.engine.optimisers import set_rate
 from harness.engine.steps import Steps
 from harness.engine.trajectory import Trajectory
+from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
 from harness.methods.spec import SearchSpec
 
@@ -59,11 +60,12 @@ def run_search(
 
     Raises `DamagedCheckpoint` for a checkpoint or supernet that no search can go on from.
     """
-    search = Search(spec, dataset, seed, torch.device(device))
-    try:
-        return _run(search, checkpoint, on_epoch or (lambda *epochs: None), supernet, keep or {}, sitting or {}, clock)
-    finally:
-        search.recorder = None  # which holds on to the search, and to the device's memory
+    with DEVICE.share():
+        search = Search(spec, dataset, seed, torch.device(device))
+        try:
+            return _run(search, checkpoint, on_epoch or (lambda *_: None), supernet, keep or {}, sitting or {}, clock)
+        finally:
+            search.recorder = None  # which holds on to the search, and to the device's memory
 
 
 def _run(

@@ -20,7 +20,7 @@ from harness.engine.unrolled import unrolled_gradient
 from harness.methods.mixing import Mixing
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
 from harness.methods.step import Side, Step
-from harness.seeds import derive_seed
+from harness.seeds import derive_seed, global_stream
 from harness.spaces.space import UNDECIDED, Group
 from harness.spaces.supernet import Supernet
 
@@ -65,8 +65,7 @@ class Steps:
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
-        with torch.random.fork_rng(devices=[]):  # torch's initialisers read the global stream: give it ours
-            torch.manual_seed(derive_seed(self.seed, purpose))
+        with global_stream(derive_seed(self.seed, purpose)):
             net = self.spec.space.supernet(self.classes, auxiliary=self.spec.auxiliary_skip is not None)
         net.generator = self.generators["noise"]
         return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt
 
 from harness.methods.composition import Composed
 from harness.methods.step import Step
+from harness.seeds import global_stream
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -217,9 +218,8 @@ class Dirichlet(_Drawn):
         """Draw weights [rows, options] that sum to 1 on each edge."""
         import torch
 
-        # torch's sampler reads the global stream: give it ours
-        with torch.random.fork_rng(devices=[alpha.device] if alpha.is_cuda else []):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=step.generator)))
+        seed = int(torch.randint(2**62, (), generator=step.generator))
+        with global_stream(seed, [alpha.device] if alpha.is_cuda else []):
             drawn: Tensor = torch.distributions.Dirichlet(self.concentration(alpha)).rsample()
         return drawn
 

@@ -9,6 +9,8 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -69,6 +71,18 @@ def keep_memory_mapped() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+@contextmanager
+def own_stream(device: str) -> Iterator[None]:
+    """Let this thread's work on a CUDA device overlap with that of other threads."""
+    if device != "cuda":
+        yield
+        return
+    import torch
+
+    with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+        yield
+
+
 def version() -> str:
     """Return the installed version of the harness; ``source`` where it runs without being installed."""
     try:
@@ -78,7 +92,12 @@ def version() -> str:
 
 
 def revision() -> str | None:
-    """Return the git revision of the harness' own source, with ``-dirty``; None where it is installed without."""
+    """Return the git revision of the harness' own source, with ``-dirty``; None where it is installed without.
+
+    A copy of a checkout without its history is told by HARNESS_REVISION.
+    """
+    if told := os.environ.get("HARNESS_REVISION"):
+        return told
     package = Path(harness.__file__).parent
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py")
     return _git(package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") if tracked else None

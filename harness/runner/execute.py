@@ -117,7 +117,8 @@ class _Run:
         if options.jobs == 0:
             self.pool = Here(run_trial, self.settings, self.tell)
         else:
-            self.pool = Workers(options.jobs, options.nice, run_trial, self.settings, self.tell)
+            processes = options.jobs // self.settings.lanes
+            self.pool = Workers(processes, options.nice, run_trial, self.settings, self.tell)
 
     def work(self) -> None:
         """Do everything, or what there is time for."""
@@ -279,6 +280,7 @@ def _settings(store: Store, options: Options) -> Settings:
         threads=options.threads or environment.threads_per_worker(options.jobs),
         revision=environment.revision(),
         deadline=time.monotonic() + options.budget,
+        lanes=max(1, options.jobs) if options.device == "cuda" else 1,
     )
 
 

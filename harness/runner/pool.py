@@ -1,5 +1,8 @@
 """Where trials are done: in worker processes, or one after the other in this process.
 
+Processes only take turns on a GPU; there one worker does several trials at once, each in a thread with a stream of its
+own.
+
 A pool of one's own, because the death of one worker is to cost its trial alone: executors of the standard library and
 of joblib end all workers then. Each worker has a pipe instead of shared queues, so there is no semaphore to leak.
 """
@@ -15,19 +18,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
+from harness.runner import environment
 from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.survey import Task
 from harness.runner.worker import Beat, Finished, Link, Note, Settings
 
+WAKE_SECONDS = 0.2  # between two looks of a worker with several trials for what comes
 GRACE_SECONDS = 5.0  # for a worker to tidy up when it is told to end
 _AUTOGROUP = Path("/proc/self/autogroup")
 _PR_SET_PDEATHSIG = 1
@@ -100,11 +105,11 @@ class Here:
 
 @dataclass
 class Worker:
-    """One process, and the trial that it is at."""
+    """One process, and the trials that it is at."""
 
     process: BaseProcess
     pipe: Connection
-    trial: str | None = None
+    trials: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,10 @@ class _Held:
 
 
 class Workers:
-    """Up to ``count`` worker processes; ``nice``: their niceness beyond this process'."""
+    """Up to ``count`` worker processes, with so many trials at once in each as the settings say.
+
+    ``nice``: their niceness beyond this process'.
+    """
 
     def __init__(self, count: int, nice: int, run: RunTrial, settings: Settings, tell: Tell) -> None:
         self.count, self.nice, self.run, self.settings, self.tell = count, nice, run, settings, tell
@@ -125,12 +133,13 @@ class Workers:
     @property
     def free(self) -> int:
         """Number of tasks that can be started now."""
-        return self.count - sum(worker.trial is not None for worker in self.workers)
+        return self.count * self.settings.lanes - sum(len(worker.trials) for worker in self.workers)
 
     def start(self, task: Task) -> None:
-        """Give a task to a worker that has none, or to a new one."""
-        worker = next((worker for worker in self.workers if worker.trial is None), None) or self._new()
-        worker.trial = task.trial.id
+        """Give a task to a worker that can take it, or to a new one."""
+        lanes = self.settings.lanes
+        worker = next((worker for worker in self.workers if len(worker.trials) < lanes), None) or self._new()
+        worker.trials.add(task.trial.id)
         with suppress(OSError):  # it has died meanwhile, as `wait` will find
             worker.pipe.send((task.trial, task.keep, task.leaves))
 
@@ -184,18 +193,17 @@ class Workers:
                 messages.append(worker.pipe.recv())
         except (EOFError, OSError):
             messages += self._bury(worker, messages)
-        if any(isinstance(message, Finished) for message in messages):
-            worker.trial = None
+        worker.trials -= {message.id for message in messages if isinstance(message, Finished)}
         for message in messages:
             self.tell(message)
 
     def _bury(self, worker: Worker, messages: Sequence[Message]) -> list[Message]:
-        """Forget a dead worker; return what is to be said of the trial that it did not finish."""
+        """Forget a dead worker; return what is to be said of the trials that it did not finish."""
         worker.process.join()
         worker.pipe.close()
         self.workers.remove(worker)
-        idle = worker.trial is None or any(isinstance(message, Finished) for message in messages)
-        return [] if idle else [Died(str(worker.trial), _how(worker.process.exitcode))]
+        finished = {message.id for message in messages if isinstance(message, Finished)}
+        return [Died(trial, _how(worker.process.exitcode)) for trial in sorted(worker.trials - finished)]
 
     def _signal(self, number: int) -> None:
         for worker in self.workers:
@@ -235,9 +243,41 @@ class PipeLink:
         return time.perf_counter() - self.held
 
 
+class SharedLink(PipeLink):
+    """A worker's end of the pipe for trials side by side. ``tasks``: what came and was not begun."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(pipe)
+        self.lock = threading.Lock()
+        self.tasks: list[Any] = []
+
+    def tell(self, message: Message) -> None:
+        """Send a message."""
+        with self.lock:
+            super().tell(message)
+
+    def take_in(self) -> None:
+        """Read what has come. Raises EOFError where nothing can come any more."""
+        with self.lock:
+            while self.pipe.poll():
+                message = self.pipe.recv()
+                if isinstance(message, _Held):
+                    self.held += message.seconds
+                else:
+                    self.tasks.append(message)
+
+    def clock(self) -> float:
+        """Return the time without that for which this process was stopped."""
+        with suppress(EOFError):  # which ends this process elsewhere
+            self.take_in()
+        return time.perf_counter() - self.held
+
+
 def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int) -> None:
     """Do the trials that come through the pipe, until it is closed."""
     _begin(nice)
+    if settings.lanes > 1:
+        serve_side_by_side(pipe, run, settings)
     link = PipeLink(pipe)
     with suppress(EOFError):
         while True:
@@ -246,6 +286,32 @@ def serve(pipe: Connection, run: RunTrial, settings: Settings, nice: int) -> Non
                     pass  # it had nothing to do meanwhile
                 case trial, keep, leaves:
                     link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
+
+
+def serve_side_by_side(pipe: Connection, run: RunTrial, settings: Settings) -> NoReturn:
+    """Do each trial that comes in a thread of its own; ends this process when the pipe is closed, or it is told to.
+
+    At once, whatever its threads do: what they saved is whole, and they are no place to leave a device's work from.
+    """
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")  # queues; with fewer, streams wait for each other
+    link = SharedLink(pipe)
+    try:
+        while True:
+            pipe.poll(WAKE_SECONDS)
+            link.take_in()
+            while link.tasks:
+                threading.Thread(target=_lane, args=(link, run, settings, *link.tasks.pop(0)), daemon=True).start()
+    except EOFError:
+        os._exit(0)
+    except SystemExit as told:
+        os._exit(int(told.code or 0))
+
+
+def _lane(
+    link: SharedLink, run: RunTrial, settings: Settings, trial: Trial, keep: Record | None, leaves: Sequence[Trial]
+) -> None:
+    with environment.own_stream(settings.device):
+        link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
 
 
 def _begin(nice: int) -> None:

@@ -19,7 +19,10 @@ Key = Annotated[str, Field(pattern=r"^[^/]+/[^/]+/[0-9]{1,9}$")]  # dataset/spli
 
 
 class Sitting(BaseModel):
-    """One of the runs that a search was spread over. ``after_epoch``: the epoch that it went on from."""
+    """One of the runs that a search was spread over. ``after_epoch``: the epoch that it went on from.
+
+    ``lanes``: searches that one process could do at once: each took longer than alone, and memory is that of all.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -29,6 +32,7 @@ class Sitting(BaseModel):
     torch: str
     platform: str
     threads: int
+    lanes: int = 1
 
 
 class Provenance(BaseModel):
@@ -52,7 +56,7 @@ class Provenance(BaseModel):
     kernels: bool | None = None  # cells in compiled kernels, which round otherwise than torch; None: no search
     supernet: str | None = None  # id of the search whose trained supernet this trial began with
     sittings: list[Sitting] = []  # in which the search was done; what earlier versions did is missing
-    cpu_seconds: float | None = None  # of all threads, search and evaluation; None: resumed, or an older record
+    cpu_seconds: float | None = None  # of all threads, search and evaluation; None: not of this trial alone, or resumed
 
 
 class Record(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
     from harness.data.images import Dataset
     from harness.engine.search import SearchResult
 
+_LOADING = threading.Lock()
 TRACEBACK_LINES = 12  # of the end of a traceback, kept in the record
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all trials of a run share. ``deadline``: of `time.monotonic`, by which epochs are to end."""
+    """What all trials of a run share. ``deadline``: of `time.monotonic`, by which epochs are to end.
+
+    ``lanes``: trials at once in one process.
+    """
 
     results: Path
     data_root: Path | None
@@ -43,6 +48,7 @@ class Settings:
     threads: int
     revision: str | None
     deadline: float = math.inf
+    lanes: int = 1
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,9 @@ def _record(
         found=computed.found if computed else [],
         error=error,
         overrides=list(trial.overrides),
-        provenance=_provenance(trial, settings, clock, whole=error is None and clock.resumed_from_epoch is None),
+        provenance=_provenance(
+            trial, settings, clock, whole=error is None and clock.resumed_from_epoch is None and settings.lanes == 1
+        ),
     )
 
 
@@ -301,6 +309,7 @@ def _sitting(settings: Settings, clock: Clock) -> dict[str, str | int | None]:
         "torch": str(torch.__version__),  # which is an object of its own
         "platform": environment.machine(settings.device),
         "threads": settings.threads,
+        "lanes": settings.lanes,
     }
 
 
@@ -338,7 +347,8 @@ def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings:
 
 def _images(trial: Trial, spec: SearchSpec, settings: Settings) -> Dataset:
     needs_test = isinstance(trial.benchmark, ScratchBenchmark) or spec.data.split == "test"
-    return _load(trial.dataset, settings.data_root, spec.data.limit, needs_test)
+    with _LOADING:  # one of several threads loads for all
+        return _load(trial.dataset, settings.data_root, spec.data.limit, needs_test)
 
 
 @lru_cache(maxsize=1)
