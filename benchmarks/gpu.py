@@ -1,8 +1,8 @@
 """How fast a search runs on a CUDA device: `python -m benchmarks.gpu` (with ``--tiny --device cpu`` it shows itself).
 
 Variants are interleaved within one process, so that a ratio compares equal conditions; times are medians over
-rounds. The full-size search has 391 steps an epoch and 50 epochs. Concurrency is measured with processes that all
-run the same recorded search. Images are random: no time depends on what they show.
+rounds. The full-size search has 391 steps an epoch and 50 epochs. Concurrency is measured with threads of one process
+that all run the same recorded search. Images are random: no time depends on what they show.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ import torch
 from benchmarks.reference import Network, Steps
 from benchmarks.searches import dataset, spec_of
 from harness.engine.search import Search
+from harness.engine.turns import DEVICE
+from harness.runner.environment import own_stream
 from harness.runner.worker import prepare
 
 STEPS_A_SEARCH = 391 * 50
@@ -41,7 +42,7 @@ class Size:
     rounds: int
 
 
-FULL = Size((), 50_000, 32, 16, 5, 40, 5)
+FULL = Size((), 50_000, 32, 16, 5, 20, 5)
 TINY = Size(
     ("space.channels=4", "space.cells=1", "data.image_size=8", "data.crop_padding=1"), 512, 8, 4, 1, 2, 2
 )  # fmt: skip
@@ -129,37 +130,42 @@ def compare(size: Size, device: str) -> dict[str, dict[str, float]]:
     }  # fmt: skip
 
 
-def worker(size: Size, device: str, seconds: float) -> None:
-    """Run one search for a while, from when the parent says so; print the steps per second."""
-    run = ours(CONCURRENT, size, device)
-    run(8)
-    _wait(device)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    start, done = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        run(size.steps)
-        _wait(device)
-        done += size.steps
-    print(done / (time.perf_counter() - start), flush=True)
-
-
-def concurrency(counts: list[int], arguments: list[str]) -> dict[int, float]:
-    """Return the steps per second of all together, by the number of searches at once."""
+def concurrency(counts: list[int], size: Size, device: str, seconds: float) -> dict[int, float]:
+    """Return the steps per second of all together, by the number of searches at once, each on its own stream."""
     rates = {}
     for count in counts:
-        command = [sys.executable, "-m", "benchmarks.gpu", "--worker", *arguments]
-        workers = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
-        ]
-        for process in workers:
-            assert process.stdout is not None and process.stdout.readline().strip() == "ready"
-        for process in workers:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        rates[count] = sum(float(process.communicate()[0]) for process in workers)
+        ready, done = threading.Barrier(count), [0.0] * count
+
+        def work(number: int, ready: threading.Barrier = ready, done: list[float] = done) -> None:
+            with own_stream(device):
+                with DEVICE.share():
+                    run = ours(CONCURRENT, size, device)
+                    run(8)
+                ready.wait()
+                with DEVICE.share():
+                    done[number] = rate(run, size.steps // 4, device, seconds)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rates[count] = sum(done)
+        print(
+            f"{count} searches at once: {rates[count]:8.1f} steps/s, {rates[count] / rates[counts[0]]:.2f}x", flush=True
+        )
     return rates
+
+
+def rate(run: Callable[[int], None], steps: int, device: str, seconds: float) -> float:
+    """Return the steps per second of one search, on the present stream."""
+    start, done = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        run(max(1, steps))
+        if device == "cuda":
+            torch.cuda.current_stream().synchronize()
+        done += max(1, steps)
+    return done / (time.perf_counter() - start)
 
 
 def main() -> None:
@@ -170,22 +176,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2, 4, 8])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    prepare(1, worker=False)
+    prepare(1)
     size = TINY if asked.tiny else FULL
-    if asked.worker:
-        worker(size, asked.device, asked.seconds)
-        return
     table = compare(size, asked.device)
     for name, row in table.items():
         spread = f"[{row['min_ms']:.2f}, {row['max_ms']:.2f}]"
         whole = f"search {row['search_s']:7.0f} s  {row['ratio']:5.2f}x  {row['mb']:7.0f} MB"
-        print(f"{name:36s} {row['ms']:8.2f} ms {spread}  {whole}")
-    passed = ["--device", asked.device, "--seconds", str(asked.seconds), *(["--tiny"] if asked.tiny else [])]
-    rates = concurrency(asked.jobs, passed)
-    for count, rate in rates.items():
-        print(f"{count} searches at once: {rate:8.1f} steps/s, {rate / rates[asked.jobs[0]]:.2f}x")
+        print(f"{name:36s} {row['ms']:8.2f} ms {spread}  {whole}", flush=True)
+    if asked.out:
+        asked.out.write_text(json.dumps({"steps": table}, indent=1) + "\n", encoding="utf-8")
+    rates = concurrency(asked.jobs, size, asked.device, asked.seconds)
     if asked.out:
         asked.out.write_text(json.dumps({"steps": table, "concurrency": rates}, indent=1) + "\n", encoding="utf-8")
 

@@ -1,31 +1,82 @@
 #!/usr/bin/env bash
-# All that a machine with a CUDA GPU is wanted for: check the path, measure it, run searches of the paper profile.
-# Usage: [HARNESS_DATA=...] [OUT=folder] [LIMIT=seconds for the searches] [JOBS=n] scripts/gpu.sh [PYTHON]
-# Without a GPU, DEVICE=cpu TINY=1 goes through the same motions at a tiny size.
-set -euo pipefail
+# All that a machine with a CUDA GPU is wanted for, where it is there for a limited time: check, measure, search.
+# Usage: scripts/gpu.sh [--minutes 9] [--out reports/gpu] [--stages "check speed search"] [--jobs 8]
+#                       [--results results/gpu] [--chunk-size 15m] [--chunks 4] [--device cuda] [--tiny]
+# Each stage has a limit of its own, its output in a file of its own; records go to the output folder every 30 s as one
+# archive, and the checkpoints of what did not finish in at most so many chunks. A second call goes on where the first
+# stopped. With carry/ (scripts/gpu_prepare.sh) nothing is downloaded. --device cpu --tiny: a rehearsal.
+set -uo pipefail
 cd "$(dirname "$0")/.."
-python=${1:-python3}
-out=${OUT:-reports/gpu}
-device=${DEVICE:-cuda}
-profile=${TINY:+reduced}
-profile=${profile:-paper}
-mkdir -p "$out"
-code=0
-"$python" -m pytest -q tests/engine/test_capture.py tests/engine/test_search.py 2>&1 | tee "$out/tests.txt" || code=$?
-"$python" -m benchmarks.gpu --device "$device" ${TINY:+--tiny --seconds 2} --out "$out/speed.json" | tee "$out/speed.txt" ||
-    code=$?
-if command -v nvidia-smi >/dev/null; then
-    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -lms 500 >"$out/utilisation.csv" 2>/dev/null &
-fi
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-# Most informative first; what is not done within the limit resumes with the same command.
-nb201=(suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
-search() {
-    timeout --signal=TERM "${LIMIT:-540}" "$python" -m harness run "$@" --profile "$profile" --device "$device" \
-        --jobs "${JOBS:-4}" --results "${RESULTS:-results}" 2>&1 | tee -a "$out/searches.txt" || code=$?
-}
-for method in darts-v1 single-darts ex-darts sp-darts darts-pt gaea-bilevel drnas; do
-    search "${nb201[@]}" -m "$method"
+minutes=9 out=reports/gpu stages="check speed search" jobs=8 results=results/gpu chunk=15m chunks=4 device=cuda tiny=
+while (($#)); do
+    case $1 in
+        --minutes) minutes=$2 && shift ;;
+        --out) out=$2 && shift ;;
+        --stages) stages=$2 && shift ;;
+        --jobs) jobs=$2 && shift ;;
+        --results) results=$2 && shift ;;
+        --chunk-size) chunk=$2 && shift ;;
+        --chunks) chunks=$2 && shift ;;
+        --device) device=$2 && shift ;;
+        --tiny) tiny=1 ;;
+        *) echo "unknown option: $1" >&2 && exit 2 ;;
+    esac
+    shift
 done
-search suites/precision.yaml # the same in bfloat16
+start=$SECONDS end=$((SECONDS + minutes * 60)) code=0
+python=${PYTHON:-python3}
+mkdir -p "$out" "$results"
+export PYTHONUNBUFFERED=1
+
+said() { echo "$((SECONDS - start))s $*" | tee -a "$out/timeline.txt"; }
+stage() { # NAME SECONDS COMMAND...: its output into NAME.txt; at most so long, and never beyond the end
+    local name=$1 limit=$2 left=$((end - SECONDS - 10)) rc=0
+    shift 2
+    ((limit < left)) || limit=$left
+    ((limit > 0)) || { said "$name: no time" && return; }
+    said "$name: at most $limit s"
+    timeout --signal=TERM --kill-after=5 "$limit" "$@" >>"$out/$name.txt" 2>&1 || rc=$?
+    said "$name: code $rc" && tail -n 40 "$out/$name.txt"
+    ((rc == 0)) || code=$rc
+}
+records() { tar -C "$results" --exclude=.checkpoints --exclude=.claims -cf "$out/records.tar.part" . &&
+    mv "$out/records.tar.part" "$out/records.tar"; }
+checkpoints() { # the latest first, as long as there is room
+    rm -f "$out"/checkpoints.tar.*
+    local files
+    files=$(cd "$results" && ls -t .checkpoints/*.pt 2>/dev/null) || return 0
+    tar -C "$results" -cf - $files | split -b "$chunk" -d -a 2 - "$out/checkpoints.tar."
+    find "$out" -name 'checkpoints.tar.*' | sort | tail -n "+$((chunks + 1))" | xargs -r rm
+}
+
+if [ -d carry ]; then
+    export HARNESS_DATA=${HARNESS_DATA:-$PWD/carry/data} HARNESS_REVISION=$(cat carry/revision)
+    if ! "$python" -c 'import pooch, pydantic' 2>/dev/null; then
+        "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target /tmp/site carry/wheels/*.whl || exit
+        export PYTHONPATH=/tmp/site
+    fi
+fi
+stage import 60 "$python" -c 'import torch, harness.cli; print(torch.__version__, torch.cuda.is_available() and torch.cuda.get_device_name())'
+if command -v nvidia-smi >/dev/null; then
+    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -l 2 >"$out/utilisation.csv" 2>/dev/null &
+fi
+while sleep 30; do records; done &
+trap 'kill $(jobs -p) 2>/dev/null; records; checkpoints' EXIT
+# Evidence first; then what else the papers compare. What is done is kept, what is begun goes on.
+suites=(suites/nb201.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
+for name in $stages; do
+    case $name in
+        check) stage check 75 "$python" -m pytest -q -x -p no:cacheprovider tests/engine/test_capture.py -k "${CHECK:-graphs_follow or stay_in}" ;;
+        speed) stage speed 120 "$python" -m benchmarks.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs 1 4 8 \
+            --seconds 5 --out "$out/speed.json" ;;
+        search)
+            left=$((end - SECONDS - 25))
+            if [ "$tiny" ]; then
+                stage search "$left" "$python" -m harness run tests/tiny.yaml -m darts-v1 --device "$device" --jobs "$jobs" --results "$results"
+            else
+                stage search "$left" "$python" -m harness run "${suites[@]}" --profile paper --first --device "$device" \
+                    --jobs "$jobs" --threads 1 --results "$results" --budget "$((left - 5))s"
+            fi ;;
+    esac
+done
 exit "$code"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from harness.engine.capture import KEPT, WARM_UP, CudaGraphs, Recorder, recorder
+from harness.engine.capture import KEPT, WARM_UP, Recorder, recorder
 from harness.engine.optimisers import fixed_rates
 from harness.engine.search import Search, run_search
 from harness.engine.steps import Steps
@@ -181,7 +181,7 @@ def test_cuda_graphs_follow_plain_steps(method):
     def run(record):
         spec = tiny(method, epochs=3, batch_size=8, data={"flip": True})
         search = Search(spec, toy(), 3, torch.device("cuda"))
-        search.recorder = Recorder(search, CudaGraphs()) if record else None
+        search.recorder = recorder(search) if record else None
         search.observe(None)
         while search.epoch < spec.epochs:
             search.run_epoch()
