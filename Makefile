@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
-EVIDENCE ?= suites/nb201.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
+EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
 .PHONY: run evidence test full regression lint report readme bench bench-short clean
 .DEFAULT_GOAL := run

@@ -63,7 +63,7 @@ fi
 while sleep 30; do records; done &
 trap 'kill $(jobs -p) 2>/dev/null; records; checkpoints' EXIT
 # Evidence first; then what else the papers compare. What is done is kept, what is begun goes on.
-suites=(suites/nb201.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
+suites=(suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
 for name in $stages; do
     case $name in
         check) stage check 75 "$python" -m pytest -q -x -p no:cacheprovider tests/engine/test_capture.py -k "${CHECK:-graphs_follow or stay_in}" ;;
