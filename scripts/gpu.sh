@@ -23,6 +23,7 @@ while (($#)); do
     esac
     shift
 done
+export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-$PWD/$results/../triton}
 start=$SECONDS end=$((SECONDS + minutes * 60)) code=0
 python=${PYTHON:-python3}
 mkdir -p "$out" "$results"

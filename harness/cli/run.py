@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import typer
@@ -34,7 +34,7 @@ DEFAULT_PROFILE: ProfileName = "reduced"
 class RunRequest:
     """What to run and how. ``jobs`` and ``threads``: None chooses. ``budget``: how long, as given.
 
-    ``decide``: seeds a side to decide claims with.
+    ``decide``: seeds a side to decide claims with. ``since``: when it was asked for, of `time.monotonic`.
     """
 
     request: Request
@@ -46,6 +46,7 @@ class RunRequest:
     nice: int = 0
     budget: str | None = None
     decide: int | None = None
+    since: float = field(default_factory=lambda: time.monotonic())
 
     def command(self) -> str:
         """Write the command that goes on with this run."""
@@ -63,7 +64,7 @@ class RunRequest:
         """Say how to execute; ``root``: of the data."""
         device = environment.resolve_device(self.device)
         jobs = environment.default_jobs(device) if self.jobs is None else self.jobs
-        budget = math.inf if self.budget is None else parse_budget(self.budget)
+        budget = math.inf if self.budget is None else parse_budget(self.budget) + self.since - time.monotonic()
         return Options(root, device, jobs, self.threads, self.nice, budget)
 
 
