@@ -171,11 +171,13 @@ class Progressive(_Selection):
         space = search.spec.space
         due = self.events(search.spec.epochs, self.decisions(space)).count(search.epoch)
         for cell in due * space.cell_types:
-            rows = space.rows(cell)
-            if any(search.decided[group.name][row] == UNDECIDED for group, row in rows):
-                group, row = self._edge(search, rows)
-                search.decided[group.name][row] = self._operation(search, group, row)
-                leave_out_the_rest(search.decided, rows)
+            self._decide(search, space.rows(cell))
+
+    def _decide(self, search: Search, rows: Sequence[Choice]) -> None:
+        if any(search.decided[group.name][row] == UNDECIDED for group, row in rows):
+            group, row = self._edge(search, rows)
+            search.decided[group.name][row] = self._operation(search, group, row)
+            leave_out_the_rest(search.decided, rows)
 
     def _edge(self, search: Search, rows: Sequence[Choice]) -> Choice:
         import torch
@@ -193,14 +195,94 @@ class Progressive(_Selection):
         allowed = [option for option in range(group.shape[1]) if option not in zeros]
         if self.operation == "magnitude":
             return max(allowed, key=search.strengths()[group.name][row].tolist().__getitem__)
+        accuracies = self._without(search, [(group, row, option) for option in allowed])
+        return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
+
+    def _without(self, search: Search, parts: Sequence[tuple[Group, int, int | slice]]) -> list[float]:
+        """Return the supernet's accuracy (percent) without each of several options, the others as they are."""
         present = search.fixed(search.strengths())
-        without = []
-        for option in allowed:
+        masks = []
+        for group, row, option in parts:
             masked = {name: weights.clone() for name, weights in present.items()}
             masked[group.name][row, option] = 0
-            without.append(masked)
-        accuracies = search.accuracies(without, self.images if isinstance(self.images, int) else None)
-        return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
+            masks.append(masked)
+        return search.accuracies(masks, self.first_images or None)
+
+
+class ProgressiveWithTopology(Progressive):
+    """All edges are given their operations, then nodes keep some of them (DARTS-PT, appendix A.3, Algorithm 2).
+
+    One event an ``interval``: first an edge of every cell type at random, as in `Progressive`; then a node at random
+    that has more edges than it keeps: those stay without which the supernet loses most, of equals the earlier ones. One
+    epoch of tuning follows the last (official code; it looks at a node's edges again after each that it removes, but
+    with none of them removed, so that once says as much).
+    """
+
+    name: Literal["progressive-with-topology"]  # type: ignore[assignment]
+    edges: Literal["random"]
+    operation: Literal["perturbation"]
+
+    @model_validator(mode="after")
+    def _tunes(self) -> Self:
+        if self.tuning_lr is None:
+            raise ValueError("decides after the search: needs 'tuning_lr'")
+        return self
+
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where no node has more edges than it keeps, or a search has too few epochs or operations."""
+        super().check(others)
+        space = others.get("space")
+        if space is not None and not any(_crowded(space.rows(cell)) for cell in space.cell_types):
+            raise ValueError(
+                f"every node of space {space.name!r} keeps all of its edges: there is no topology to decide"
+            )
+
+    def image_passes(self, space: Space, path: float, images: int) -> float:
+        """Return one evaluation per option, and one per edge of a node that keeps some."""
+        edges = sum(len(edges) for cell in space.cell_types for edges in _crowded(space.rows(cell)).values())
+        return super().image_passes(space, path, images) + edges * (self.first_images or images)
+
+    def decisions(self, space: Space) -> int:
+        """Return how many edges and nodes are decided, one after the other, in the largest cell type."""
+        return max(len(rows) + len(_crowded(rows)) for rows in map(space.rows, space.cell_types))
+
+    def tuning_epochs(self, space: Space) -> int:
+        """Return the epochs of tuning."""
+        return self.interval * (self.decisions(space) - 1) + 1
+
+    def events(self, epochs: int, decisions: int) -> list[int]:
+        """Return before which epochs an edge or a node of every cell type is decided, [decisions]."""
+        return [self._start(epochs) + self.interval * index for index in range(decisions)]
+
+    @property
+    def mathematics(self) -> int:
+        """Return the version: there is one reading."""
+        return self.version
+
+    def _decide(self, search: Search, rows: Sequence[Choice]) -> None:
+        import torch
+
+        if any(search.decided[group.name][row] == UNDECIDED for group, row in rows):
+            group, row = self._edge(search, rows)
+            search.decided[group.name][row] = self._operation(search, group, row)
+            return
+        crowded = list(_crowded([(g, row) for g, row in rows if search.decided[g.name][row] != LEFT_OUT]).values())
+        if crowded:
+            drawn = torch.randint(len(crowded), (), generator=search.generators["selection"])
+            edges = crowded[int(drawn)]
+            accuracies = self._without(search, [(group, row, slice(None)) for group, row in edges])
+            needed = sorted(range(len(edges)), key=accuracies.__getitem__)  # of equals the earlier first
+            for index in needed[edges[0][0].keep :]:
+                group, row = edges[index]
+                search.decided[group.name][row] = LEFT_OUT
+
+
+def _crowded(rows: Sequence[Choice]) -> dict[int, list[Choice]]:
+    """Return, by node, the edges of nodes that have more of them than they keep."""
+    entering: dict[int, list[Choice]] = {}
+    for group, row in rows:
+        entering.setdefault(group.nodes[row], []).append((group, row))
+    return {n: edges for n, edges in entering.items() if (keep := edges[0][0].keep) is not None and len(edges) > keep}
 
 
 def _decisions(groups: Sequence[Group]) -> int:
@@ -349,4 +431,4 @@ def likeliest(logs: Mapping[str, Tensor], count: int) -> Mixing:
     return {name: piece[best] for name, piece in by_group.items()}
 
 
-Selection = Annotated[LargestWeight | Progressive | BestPath, Field(discriminator="name")]
+Selection = Annotated[LargestWeight | Progressive | ProgressiveWithTopology | BestPath, Field(discriminator="name")]
