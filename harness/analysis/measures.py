@@ -50,14 +50,19 @@ def history(outcome: Outcome, key: str) -> History:
 
 
 def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float | None:
-    """Return what a claim measures of a done trial: percent, or a magnitude from 0 to 1; None where unknown.
+    """Return what a claim measures of a done trial: percent, a magnitude from 0 to 1, or edges; None where unknown.
 
     The last epoch's accuracy of a row with a ``stop`` rule is that of the architecture which the rule takes.
     """
     if measure.of == "accuracy":
         key = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
         return accuracy_at(outcome, key, 0 if measure.epoch == "first" else stop_epoch(outcome, key, stop))
-    return magnitude_at(outcome, str(measure.operation), measure.cell, 0 if measure.epoch == "first" else -1)
+    index = 0 if measure.epoch == "first" else -1
+    if measure.of == "chosen":
+        cells = outcome.cells[index]
+        edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
+        return float(sum(edge.operation == measure.operation for edge in edges))
+    return magnitude_at(outcome, str(measure.operation), measure.cell, index)
 
 
 def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:

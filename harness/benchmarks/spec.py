@@ -48,4 +48,10 @@ class ScratchBenchmark(Strict):
     flip: bool
 
 
-Benchmark = Annotated[TableBenchmark | ScratchBenchmark, Field(discriminator="name")]
+class NoBenchmark(Strict):
+    """Evaluate nothing: what is said of a search rests on what it chooses."""
+
+    name: Literal["none"]
+
+
+Benchmark = Annotated[TableBenchmark | ScratchBenchmark | NoBenchmark, Field(discriminator="name")]

@@ -8,7 +8,7 @@ from typing import get_args
 
 import typer
 
-from harness.benchmarks.spec import ScratchBenchmark, TableBenchmark
+from harness.benchmarks.spec import NoBenchmark, ScratchBenchmark, TableBenchmark
 from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import columns, percent
 from harness.data.sources import CIFAR
@@ -133,7 +133,7 @@ def _datasets() -> Table:
 
 
 def _benchmarks() -> Table:
-    kinds = (TableBenchmark, ScratchBenchmark)
+    kinds = (TableBenchmark, ScratchBenchmark, NoBenchmark)
     return ("benchmark", "what it does"), [
         (get_args(kind.model_fields["name"].annotation)[0], (kind.__doc__ or "").partition("\n")[0]) for kind in kinds
     ]

@@ -24,6 +24,7 @@ from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
+UNITS = {"accuracy": "points", "chosen": "edges"}
 STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
@@ -269,16 +270,18 @@ def formula(claim: Claim) -> str:
 
 def _measure_text(measure: Measure) -> str:
     when = "before training" if measure.epoch == "first" else "at the end"
+    where = f"{measure.row}, {measure.cell} cells," if measure.cell else measure.row
     if measure.of == "magnitude":
-        where = f"{measure.row}, {measure.cell} cells," if measure.cell else measure.row
         return f"magnitude of {measure.operation} in {where} {when}"
+    if measure.of == "chosen":
+        return f"edges with {measure.operation} in {where} {when}"
     what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
     return f"accuracy ({what}) of {measure.row} {when}"
 
 
 def claim_values(claim: ClaimVerdict) -> list[str]:
     """Return the values that a claim's verdict rests on, a side a text, by seed from 0 on."""
-    decimals = 2 if claim.claim.left.of == "accuracy" else 4
+    decimals = {"accuracy": 2, "magnitude": 4, "chosen": 0}[claim.claim.left.of]
     right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
     sides = {"left": claim.left[: claim.seeds], "right": right}
     texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
@@ -286,10 +289,11 @@ def claim_values(claim: ClaimVerdict) -> list[str]:
 
 
 def margin_text(claim: ClaimVerdict) -> str:
-    """Write the mean margin, positive as claimed: accuracies in points of percent, magnitudes as they are."""
+    """Write the mean margin, positive as claimed: accuracies in points of percent, magnitudes as they are, edges."""
     if claim.margin is None:
         return NOTHING
-    return f"{signed(claim.margin, 2)} points" if claim.claim.left.of == "accuracy" else signed(claim.margin, 4)
+    of = claim.claim.left.of
+    return signed(claim.margin, 4) if of == "magnitude" else f"{signed(claim.margin, 2)} {UNITS[of]}"
 
 
 def effect_text(claim: ClaimVerdict) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harness.benchmarks.spec import Benchmark, ScratchBenchmark, TableBenchmark
+from harness.benchmarks.spec import Benchmark, NoBenchmark, ScratchBenchmark, TableBenchmark
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Record
@@ -39,7 +39,9 @@ class Images(Protocol):
 
 
 def wanted(trajectory: Trajectory, benchmark: Benchmark) -> list[str]:
-    """Return the architectures to evaluate: of every epoch where that is a look-up, else the final one."""
+    """Return the architectures to evaluate: of every epoch where that is a look-up, the final one to train it."""
+    if isinstance(benchmark, NoBenchmark):
+        return []
     if isinstance(benchmark, TableBenchmark):
         return sorted(set(trajectory.architectures))
     return [trajectory.architectures[-1]]
@@ -77,6 +79,8 @@ def evaluate(
 ) -> Evaluated:
     """Evaluate what `wanted` names. ``cache``: folder of the architectures that were trained before."""
     architectures = wanted(trajectory, benchmark)
+    if not architectures:
+        return Evaluated({}, None)
     if isinstance(benchmark, ScratchBenchmark):
         return Evaluated({a: _trained(space, a, benchmark, images(), seed, device, cache) for a in architectures}, None)
     table = load_table(data_root)

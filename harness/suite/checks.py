@@ -278,7 +278,8 @@ class _Checks:
             for profile in self.suite.profiles:
                 space = self.loaded.resolve(table, row, profile).space
                 self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
-                rows = space.rows(measure.cell or space.cell_types[0])
+                cells = space.cell_types if measure.of == "chosen" else space.cell_types[:1]
+                rows = [row for cell in ([measure.cell] if measure.cell else cells) for row in space.rows(cell)]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
 
