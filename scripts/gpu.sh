@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # All that a machine with a CUDA GPU is wanted for, where it is there for a limited time: check, measure, search.
-# Usage: scripts/gpu.sh [--minutes 9] [--out reports/gpu] [--stages "check speed search"] [--jobs 8]
+# Usage: scripts/gpu.sh [--minutes 9] [--out reports/gpu] [--stages "check kernels speed search"] [--jobs 8]
 #                       [--results results/gpu] [--chunk-size 15m] [--chunks 4] [--device cuda] [--tiny]
-# Each stage has a limit of its own, its output in a file of its own; records go to the output folder every 30 s as one
-# archive, and the checkpoints of what did not finish in at most so many chunks. A second call goes on where the first
-# stopped. With carry/ (scripts/gpu_prepare.sh) nothing is downloaded. --device cpu --tiny: a rehearsal.
+# Each stage has a limit of its own. The output folder gets few and flat files: logs and records as one archive each,
+# every 30 s, and at the end the checkpoints of what did not finish, in at most so many chunks. A second call goes on
+# where the first stopped. With carry/ (scripts/gpu_prepare.sh) nothing is downloaded; what Triton compiled comes back as
+# an archive, to be unpacked into carry/triton before the next visit. --device cpu --tiny: a rehearsal.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-minutes=9 out=reports/gpu stages="check speed search" jobs=8 results=results/gpu chunk=15m chunks=4 device=cuda tiny=
+minutes=9 out=reports/gpu stages="check kernels speed search" jobs=8 results=results/gpu chunk=15m chunks=4 device=cuda tiny=
 while (($#)); do
     case $1 in
         --minutes) minutes=$2 && shift ;;
@@ -23,25 +24,27 @@ while (($#)); do
     esac
     shift
 done
-export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-$PWD/$results/../triton}
 start=$SECONDS end=$((SECONDS + minutes * 60)) code=0
 python=${PYTHON:-python3}
-mkdir -p "$out" "$results"
+logs=$results.logs
+mkdir -p "$out" "$results" "$logs"
 export PYTHONUNBUFFERED=1
 
-said() { echo "$((SECONDS - start))s $*" | tee -a "$out/timeline.txt"; }
+said() { echo "$((SECONDS - start))s $*" | tee -a "$logs/timeline.txt"; }
 stage() { # NAME SECONDS COMMAND...: its output into NAME.txt; at most so long, and never beyond the end
     local name=$1 limit=$2 left=$((end - SECONDS - 10)) rc=0
     shift 2
     ((limit < left)) || limit=$left
     ((limit > 0)) || { said "$name: no time" && return; }
     said "$name: at most $limit s"
-    timeout --signal=TERM --kill-after=5 "$limit" "$@" >>"$out/$name.txt" 2>&1 || rc=$?
-    said "$name: code $rc" && tail -n 40 "$out/$name.txt"
+    timeout --signal=TERM --kill-after=5 "$limit" "$@" >>"$logs/$name.txt" 2>&1 || rc=$?
+    said "$name: code $rc" && tail -n 60 "$logs/$name.txt"
     ((rc == 0)) || code=$rc
 }
-records() { tar -C "$results" --exclude=.checkpoints --exclude=.claims -cf "$out/records.tar.part" . &&
-    mv "$out/records.tar.part" "$out/records.tar"; }
+archive() { # FOLDER FILE: whole or as it was before
+    tar -C "$1" --exclude=.checkpoints -czf "$out/.part" . && mv "$out/.part" "$out/$2"
+}
+stream() { archive "$results" records.tar.gz && archive "$logs" logs.tar.gz; }
 checkpoints() { # the latest first, as long as there is room
     rm -f "$out"/checkpoints.tar.*
     local files
@@ -50,7 +53,10 @@ checkpoints() { # the latest first, as long as there is room
     find "$out" -name 'checkpoints.tar.*' | sort | tail -n "+$((chunks + 1))" | xargs -r rm
 }
 
+export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-$PWD/results/triton}
+mkdir -p "$TRITON_CACHE_DIR"
 if [ -d carry ]; then
+    cp -rn carry/triton/. "$TRITON_CACHE_DIR/" 2>/dev/null
     export HARNESS_DATA=${HARNESS_DATA:-$PWD/carry/data} HARNESS_REVISION=$(cat carry/revision)
     if ! "$python" -c 'import pooch, pydantic' 2>/dev/null; then
         "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target /tmp/site carry/wheels/*.whl || exit
@@ -59,17 +65,18 @@ if [ -d carry ]; then
 fi
 stage import 60 "$python" -c 'import torch, harness.cli; print(torch.__version__, torch.cuda.is_available() and torch.cuda.get_device_name())'
 if command -v nvidia-smi >/dev/null; then
-    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -l 2 >"$out/utilisation.csv" 2>/dev/null &
+    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv -l 2 >"$logs/utilisation.csv" 2>/dev/null &
 fi
-while sleep 30; do records; done &
-trap 'kill $(jobs -p) 2>/dev/null; records; checkpoints' EXIT
+while sleep 30; do stream; done &
+trap 'kill $(jobs -p) 2>/dev/null; stream; checkpoints; archive "$TRITON_CACHE_DIR" triton.tar.gz' EXIT
 # Evidence first; then what else the papers compare. What is done is kept, what is begun goes on.
 suites=(suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml)
 for name in $stages; do
     case $name in
         check) stage check 75 "$python" -m pytest -q -x -p no:cacheprovider tests/engine/test_capture.py -k "${CHECK:-graphs_follow or stay_in}" ;;
-        speed) stage speed 120 "$python" -m benchmarks.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs 1 4 8 \
-            --seconds 5 --out "$out/speed.json" ;;
+        kernels) stage kernels "${KERNELS:-120}" "$python" -m benchmarks.gpu_kernels ;;
+        speed) stage speed "${SPEED:-90}" "$python" -m benchmarks.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs ${SIDE_BY_SIDE:-1 4 8} \
+            --seconds 4 --out "$logs/speed.json" ;;
         search)
             left=$((end - SECONDS - 25))
             if [ "$tiny" ]; then
