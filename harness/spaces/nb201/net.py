@@ -149,10 +149,12 @@ class MixedCell(nn.Module):
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
-        common = drops is None and mix.active is None and not mix.again
-        if common and self._dense and triton_cell.usable(x):
-            return self._fused(x, mix, TritonCell, self._job(x, torch.float32))
-        return self._fused(x, mix, FusedCell, self._job(x)) if common and self.fusible(x) else self._plain(x, mix, drops)
+        if drops is None and mix.active is None and not mix.again and self._dense:
+            if triton_cell.usable(x):
+                return self._fused(x, mix, TritonCell, self._job(x, torch.float32))
+            if kernels.usable(x):
+                return self._fused(x, mix, FusedCell, self._job(x))
+        return self._plain(x, mix, drops)
 
     @property
     def _dense(self) -> bool:
@@ -207,9 +209,9 @@ class MixedCell(nn.Module):
             means = means + torch.stack(biases).detach()
         count = x.numel() // x.shape[1]
         variances = variances * (count / max(count - 1, 1))  # unbiased
-        for name, new in (("running_mean", means), ("running_var", variances)):
-            running = [getattr(conv.bn, name) for conv in convs]
-            torch._foreach_lerp_(running, list(new.to(running[0].dtype).unbind()), convs[0].bn.momentum or 0.0)
+        running = [getattr(conv.bn, name) for name in ("running_mean", "running_var") for conv in convs]
+        new = [row for rows in (means, variances) for row in rows.to(running[0].dtype).unbind()]
+        torch._foreach_lerp_(running, new, convs[0].bn.momentum or 0.0)
 
     def _plain(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Compute in torch's operations."""

@@ -21,6 +21,7 @@ from harness.spaces.nb201.fused import Again, Job, convolve, convolve_backward, 
 
 TYPES = (torch.float32, torch.bfloat16)
 TILE, LOOPS, PARTS = 2048, 4, 128  # elements of a tile, least tiles of a part, most parts
+WARPS = 8  # of 32 threads: 8 elements of a tile each
 WIDEST, LARGEST = 512, 1 << 31  # channels of a tile, elements that 32 bits count
 
 
@@ -73,7 +74,7 @@ class Shape:
         convs = [op for op in self.ops if op in (CONV1, CONV3)]
         columns = {"SKIP": SKIP, "POOL": POOL, "NONE": NONE, "W3": CONV3, "W1": CONV1}
         constants = {name: _place(op, self.ops) for name, op in columns.items()}
-        constants |= {"CONV3": _place(CONV3, convs), "CONV1": _place(CONV1, convs), "O": len(self.ops)}
+        constants |= {"CONV3": _place(CONV3, convs), "CONV1": _place(CONV1, convs), "OPS": len(self.ops)}
         constants |= {"H": height, "W": width, "C": channels, "CB": _power(channels), "ROWS": self.rows}
         return constants | {"LOOPS": self.loops, "PARTS": self.parts, "PB": _power(self.parts)}
 
@@ -115,7 +116,7 @@ def _power(count: int) -> int:
 def launch(kernel: Any, grid: tuple[int, ...], shape: Shape, *arguments: Any, **constants: int) -> None:
     """Launch a kernel with those of a shape's constants that it names."""
     named = {name: shape.constants[name] for name in kernel.arg_names if name in shape.constants}
-    kernel[grid](*arguments, **(named | constants))
+    kernel[grid](*arguments, **(named | constants), num_warps=WARPS)
 
 
 @dataclass
@@ -144,7 +145,7 @@ def merged_weights(weights: Sequence[Tensor], job: Job, dtype: torch.dtype) -> d
     chosen = [[weights[place] for place in places] for places in _places(job)]
     joined = _converted([weight for group in chosen for weight in group], dtype)
     shapes = [(len(group) * group[0].shape[0], *group[0].shape[2:], group[0].shape[1]) for group in chosen]
-    parts = joined.split([torch.Size(shape).numel() for shape in shapes])
+    parts = torch.split(joined, [torch.Size(shape).numel() for shape in shapes])
     found = iter([part.view(shape).permute(0, 3, 1, 2) for part, shape in zip(parts, shapes, strict=True)])
     return {op: [next(found) for _ in range(NODES - 1)] for op in job.convs}
 
@@ -165,7 +166,7 @@ def _apart(slopes: Sequence[Tensor], weights: Sequence[Tensor], job: Job) -> lis
     found: list[Tensor | None] = [torch.zeros_like(w) if w.dim() == 1 else None for w in weights]
     dtype = weights[0].dtype
     if slopes[0].dtype != dtype:  # all at once
-        parts = _converted(slopes, dtype).split([slope.numel() for slope in slopes])
+        parts = torch.split(_converted(slopes, dtype), [slope.numel() for slope in slopes])
         sizes = [(s.shape[0], *s.shape[2:], s.shape[1]) for s in slopes]
         slopes = [part.view(size).permute(0, 3, 1, 2) for part, size in zip(parts, sizes, strict=True)]
     for places, slope in zip(_places(job), slopes, strict=True):
@@ -234,7 +235,7 @@ def _measured(source: int, values: Values, merged: dict[int, list[Tensor]], mome
 class Backward:
     """Gradients on their way back through a cell, node by node.
 
-    ``alpha``, ``wanted``: whether those of the matrix and of weights are asked for; ``slopes``: those of merged weights.
+    ``alpha``, ``wanted``: whether those of the matrix and of weights are asked for; ``slopes``: of merged weights.
     """
 
     def __init__(

@@ -10,6 +10,7 @@ among those with weights; -1, as for columns SKIP, POOL, W3, W1, NONE of the mix
 deviations by part; ``sums`` [5, E, PARTS, C]: those of a gradient, and of it times each kind of term (G, ...).
 """
 
+# ruff: noqa: SIM102 (what is decided when a kernel is compiled stands apart from what its programs decide)
 from __future__ import annotations
 
 import triton
@@ -123,14 +124,14 @@ def _normalised(values, moments, stats, n, eps, rows, columns, mask, PLACE: tl.c
 
 @triton.jit
 def _entering(total, x, pooled, conv3, conv1, matrix, moments, stats, n, eps, rows, columns, mask, S: tl.constexpr,
-              T: tl.constexpr, O: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr, W3: tl.constexpr,
+              T: tl.constexpr, OPS: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr, W3: tl.constexpr,
               W1: tl.constexpr, CONV3: tl.constexpr, CONV1: tl.constexpr, C: tl.constexpr, CB: tl.constexpr,
               ROWS: tl.constexpr, LOOPS: tl.constexpr, PARTS: tl.constexpr, PB: tl.constexpr):  # fmt: skip
     """Add to a tile what enters node T from node S."""
     EDGE: tl.constexpr = T * (T - 1) // 2 + S
     STRIDE: tl.constexpr = (3 - S) * C
     FIRST: tl.constexpr = (T - S - 1) * C
-    weights = matrix + EDGE * O
+    weights = matrix + EDGE * OPS
     if SKIP >= 0:
         total += tl.load(weights + SKIP) * _load(x, rows * C + columns, mask)
     if POOL >= 0:
@@ -148,20 +149,20 @@ def _entering(total, x, pooled, conv3, conv1, matrix, moments, stats, n, eps, ro
 
 @triton.jit
 def mix(x0, x1, x2, pool0, pool1, pool2, three0, three1, three2, one0, one1, one2, matrix, moments, stats, node, relu,
-        n, eps, T: tl.constexpr, O: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr, W3: tl.constexpr,
+        n, eps, T: tl.constexpr, OPS: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr, W3: tl.constexpr,
         W1: tl.constexpr, CONV3: tl.constexpr, CONV1: tl.constexpr, C: tl.constexpr, CB: tl.constexpr,
         ROWS: tl.constexpr, LOOPS: tl.constexpr, PARTS: tl.constexpr, PB: tl.constexpr):  # fmt: skip
     """Write node T and, but for the last, its positive part. Grid: tiles."""
     rows, columns, mask = _tile(tl.program_id(0), n, C, CB, ROWS)
     total = tl.zeros([ROWS, CB], tl.float32)
-    total = _entering(total, x0, pool0, three0, one0, matrix, moments, stats, n, eps, rows, columns, mask, 0, T, O,
+    total = _entering(total, x0, pool0, three0, one0, matrix, moments, stats, n, eps, rows, columns, mask, 0, T, OPS,
                       SKIP, POOL, W3, W1, CONV3, CONV1, C, CB, ROWS, LOOPS, PARTS, PB)  # fmt: skip
     if T > 1:
         total = _entering(total, x1, pool1, three1, one1, matrix, moments, stats, n, eps, rows, columns, mask, 1, T,
-                          O, SKIP, POOL, W3, W1, CONV3, CONV1, C, CB, ROWS, LOOPS, PARTS, PB)  # fmt: skip
+                          OPS, SKIP, POOL, W3, W1, CONV3, CONV1, C, CB, ROWS, LOOPS, PARTS, PB)  # fmt: skip
     if T > 2:
         total = _entering(total, x2, pool2, three2, one2, matrix, moments, stats, n, eps, rows, columns, mask, 2, T,
-                          O, SKIP, POOL, W3, W1, CONV3, CONV1, C, CB, ROWS, LOOPS, PARTS, PB)  # fmt: skip
+                          OPS, SKIP, POOL, W3, W1, CONV3, CONV1, C, CB, ROWS, LOOPS, PARTS, PB)  # fmt: skip
     tl.store(node + rows * C + columns, total, mask=mask)
     if T < 3:  # numbers that are none spread
         tl.store(relu + rows * C + columns, tl.where(total < 0, 0.0, total), mask=mask)
@@ -241,9 +242,7 @@ def reduce(x0, x1, x2, pool0, pool1, pool2, three0, three1, three2, one0, one1, 
 def _summed(sums, KIND: tl.constexpr, EDGE: tl.constexpr, C: tl.constexpr, CB: tl.constexpr, PARTS: tl.constexpr,
             PB: tl.constexpr):  # fmt: skip
     parts, columns = tl.arange(0, PB)[:, None], tl.arange(0, CB)[None, :]
-    return tl.sum(
-        _load(sums + (KIND * 6 + EDGE) * PARTS * C, parts * C + columns, (parts < PARTS) & (columns < C)), 0
-    )
+    return tl.sum(_load(sums + (KIND * 6 + EDGE) * PARTS * C, parts * C + columns, (parts < PARTS) & (columns < C)), 0)
 
 
 @triton.jit
@@ -264,48 +263,48 @@ def _through_norm(values, out, g, weights, slopes, stats, sums, n, eps, rows, co
 
 @triton.jit
 def _to_source(conv3, conv1, out3, out1, g, matrix, slopes, stats, sums, n, eps, rows, columns, mask,
-               S: tl.constexpr, T: tl.constexpr, O: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr,
+               S: tl.constexpr, T: tl.constexpr, OPS: tl.constexpr, SKIP: tl.constexpr, POOL: tl.constexpr,
                NONE: tl.constexpr, W3: tl.constexpr, W1: tl.constexpr, CONV3: tl.constexpr, CONV1: tl.constexpr,
                C: tl.constexpr, CB: tl.constexpr, PARTS: tl.constexpr, PB: tl.constexpr):  # fmt: skip
     EDGE: tl.constexpr = T * (T - 1) // 2 + S
     if CONV3 >= 0:
-        _through_norm(conv3, out3, g, matrix + EDGE * O, slopes + EDGE * O, stats, sums, n, eps, rows, columns, mask,
-                      W3, BY_CONV3, CONV3 * 6 + EDGE, S, T, C, CB, PARTS, PB)  # fmt: skip
+        _through_norm(conv3, out3, g, matrix + EDGE * OPS, slopes + EDGE * OPS, stats, sums, n, eps, rows, columns,
+                      mask, W3, BY_CONV3, CONV3 * 6 + EDGE, S, T, C, CB, PARTS, PB)  # fmt: skip
     if CONV1 >= 0:
-        _through_norm(conv1, out1, g, matrix + EDGE * O, slopes + EDGE * O, stats, sums, n, eps, rows, columns, mask,
-                      W1, BY_CONV1, CONV1 * 6 + EDGE, S, T, C, CB, PARTS, PB)  # fmt: skip
+        _through_norm(conv1, out1, g, matrix + EDGE * OPS, slopes + EDGE * OPS, stats, sums, n, eps, rows, columns,
+                      mask, W1, BY_CONV1, CONV1 * 6 + EDGE, S, T, C, CB, PARTS, PB)  # fmt: skip
     if tl.program_id(0) == 0:
         if SKIP >= 0:
-            tl.store(slopes + EDGE * O + SKIP, tl.sum(_summed(sums, BY_SKIP, EDGE, C, CB, PARTS, PB), 0))
+            tl.store(slopes + EDGE * OPS + SKIP, tl.sum(_summed(sums, BY_SKIP, EDGE, C, CB, PARTS, PB), 0))
         if POOL >= 0:
-            tl.store(slopes + EDGE * O + POOL, tl.sum(_summed(sums, BY_POOL, EDGE, C, CB, PARTS, PB), 0))
+            tl.store(slopes + EDGE * OPS + POOL, tl.sum(_summed(sums, BY_POOL, EDGE, C, CB, PARTS, PB), 0))
         if NONE >= 0:
-            tl.store(slopes + EDGE * O + NONE, 0.0)
+            tl.store(slopes + EDGE * OPS + NONE, 0.0)
 
 
 @triton.jit
 def spread(three0, three1, three2, one0, one1, one2, to_three0, to_three1, to_three2, to_one0, to_one1, to_one2,
-           gradient, matrix, slopes, stats, sums, n, eps, T: tl.constexpr, O: tl.constexpr, SKIP: tl.constexpr,
+           gradient, matrix, slopes, stats, sums, n, eps, T: tl.constexpr, OPS: tl.constexpr, SKIP: tl.constexpr,
            POOL: tl.constexpr, NONE: tl.constexpr, W3: tl.constexpr, W1: tl.constexpr, CONV3: tl.constexpr,
            CONV1: tl.constexpr, C: tl.constexpr, CB: tl.constexpr, ROWS: tl.constexpr, PARTS: tl.constexpr,
            PB: tl.constexpr):  # fmt: skip
     """Write the gradients of the convolutions that enter node T, and of its rows of the matrix. Grid: tiles."""
     rows, columns, mask = _tile(tl.program_id(0), n, C, CB, ROWS)
     g = _load(gradient, rows * C + columns, mask)
-    _to_source(three0, one0, to_three0, to_one0, g, matrix, slopes, stats, sums, n, eps, rows, columns, mask, 0, T, O,
+    _to_source(three0, one0, to_three0, to_one0, g, matrix, slopes, stats, sums, n, eps, rows, columns, mask, 0, T, OPS,
                SKIP, POOL, NONE, W3, W1, CONV3, CONV1, C, CB, PARTS, PB)  # fmt: skip
     if T > 1:
         _to_source(three1, one1, to_three1, to_one1, g, matrix, slopes, stats, sums, n, eps, rows, columns, mask, 1,
-                   T, O, SKIP, POOL, NONE, W3, W1, CONV3, CONV1, C, CB, PARTS, PB)  # fmt: skip
+                   T, OPS, SKIP, POOL, NONE, W3, W1, CONV3, CONV1, C, CB, PARTS, PB)  # fmt: skip
     if T > 2:
         _to_source(three2, one2, to_three2, to_one2, g, matrix, slopes, stats, sums, n, eps, rows, columns, mask, 2,
-                   T, O, SKIP, POOL, NONE, W3, W1, CONV3, CONV1, C, CB, PARTS, PB)  # fmt: skip
+                   T, OPS, SKIP, POOL, NONE, W3, W1, CONV3, CONV1, C, CB, PARTS, PB)  # fmt: skip
 
 
 @triton.jit
-def _leaving(total, gradient, matrix, rows, columns, mask, S: tl.constexpr, T: tl.constexpr, O: tl.constexpr,
+def _leaving(total, gradient, matrix, rows, columns, mask, S: tl.constexpr, T: tl.constexpr, OPS: tl.constexpr,
              SKIP: tl.constexpr, POOL: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr):  # fmt: skip
-    weights = matrix + (T * (T - 1) // 2 + S) * O
+    weights = matrix + (T * (T - 1) // 2 + S) * OPS
     if SKIP >= 0:
         total += tl.load(weights + SKIP) * _load(gradient, rows * C + columns, mask)
     if POOL >= 0:
@@ -314,7 +313,7 @@ def _leaving(total, gradient, matrix, rows, columns, mask, S: tl.constexpr, T: t
 
 
 @triton.jit
-def gather(g1, g2, g3, three, one, relu, matrix, out, n, S: tl.constexpr, O: tl.constexpr, SKIP: tl.constexpr,
+def gather(g1, g2, g3, three, one, relu, matrix, out, n, S: tl.constexpr, OPS: tl.constexpr, SKIP: tl.constexpr,
            POOL: tl.constexpr, CONV3: tl.constexpr, CONV1: tl.constexpr, H: tl.constexpr, W: tl.constexpr,
            C: tl.constexpr, CB: tl.constexpr, ROWS: tl.constexpr):  # fmt: skip
     """Write node S's gradient: of its targets' by skip and pooling, of its positive part's by convolutions."""
@@ -326,9 +325,9 @@ def gather(g1, g2, g3, three, one, relu, matrix, out, n, S: tl.constexpr, O: tl.
     if CONV1 >= 0:
         passed += _load(one, at, mask)
     total = tl.where(_load(relu, at, mask) > 0, passed, 0.0)
-    total = _leaving(total, g3, matrix, rows, columns, mask, S, 3, O, SKIP, POOL, H, W, C)
+    total = _leaving(total, g3, matrix, rows, columns, mask, S, 3, OPS, SKIP, POOL, H, W, C)
     if S < 2:
-        total = _leaving(total, g2, matrix, rows, columns, mask, S, 2, O, SKIP, POOL, H, W, C)
+        total = _leaving(total, g2, matrix, rows, columns, mask, S, 2, OPS, SKIP, POOL, H, W, C)
     if S < 1:
-        total = _leaving(total, g1, matrix, rows, columns, mask, S, 1, O, SKIP, POOL, H, W, C)
+        total = _leaving(total, g1, matrix, rows, columns, mask, S, 1, OPS, SKIP, POOL, H, W, C)
     tl.store(out + at, total, mask=mask)
