@@ -1,13 +1,15 @@
 """Whether Triton's kernels compute what torch's operations do on a CUDA device, and what they save.
 
 `python -m benchmarks.gpu_kernels` prints relative errors (largest of all weights) of both against torch's operations
-in float64, for the cells of every stage at batch 64; then milliseconds of recorded steps, variants in turns.
+in float64, for the cells of every stage at batch 64; then milliseconds of recorded steps, variants in turns, and the
+kernels of one step that take longest.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -45,6 +47,18 @@ def errors(found: list[Tensor], exact: list[Tensor]) -> str:
     return "  ".join(f"{ratio:.1e}" for ratio in (*ratios[:3], max(ratios[3:])))
 
 
+def profile(run: Callable[[int], None], rows: int = 15) -> None:
+    """Print how many kernels a step launches, and those that take longest together."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        run(1)
+        torch.cuda.synchronize()
+    events = [event for event in profiler.key_averages() if event.self_device_time_total > 0]
+    total = sum(event.self_device_time_total for event in events)
+    print(f"  {sum(event.count for event in events)} kernels, {total / 1e3:.2f} ms")
+    for event in sorted(events, key=lambda event: -event.self_device_time_total)[:rows]:
+        print(f"  {event.self_device_time_total:8.0f} us {event.count:5d} x {event.key[:90]}")
+
+
 def main() -> None:
     """Print errors, then times."""
     prepare(1, worker=False)
@@ -70,6 +84,7 @@ def main() -> None:
     times = {key: [timed(run, FULL.steps, "cuda") for _ in range(FULL.rounds)] for key, run in runs.items()}
     for (name, on), seconds in times.items():
         print(f"{name:36s} {'triton' if on else 'torch ':6s} {1e3 * statistics.median(seconds):8.2f} ms")
+        profile(runs[name, on])
 
 
 if __name__ == "__main__":

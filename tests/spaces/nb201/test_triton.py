@@ -17,6 +17,7 @@ SINGLE = ("matrix", "moments", "stats", "sums", "slopes")
 pytest.importorskip("triton")
 
 
+@pytest.mark.timeout(600)
 def test_the_cell_is_the_plain_one_under_the_interpreter():
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT)}
     environment.pop("HARNESS_TRITON", None)

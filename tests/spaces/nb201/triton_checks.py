@@ -45,7 +45,7 @@ def test_outputs_and_gradients_are_those_of_the_plain_cell(ops, channels, side, 
 
 def test_images_of_many_parts_and_several_tiles(monkeypatch):
     """As on a device, where a part is more than its first tile, and the last is not full."""
-    monkeypatch.setattr(triton_cell, "TILE", 64)
+    monkeypatch.setattr(triton_cell, "TILE", 64)  # elements
     monkeypatch.setattr(triton_cell, "PARTS", 3)
     cell, x, matrix = make(6, ALL, 5, 3)
     shape = Shape(ALL, torch.Size((3, 5, 5, 6)))
