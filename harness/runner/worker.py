@@ -231,7 +231,7 @@ def _provenance(trial: Trial, settings: Settings, clock: Clock, *, whole: bool) 
 
 
 def _kernels(trial: Trial, settings: Settings) -> bool:
-    return settings.device == "cpu" and isinstance(trial.spec, SearchSpec) and trial.spec.space.compiled
+    return isinstance(trial.spec, SearchSpec) and trial.spec.space.compiled(settings.device)
 
 
 def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:

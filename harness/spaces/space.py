@@ -206,9 +206,8 @@ class Space(Part):
         """Tell whether `discretise` asks for alpha itself instead of the mixing weights that stand for it."""
         return False
 
-    @property
-    def compiled(self) -> bool:
-        """Tell whether its supernet computes by compiled kernels on this machine's CPU: they round otherwise."""
+    def compiled(self, device: str) -> bool:
+        """Tell whether its supernet computes by kernels of its own on a device here: they round otherwise."""
         return False
 
     def canonical(self, architecture: str) -> str:

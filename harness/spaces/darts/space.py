@@ -105,12 +105,11 @@ class DartsSpace(Space):
 
         return DartsSupernet(self, classes, auxiliary=auxiliary)
 
-    @property
-    def compiled(self) -> bool:
+    def compiled(self, device: str) -> bool:
         """Tell whether there are kernels for it here."""
         from harness.spaces.darts import kernels
 
-        return kernels.library() is not None
+        return device == "cpu" and kernels.library() is not None
 
     @property
     def carries_auxiliary(self) -> bool:

@@ -183,7 +183,7 @@ class FusedCell(torch.autograd.Function):
         job, (_, alpha, *of_weights) = ctx.job, ctx.needs_input_grad[2:]
         weights, tensors = rest[: len(of_weights)], rest[len(of_weights) :]
         if torch.is_grad_enabled():
-            return None, None, *_again(ctx, [image, matrix, *weights], gradient)
+            return None, None, *differentiable(ctx, [image, matrix, *weights], gradient)
         values = Sources.of(image.permute(0, 2, 3, 1).contiguous(), job, tensors)
         gradients = values.empty(job.ops)
         rows, slopes = matrix.tolist(), torch.zeros_like(matrix, dtype=torch.float64)
@@ -225,7 +225,7 @@ def _through_operations(
     return total
 
 
-def _again(ctx: Any, inputs: Sequence[Tensor], gradient: Tensor) -> list[Tensor | None]:
+def differentiable(ctx: Any, inputs: Sequence[Tensor], gradient: Tensor) -> list[Tensor | None]:
     """Return the gradients in a form that can be differentiated again."""
     inputs = [tensor.view_as(tensor) for tensor in inputs]  # x may depend on all others: not through this cell
     wanted = [i for i, needed in enumerate(ctx.needs_input_grad[2:]) if needed]

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from harness.spaces.nb201 import encoding, kernels
+from harness.spaces.nb201 import encoding, kernels, triton_cell
 from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
+from harness.spaces.nb201.triton_cell import TritonCell
 from harness.spaces.supernet import Mixing, Network, Supernet, shuffled
 
 KERNELS = {CONV1: 1, CONV3: 3}
@@ -148,13 +149,22 @@ class MixedCell(nn.Module):
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
-        common = drops is None and mix.active is None and not mix.again
-        return self._fused(x, mix) if common and self.fusible(x) else self._plain(x, mix, drops)
+        if drops is None and mix.active is None and not mix.again and self._dense:
+            if triton_cell.usable(x):
+                return self._fused(x, mix, TritonCell, self._job(x, torch.float32))
+            if kernels.usable(x):
+                return self._fused(x, mix, FusedCell, self._job(x))
+        return self._plain(x, mix, drops)
+
+    @property
+    def _dense(self) -> bool:
+        """Tell whether all channels pass all operations, of which some convolve, on a batch's own statistics."""
+        conv = next(iter(self.convs.values()), None)
+        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1
 
     def fusible(self, x: Tensor) -> bool:
-        """Tell whether there are kernels for all operations on x, on a batch's own statistics."""
-        conv = next(iter(self.convs.values()), None)
-        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1 and kernels.usable(x)
+        """Tell whether there are compiled kernels for all operations on x."""
+        return self._dense and kernels.usable(x)
 
     def many(self, x: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
         """Return the last node under each mixing matrix [E, O], without gradients; x must be fusible."""
@@ -163,19 +173,17 @@ class MixedCell(nn.Module):
         self._move_statistics(job, x)
         return values
 
-    def _fused(self, x: Tensor, mix: Mix) -> Tensor:
-        job = self._job(x)
-
+    def _fused(self, x: Tensor, mix: Mix, form: type[torch.autograd.Function], job: Job) -> Tensor:
         def again(x: Tensor, matrix: Tensor, *weights: Tensor) -> Tensor:
             mix = Mix(matrix, self.ops, self.channels, again=True)
             out: Tensor = functional_call(self, dict(zip(job.weights, weights, strict=True)), (x, mix, None))
             return out
 
-        out: Tensor = FusedCell.apply(again, job, x, mix.matrix, *job.weights.values())  # type: ignore[no-untyped-call]
+        out: Tensor = form.apply(again, job, x, mix.matrix, *job.weights.values())  # type: ignore[no-untyped-call]
         self._move_statistics(job, x)
         return out
 
-    def _job(self, x: Tensor) -> Job:
+    def _job(self, x: Tensor, statistics: torch.dtype = torch.float64) -> Job:
         """Collect weights in the order of operations, then edges; biases last."""
         convs = self._convs()
         weights = {f"convs.{key}.conv.weight": conv.conv.weight for key, conv in convs.items()}
@@ -183,8 +191,8 @@ class MixedCell(nn.Module):
             f"convs.{key}.conv.bias": conv.conv.bias for key, conv in convs.items() if conv.conv.bias is not None
         }
         count = len(convs) // len(EDGES)
-        statistics = torch.empty(count, len(EDGES), 2, self.channels, dtype=torch.float64)
-        return Job(self.ops, x.nbytes <= MERGED, next(iter(convs.values())).bn.eps, weights, statistics)
+        room = torch.empty(count, len(EDGES), 2, self.channels, dtype=statistics, device=x.device)
+        return Job(self.ops, x.nbytes <= MERGED, next(iter(convs.values())).bn.eps, weights, room)
 
     def _convs(self) -> dict[str, MixedConv]:
         keys = [f"{edge}_{op}" for op in self.ops if op in KERNELS for edge in range(len(EDGES))]
@@ -201,9 +209,9 @@ class MixedCell(nn.Module):
             means = means + torch.stack(biases).detach()
         count = x.numel() // x.shape[1]
         variances = variances * (count / max(count - 1, 1))  # unbiased
-        for name, new in (("running_mean", means), ("running_var", variances)):
-            running = [getattr(conv.bn, name) for conv in convs]
-            torch._foreach_lerp_(running, list(new.to(running[0].dtype).unbind()), convs[0].bn.momentum or 0.0)
+        running = [getattr(conv.bn, name) for name in ("running_mean", "running_var") for conv in convs]
+        new = [row for rows in (means, variances) for row in rows.to(running[0].dtype).unbind()]
+        torch._foreach_lerp_(running, new, convs[0].bn.momentum or 0.0)
 
     def _plain(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Compute in torch's operations."""

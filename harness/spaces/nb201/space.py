@@ -55,12 +55,11 @@ class Nb201(Space):
         """Tell whether there is a skip connection whose weight takes up an auxiliary one: all have stride 1."""
         return "skip_connect" in self.ops
 
-    @property
-    def compiled(self) -> bool:
+    def compiled(self, device: str) -> bool:
         """Tell whether there are kernels for it here."""
-        from harness.spaces.nb201 import kernels
+        from harness.spaces.nb201 import kernels, triton_cell
 
-        return kernels.library() is not None
+        return (kernels if device == "cpu" else triton_cell).library() is not None
 
     def discretise(self, weights: Weights, decided: Decided) -> str:
         """Take what is decided, else the largest weight (`none` may win, as in NAS-Bench-201)."""
