@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    prepare(1, worker=False)
+    prepare(1)
     size = TINY if asked.tiny else FULL
     if asked.worker:
         worker(size, asked.device, asked.seconds)

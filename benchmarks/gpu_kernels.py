@@ -61,7 +61,7 @@ def profile(run: Callable[[int], None], rows: int = 15) -> None:
 
 def main() -> None:
     """Print errors, then times."""
-    prepare(1, worker=False)
+    prepare(1)
     torch.manual_seed(0)
     for channels, side in CASES:
         cell = MixedCell(channels, (0, 1, 2, 3, 4), False, False, 1).to("cuda", memory_format=torch.channels_last)
