@@ -174,12 +174,13 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2, 4, 8])
+    parser.add_argument("--no-steps", action="store_true", help="only searches at once")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     prepare(1)
     size = TINY if asked.tiny else FULL
-    table = compare(size, asked.device)
+    table = {} if asked.no_steps else compare(size, asked.device)
     for name, row in table.items():
         spread = f"[{row['min_ms']:.2f}, {row['max_ms']:.2f}]"
         whole = f"search {row['search_s']:7.0f} s  {row['ratio']:5.2f}x  {row['mb']:7.0f} MB"

@@ -5,7 +5,7 @@
 # Each stage has a limit of its own. The output folder gets few and flat files: logs and records as one archive each,
 # every 30 s, and at the end the checkpoints of what did not finish, in at most so many chunks. A second call goes on
 # where the first stopped. With carry/ (scripts/gpu_prepare.sh) nothing is downloaded; what Triton compiled comes back as
-# an archive, to be unpacked into carry/triton before the next visit. --device cpu --tiny: a rehearsal.
+# an archive, to be put into carry/ before the next visit. --device cpu --tiny: a rehearsal.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 minutes=9 out=reports/gpu stages="check kernels speed search" jobs=8 results=results/gpu chunk=15m chunks=4 device=cuda tiny=
@@ -56,7 +56,7 @@ checkpoints() { # the latest first, as long as there is room
 export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-$PWD/results/triton}
 mkdir -p "$TRITON_CACHE_DIR"
 if [ -d carry ]; then
-    cp -rn carry/triton/. "$TRITON_CACHE_DIR/" 2>/dev/null
+    [ -f carry/triton.tar.gz ] && tar -C "$TRITON_CACHE_DIR" -xzf carry/triton.tar.gz
     export HARNESS_DATA=${HARNESS_DATA:-$PWD/carry/data} HARNESS_REVISION=$(cat carry/revision)
     if ! "$python" -c 'import pooch, pydantic' 2>/dev/null; then
         "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target /tmp/site carry/wheels/*.whl || exit

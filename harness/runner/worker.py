@@ -146,6 +146,7 @@ def prepare(threads: int) -> None:
     environment.keep_memory_mapped()
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True  # choose a GPU's kernels by trying them; CPUs have no part in it
+    torch.backends.cudnn.benchmark_limit = 4  # of those it thinks best: each thread tries them for itself
     torch.backends.cudnn.allow_tf32 = False  # single precision is meant where it is said
 
 
