@@ -13,7 +13,7 @@ while (($#)); do
     esac
     shift 2
 done
-rm -rf "$out" && mkdir -p "$out/wheels" "$out/data"
+rm -rf "$out"/{wheels,data} && mkdir -p "$out/wheels" "$out/data"
 python3 -m pip download --quiet --disable-pip-version-check --only-binary=:all: --dest "$out/wheels" -c constraints.txt \
     --python-version "$python" --implementation cp --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
     --platform manylinux_2_28_x86_64 pydantic pooch
