@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Mixing = Mapping[str, Tensor]  # by `Group.name` [rows, options], see `harness.spaces.space`
 
@@ -17,6 +18,17 @@ def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
     whole = torch.cat([mixed, rest], 1).permute(0, 2, 3, 1)  # channels last, and it stays so
     dealt = whole.reshape(*whole.shape[:3], groups, mixed.shape[1]).transpose(-1, -2)
     return dealt.reshape(whole.shape).permute(0, 3, 1, 2)
+
+
+def average_pool(x: Tensor, kernel: int, stride: int = 1) -> Tensor:
+    """Average neighbourhoods of [B, C, H, W], padded by half a kernel that does not count in the divisor.
+
+    Not channels last on CUDA: torch's gradient is wrong there, up to version 2.13 at least (pytorch issue 188344).
+    """
+    if x.is_cuda:
+        pooled = F.avg_pool2d(x.contiguous(), kernel, stride, kernel // 2, count_include_pad=False)
+        return pooled.contiguous(memory_format=torch.channels_last)
+    return F.avg_pool2d(x, kernel, stride, kernel // 2, count_include_pad=False)
 
 
 class Supernet(nn.Module, ABC):

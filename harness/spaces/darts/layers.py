@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from harness.spaces.darts.skeleton import STEM, Place
 from harness.spaces.space import Size
+from harness.spaces.supernet import average_pool
 
 SIDE = 1 << 16  # an image's side where only channels are asked for
 POOLS = ("max_pool_3x3", "avg_pool_3x3", "max_pool_5x5")
@@ -163,7 +164,7 @@ def pool(name: str, x: Tensor, stride: int) -> Tensor:
     kernel = int(name[-1])
     if name.startswith("max"):
         return F.max_pool2d(x, kernel, stride, kernel // 2)
-    return F.avg_pool2d(x, kernel, stride, kernel // 2, count_include_pad=False)
+    return average_pool(x, kernel, stride)
 
 
 def strided(x: Tensor, stride: int) -> Tensor:

@@ -25,14 +25,14 @@ from harness.spaces.nb201 import encoding, kernels, triton_cell
 from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
 from harness.spaces.nb201.triton_cell import TritonCell
-from harness.spaces.supernet import Mixing, Network, Supernet, shuffled
+from harness.spaces.supernet import Mixing, Network, Supernet, average_pool, shuffled
 
 KERNELS = {CONV1: 1, CONV3: 3}
 
 
 def pool(x: Tensor) -> Tensor:
     """Average 3x3 neighbourhoods at stride 1; padding does not count in the divisor."""
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    return average_pool(x, 3)
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
