@@ -24,7 +24,7 @@ while (($#)); do
     esac
     shift
 done
-start=$SECONDS end=$((SECONDS + minutes * 60)) code=0
+start=$SECONDS end=$((SECONDS + $(awk "BEGIN {print int(60 * $minutes)}"))) code=0
 python=${PYTHON:-python3}
 logs=$results.logs
 mkdir -p "$out" "$results" "$logs"
@@ -78,7 +78,7 @@ for name in $stages; do
         speed) stage speed "${SPEED:-90}" "$python" -m benchmarks.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs ${SIDE_BY_SIDE:-1 4 8} \
             --seconds 4 --out "$logs/speed.json" ;;
         search)
-            left=$((end - SECONDS - 25))
+            left=$((end - SECONDS - 15))
             if [ "$tiny" ]; then
                 stage search "$left" "$python" -m harness run tests/tiny.yaml -m darts-v1 --device "$device" --jobs "$jobs" --results "$results"
             else
