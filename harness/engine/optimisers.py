@@ -48,6 +48,14 @@ def fixed_rates(optimiser: torch.optim.Optimizer) -> None:
             group["capturable"] = True
 
 
+def moving_rates(optimiser: torch.optim.Optimizer) -> None:
+    """Undo `fixed_rates`: what an optimiser took up from a device with recorded steps."""
+    for group in optimiser.param_groups:
+        group["lr"] = float(group["lr"])
+        if "capturable" in group:
+            group["capturable"] = False
+
+
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate of all groups."""
     for group in optimiser.param_groups:

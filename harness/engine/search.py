@@ -15,12 +15,13 @@ from torch import Tensor
 from harness.data.images import Dataset
 from harness.engine import checkpoint as checkpoints
 from harness.engine.capture import recorder
-from harness.engine.optimisers import set_rate
-from harness.engine.steps import Steps
+from harness.engine.optimisers import moving_rates, set_rate
+from harness.engine.steps import HOST_STREAMS, Steps
 from harness.engine.trajectory import Trajectory
 from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
 from harness.methods.spec import SearchSpec
+from harness.seeds import derive_seed
 
 Sitting = Mapping[str, Any]  # plain data on one of the runs that a search was spread over
 
@@ -97,16 +98,13 @@ def _run(
 
 
 def _take_up(search: Search, file: Path | None) -> int | None:
-    """Go on from a saved state; return its epoch, None where there is none. Streams cannot change the device."""
+    """Go on from a saved state; return its epoch, None where there is none."""
     if file is None:
         return None
     try:
-        state, kind = checkpoints.load(file, str(search.device)), search.device.type
+        state = checkpoints.load(file, str(search.device))
     except FileNotFoundError:
         return None
-    found = state.get("device", "an unknown device")
-    if found != kind:
-        raise HarnessError(f"{file}: of a search on {found}; go on there, or delete it to start on {kind}")
     try:
         return search.load(state)
     except torch.OutOfMemoryError:
@@ -219,7 +217,10 @@ class Search(Steps):
         }
 
     def load(self, state: dict[str, Any]) -> int:
-        """Take up a saved state; return its epoch."""
+        """Take up a saved state; return its epoch.
+
+        Of another kind of device, too: its random streams stay behind, and others, as random, go on from there.
+        """
         self.epoch, self.seconds, self.memory = state["epoch"], state["seconds"], state["memory"]
         self.sittings = state.get("sittings", [])  # which earlier versions did not keep
         self.trajectory = Trajectory.model_validate(state["trajectory"])
@@ -230,8 +231,13 @@ class Search(Steps):
             self.decided[group].copy_(state["decided"][group])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
+        for optimiser in (self.weight_optimiser, self.architecture_optimiser):
+            moving_rates(optimiser)
         for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
-            self.generators[name].set_state(drawn.cpu())
+            if state.get("device", self.device.type) == self.device.type or name in HOST_STREAMS:
+                self.generators[name].set_state(drawn.cpu())
+            else:
+                self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         self.recorder = recorder(self)  # whose learning rates were replaced

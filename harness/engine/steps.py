@@ -36,6 +36,7 @@ STREAMS: dict[str, Callable[[torch.device], str]] = {
     "selection": lambda device: "cpu",
     "noise": str,
 }
+HOST_STREAMS = frozenset(name for name, where in STREAMS.items() if where(torch.device("cuda")) == "cpu")
 
 
 class Steps:

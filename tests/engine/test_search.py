@@ -1,6 +1,7 @@
 """The search loop against a naive float64 loop; resuming; what each update may and may not move."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
@@ -167,12 +168,24 @@ def test_a_damaged_checkpoint_is_named(tmp_path, make_spec, images):
         run_search(make_spec(), images, 0, "cpu", file)
 
 
-def test_a_checkpoint_of_another_kind_of_device_is_named(tmp_path, make_spec, images):
-    file = tmp_path / "elsewhere.pt"
-    run_search(make_spec(epochs=2), images, 0, "cpu", file)
-    torch.save(torch.load(file) | {"device": "cuda"}, file)
-    with pytest.raises(HarnessError, match=r"elsewhere\.pt: of a search on cuda; go on there, or delete it"):
-        run_search(make_spec(epochs=2), images, 0, "cpu", file)
+def test_a_search_goes_on_on_another_kind_of_device_with_other_streams_there(tmp_path, make_spec, images):
+    spec, here, there = make_spec(epochs=3, data={"flip": True}), tmp_path / "here.pt", tmp_path / "there.pt"
+    whole = run_search(spec, images, 0, "cpu", keep={2: here}).trajectory
+    state = torch.load(here)
+    for name in ("augmentation", "noise"):
+        state["generators"][name] = torch.zeros(16, dtype=torch.uint8)  # as small as a GPU's
+    for optimiser in ("weight_optimiser", "architecture_optimiser"):
+        for group in state[optimiser]["param_groups"]:  # as steps that are recorded leave them
+            group["lr"] = torch.tensor(group["lr"])
+            group.update({"capturable": True} if "capturable" in group else {})
+    torch.save(state | {"device": "cuda"}, there)
+    found = [run_search(spec, images, 0, "cpu", shutil.copy(there, tmp_path / name)) for name in ("a.pt", "b.pt")]
+    assert found[0].resumed_from_epoch == 2 and found[0].trajectory == found[1].trajectory != whole
+    assert found[0].trajectory.weight_loss[:3] == whole.weight_loss[:3]
+    without = make_spec(epochs=3, data={"flip": False, "crop_padding": 0})
+    plain = run_search(without, images, 0, "cpu", keep={2: here}).trajectory
+    torch.save(torch.load(here) | {"device": "cuda"}, there)
+    assert run_search(without, images, 0, "cpu", there).trajectory == plain  # all that is drawn is the host's
 
 
 def test_schedules_follow_their_formulas():
