@@ -100,6 +100,16 @@ def test_many_mixings_at_once_equal_one_after_the_other(edge, training, partial)
     assert all((a - b).norm() > 1e-6 for a, b in itertools.pairwise(got))
 
 
+def test_nodes_are_what_the_logits_are_computed_from():
+    net, x, *_ = make(False, "batch")
+    mixing = torch.randn(6, 5, dtype=torch.float64).softmax(-1)
+    logits, nodes = net.nodes(x, {"cell": mixing})
+    assert torch.allclose(logits, net(x, {"cell": mixing}), rtol=1e-10) and [len(cell) for cell in nodes] == [4] * 6
+    slopes = torch.autograd.grad(logits.square().sum(), [node for cell in nodes for node in cell])
+    assert all(slope.norm() > 0 for slope in slopes)
+    assert nodes[1][0] is nodes[0][3] and nodes[2][0].shape[-1] == x.shape[-1] // 2
+
+
 def test_many_in_single_precision():
     net, images, _, alpha = make(False, "batch", cells=1)
     net, images = net.float(), images.float()
