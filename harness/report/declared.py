@@ -200,7 +200,8 @@ def _correlation(rows: FigureRows, panel: declared.CorrelationPanel) -> list[Pan
             rows.label(row) + rows.partly(row), dashes, rows.done(row), f"{panel.of}/{panel.cell}"
         )
     )
-    return [Panel(panel.title, EPOCH, "gradient correlation", lines, note=rows.note(panel.rows, lines))]
+    y_label = f"correlation, {panel.cell} cell"  # cells differ by tens of times: each has a scale of its own
+    return [Panel(panel.title, EPOCH, y_label, lines, note=rows.note(panel.rows, lines))]
 
 
 def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
