@@ -37,7 +37,8 @@ def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ..
 
 def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Panel:
     """Show what was measured per operation below a name, ``operation-gradients/CELL/EDGE``."""
-    names = _measured(outcomes, below)
+    order = [op for group in outcomes[0].groups for options in group.options for op in options]
+    names = sorted(_measured(outcomes, below), key=order.index)
     lines = tuple(
         only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
         for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(names))

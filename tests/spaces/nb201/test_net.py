@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Nb201Supernet, build_network
 from tests.spaces.nb201 import naive
+from tests.spaces.nb201.codes import ALL
 
 pytestmark = pytest.mark.usefixtures("form")
 FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
@@ -160,7 +161,7 @@ def test_one_hot_mixing_equals_the_stand_alone_network_of_that_architecture():
 @pytest.mark.parametrize("classes", [10, 100])
 @pytest.mark.parametrize("code", [0, 3905, 7812, 11000, 15624, 4321])
 def test_stand_alone_parameters_equal_the_formula(code, classes):
-    architecture = nb201.from_code(code)
+    architecture = ALL[code]
     net = build_network(nb201.to_string(architecture), channels=16, cells=5, classes=classes)
     assert sum(p.numel() for p in net.parameters()) == nb201.parameters(architecture, classes=classes)
 
