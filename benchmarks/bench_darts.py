@@ -7,6 +7,7 @@ too, where cores share the way to memory.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -25,15 +26,10 @@ Threads = Callable[[int], None]
 Step = Callable[[], None]
 
 
-@pytest.fixture(params=["kernels", "torch"])
-def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Compute by compiled kernels or by torch's operations alone; return what to add to a name."""
-    if request.param == "torch":
-        monkeypatch.setattr(kernels, "library", lambda: None)
-        return ", torch alone"
-    if kernels.library() is None:
-        pytest.skip("no compiler")
-    return ""
+@pytest.fixture
+def space_kernels() -> ModuleType:
+    """Return the module of the space's compiled kernels."""
+    return kernels
 
 
 def batches(side: int) -> tuple[Any, Any]:

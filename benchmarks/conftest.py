@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -111,12 +112,18 @@ def threads() -> Iterator[Callable[[int], None]]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def space_kernels() -> ModuleType:
+    """Return the module of the space's compiled kernels."""
+    return kernels
+
+
 @pytest.fixture(params=["kernels", "torch"])
-def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, space_kernels: ModuleType) -> str:
     """Compute by compiled kernels or by torch's operations alone; return what to add to a name."""
     if request.param == "torch":
-        monkeypatch.setattr(kernels, "library", lambda: None)
+        monkeypatch.setattr(space_kernels, "library", lambda: None)
         return ", torch alone"
-    if kernels.library() is None:
+    if space_kernels.library() is None:
         pytest.skip("no compiler")
     return ""

@@ -61,6 +61,15 @@ class Project:
         return [read_record(path) for path in self.paths()]
 
 
+@pytest.fixture(scope="session")
+def real_root() -> Path:
+    """The folder of real data."""
+    value = os.environ.get("HARNESS_DATA")
+    if not value:
+        pytest.skip("HARNESS_DATA is not set")
+    return Path(value)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without any data but the digits."""

@@ -20,7 +20,7 @@ from harness.benchmarks.spec import DATASETS, EPOCHS, READING, SPLITS
 from harness.suite.published import PublishedCell
 
 if TYPE_CHECKING:
-    from harness.benchmarks.nb201 import Nb201Table
+    pass
 
 HAIR = 1e-9  # 3 of 3 against 0 of 3 comes out that far above .05
 
@@ -67,17 +67,6 @@ def matching(cells: Sequence[PublishedCell], values: NDArray[np.float64]) -> NDA
     printed = np.array([cell.value.mean for cell in cells])
     slack = np.array([0.5 * 10.0**-cell.value.decimals + READING for cell in cells])
     return np.asarray((np.abs(values - printed) <= slack + ROUND_OFF).all(axis=1))
-
-
-def architectures_of(cells: Sequence[PublishedCell], table: Nb201Table) -> list[str]:
-    """Return the architectures of a table that a row without scatter can mean; none contradicts the print."""
-    columns = []
-    for cell in cells:
-        column = cell.column
-        epochs = int(column.training_epochs or 0)
-        accuracy = table.accuracy(table.indices, dataset=str(column.dataset), split=str(column.split), epochs=epochs)
-        columns.append(100.0 - accuracy if column.metric == "error" else accuracy)
-    return [table.strings[row] for row in np.flatnonzero(matching(cells, np.array(columns).T))]
 
 
 def judge_architecture(cells: Sequence[PublishedCell], values: NDArray[np.float64]) -> OneArchitecture:

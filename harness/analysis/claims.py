@@ -38,7 +38,6 @@ class ClaimVerdict:
     seeds: int = 0
     margin: float | None = None
     effect: Effect | None = None
-    looks: tuple[Look, ...] = ()
     next_look: int | None = None
     trials: Mapping[str, float | None] = field(default_factory=dict, repr=False)
 
@@ -160,7 +159,6 @@ def _judge(
         seeds=seeds,
         margin=_margin(claim, left[:seeds], right[:seeds]),
         effect=effect(sample.first(seeds)) if sample else None,
-        looks=looks,
         next_look=None if decided else next((n for n in LOOKS if not sample or sample.seeds < n), None),
         trials={
             trial.id: spent

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from harness.analysis.cells import CellVerdict, RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import Consistency, Mark
+from harness.audit.settings import our_setting
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TRAINING_IMAGES
 from harness.runner.cost import estimate_seconds
 from harness.runner.store import Store
+from harness.suite.facts import Facts
 from harness.suite.published import PublishedCell
 from harness.suite.values import Published
 
@@ -33,7 +35,8 @@ class Entry:
     """One printed number. ``table``: ``T1`` or ``text``; ``cell``: ``suite:table/row/column`` by their keys.
 
     ``reproduction``: one of `REPRODUCTIONS`; ``why``: its reason, for NOT RUN a clause after "because". ``records``:
-    what a verdict rests on; ``mark``: None is UNCHECKED.
+    what a verdict rests on; ``mark``: None is UNCHECKED. ``ours``: of a setting, what our search runs, and which;
+    empty where none is named.
     """
 
     cell: str
@@ -51,6 +54,7 @@ class Entry:
     computed: bool
     records: tuple[str, ...]
     mark: Mark | None
+    ours: str = ""
 
     @property
     def consistency(self) -> Consistency:
@@ -84,9 +88,9 @@ class Entry:
         return f"{word}, because {self.why}"
 
 
-def entries(verdicts: Iterable[SuiteVerdict], marks: Marks | None = None) -> list[Entry]:
+def entries(verdicts: Iterable[SuiteVerdict], marks: Marks | None = None, facts: Facts | None = None) -> list[Entry]:
     """List the printed numbers of all papers, by paper and table, in print order within a table."""
-    listed = [entry for verdict in verdicts for entry in _of_suite(verdict, marks or {})]
+    listed = [entry for verdict in verdicts for entry in _of_suite(verdict, marks or {}, facts)]
     return sorted(listed, key=lambda entry: (entry.paper, _order(entry.table)))
 
 
@@ -95,13 +99,14 @@ def _order(table: str) -> tuple[int, int]:
     return (0, int(number[1])) if number else (1, 0)
 
 
-def _of_suite(verdict: SuiteVerdict, marks: Marks) -> Iterator[Entry]:
+def _of_suite(verdict: SuiteVerdict, marks: Marks, facts: Facts | None) -> Iterator[Entry]:
     for table in verdict.tables:
         if table.table.number not in ("own", "statements"):
             for row in table.rows:
                 for cell in row.cells:
                     if cell is not None and cell.published is not None:
-                        yield _entry(verdict, row, cell, cell.published, marks)
+                        entry = _entry(verdict, row, cell, cell.published, marks)
+                        yield replace(entry, ours=_ours(cell.published, facts)) if facts else entry
 
 
 def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published: PublishedCell, marks: Marks) -> Entry:
@@ -126,6 +131,11 @@ def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published:
         records=() if reproduction in ("NOT RUN", "not a result") else _records(verdict, cell),
         mark=marks.get(key),
     )
+
+
+def _ours(published: PublishedCell, facts: Facts) -> str:
+    value = our_setting(published, facts)
+    return "" if value is None else f"{value:g} ({published.runs})"
 
 
 def cell_key(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict) -> str:
@@ -192,11 +202,6 @@ class Coverage:
     consistency: Mapping[Consistency, int]
     reasons: Mapping[str, int]
 
-    @property
-    def judged(self) -> int:
-        """Return the number of values with a verdict from our own records."""
-        return sum(self.reproduction.get(word, 0) for word in JUDGED)
-
 
 def coverage(listed: Sequence[Entry]) -> list[Coverage]:
     """Count per paper, and over all papers in a last entry named ``all``."""
@@ -212,3 +217,16 @@ def coverage(listed: Sequence[Entry]) -> list[Coverage]:
         )
         for name, group in groups
     ]
+
+
+def settings(listed: Iterable[Entry]) -> list[Entry]:
+    """Return the printed settings among the numbers."""
+    return [entry for entry in listed if entry.reproduction == "not a result"]
+
+
+def by_table(listed: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Group numbers by ``suite:table``, in their order."""
+    found: dict[str, list[Entry]] = {}
+    for entry in listed:
+        found.setdefault(entry.cell.partition("/")[0], []).append(entry)
+    return found

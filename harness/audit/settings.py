@@ -7,9 +7,7 @@ CONTRADICTED where one of both has another; UNCHECKED where neither says anythin
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from harness.audit.consistency import Consistency
@@ -17,21 +15,10 @@ from harness.audit.finding import Finding, graded
 from harness.audit.lines import Line
 from harness.errors import HarnessError
 from harness.suite.facts import Facts
-from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Suite
+from harness.suite.published import PublishedCell
 from harness.suite.values import Published
 
 Said = tuple[Published, str]  # a value, and who has it
-
-
-@dataclass(frozen=True)
-class JudgedSetting:
-    """A printed setting. ``ours``: what our search of the row runs, None where the row names none."""
-
-    cell: PublishedCell
-    consistency: Consistency
-    reason: str
-    ours: Any
 
 
 def judge_setting(
@@ -73,14 +60,11 @@ def same(printed: Published, other: Published) -> bool:
     return rounded and math.isclose(round(other.mean, printed.decimals), printed.mean, rel_tol=1e-9)
 
 
-def judge_settings(suite: Suite, facts: Facts) -> list[JudgedSetting]:
-    """Judge every printed setting of a suite; raise `HarnessError` where it names a search of ours that is none."""
-    cells = [cell for cell in published_cells(suite) if cell.kind == "setting"]
-    return [JudgedSetting(c, *judge_setting(c.value, c.official, c.elsewhere), _ours(c, facts)) for c in cells]
+def our_setting(cell: PublishedCell, facts: Facts) -> Any:
+    """Return what our search runs where a printed setting names one, from the table of facts, which tests hold to it.
 
-
-def _ours(cell: PublishedCell, facts: Facts) -> Any:
-    """Look up what our search runs where a cell names one, in the table of facts, which the tests hold against it."""
+    None where it names none. Raises `HarnessError` where the search is none, or has no such setting.
+    """
     if cell.runs is None or cell.column.setting is None:
         return None
     suite, _, rest = cell.runs.partition("/")
@@ -88,11 +72,3 @@ def _ours(cell: PublishedCell, facts: Facts) -> Any:
     if cell.column.setting not in stated:
         raise HarnessError(f"{cell.table}/{cell.row}: {cell.runs!r} has no setting {cell.column.setting!r}")
     return stated[cell.column.setting].value
-
-
-def counts_by_table(settings: Iterable[JudgedSetting]) -> dict[str, Counter[Consistency]]:
-    """Count consistencies by table, in the order of the tables."""
-    counts: dict[str, Counter[Consistency]] = {}
-    for one in settings:
-        counts.setdefault(one.cell.table, Counter())[one.consistency] += 1
-    return counts

@@ -34,6 +34,8 @@ from harness.runner.plan import Filters, Plan, ProfileName, data_needed, make_pl
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.runner.survey import place
+from harness.suite.facts import FILE as FACTS
+from harness.suite.facts import Facts, load_facts
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line
@@ -71,7 +73,7 @@ def report_suites(request: Request, out: Path) -> int:
     verdicts = list(evidence.verdicts())
     table = find_table()
     majorities = figure6a(table) if table is not None else ()
-    printed = Printed.of(list(evidence.printed(verdicts)), evidence.findings, majorities)
+    printed = Printed.of(list(evidence.printed(verdicts)), evidence.findings, majorities, evidence.facts)
     for path in write_report(verdicts, out, request.results, printed):
         typer.echo(str(path))
     return 0
@@ -143,6 +145,12 @@ class Evidence:
             text = f"{path}: {len(found.changed)} numbers are new or were others then ({first}, ...)"
             typer.echo(f"warning: {text}; run audit --record", err=True)
         return found.findings
+
+    @cached_property
+    def facts(self) -> Facts | None:
+        """The table of protocol facts beside the suites; None where there is none."""
+        folder = self.request.loaded()[0].path.parent
+        return load_facts(folder) if (folder / FACTS).is_file() else None
 
     def marks(self) -> dict[str, Mark]:
         """Return the recorded audit's word on every number that it has one for."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from harness.analysis.coverage import REPRODUCTIONS, Entry, coverage, entries
+from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, entries, settings
 from harness.audit.consistency import CONSISTENCIES
 from harness.cli.judge import Evidence
 from harness.cli.select import Request
@@ -16,18 +17,26 @@ from harness.text import no_formula
 
 COLUMNS = (
     *("cell", "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol"),
-    *("status", "reproduction", "consistency", "evidence", "note"),
+    *("status", "reproduction", "consistency", "ours", "evidence", "note"),
 )
 
 
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
     evidence = Evidence(request)
-    listed = entries(evidence.printed(), evidence.marks())
+    listed = entries(evidence.printed(), evidence.marks(), evidence.facts)
     sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
-    for line in coverage_lines(listed):
+    for line in (*coverage_lines(listed), *settings_lines(listed)):
         print(line, file=sys.stderr)
     return 0
+
+
+def settings_lines(listed: Sequence[Entry]) -> list[str]:
+    """Say by table what other places say of the printed settings."""
+    return [
+        f"settings of {place}: {_counts(Counter(entry.consistency for entry in of_table), CONSISTENCIES)}"
+        for place, of_table in by_table(settings(listed)).items()
+    ]
 
 
 def coverage_lines(listed: Sequence[Entry]) -> list[str]:
@@ -51,7 +60,7 @@ def _cells(entry: Entry) -> list[str]:
     return [
         *(entry.cell, entry.paper, entry.table, entry.row, entry.column),
         *(mean, std, "" if entry.n is None else str(entry.n), entry.unit, entry.protocol),
-        *(entry.status, entry.reproduction, entry.consistency, " ".join(entry.evidence), entry.note),
+        *(entry.status, entry.reproduction, entry.consistency, entry.ours, " ".join(entry.evidence), entry.note),
     ]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -13,10 +12,9 @@ from harness.cli.text import columns
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render
-from harness.suite.facts import PROFILE, Fact, deviation, disagreements, load_facts, searched_rows, settings
+from harness.suite.facts import disagreements, load_facts, searched_rows, sourced_settings
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
-from harness.suite.schema import Deviation
 
 
 def show_row(name: str) -> int:
@@ -29,25 +27,15 @@ def show_row(name: str) -> int:
         why = loaded.why_not_run(table, row) or "it is computed and not searched for"
         raise HarnessError(f"row {name!r} has no search: {why}")
     facts = load_facts(Path(DEFAULT_SUITES))
-    stated = facts.of(loaded.suite.suite, table, row)
     full = f"{loaded.suite.suite}/{table}/{row}"
     method = loaded.suite.tables[table].rows[row].method
     typer.echo(f"{full}: {loaded.label(table, row)} (method {method}), under the paper profile")
-    run, declared = settings(loaded, table, row), loaded.profile(PROFILE).deviations
-    lines = [(key, render(value), _source(key, value, stated.get(key), declared)) for key, value in run.items()]
+    lines = [(key, render(value), source) for key, value, source in sourced_settings(facts, loaded, table, row)]
     typer.echo(columns(("setting", "value", "source"), lines))
     wrong = [text for text in disagreements(facts, loaded) if text.startswith(f"{full}: ")]
     for text in wrong:
         typer.echo(f"error: {text}", err=True)
     return 1 if wrong else 0
-
-
-def _source(key: str, value: Any, fact: Fact | None, declared: Sequence[Deviation]) -> str:
-    """Say who has a setting, and where it is ours and not theirs, why."""
-    if fact is None:
-        return "-"
-    ours = deviation(key, fact.value, value, declared)
-    return f"declared, for {render(fact.value)}: {ours.because} ({fact.source})" if ours else fact.source
 
 
 def _find(name: str) -> list[tuple[LoadedSuite, str, str]]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from harness.data.images import Dataset
 from harness.engine.cell_gradients import cell_gradients
+from harness.engine.correlation import AtNodes, at_nodes, gradient_correlation
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
@@ -307,6 +308,25 @@ class Steps:
             torch.cat([of_cell[group.name][row] for group, row in rows[kind]]).cpu()
             for kind, of_cell in zip(kinds, found, strict=True)
         ]
+
+    def gradient_correlations(self, images: int) -> list[list[float]]:
+        """Return the gradient correlation of every node that edges enter, by cell, as `operation_gradients`.
+
+        The weights' side has the last images of its set, which on shared data are others than the architecture's; where
+        one batch moves both, both have these.
+        """
+        weights = self._at_nodes(self.feed.weight_set[-images:].to(self.device))
+        architecture = self._at_nodes(self.feed.first(images)) if self.spec.update.separate else weights
+        return [
+            [gradient_correlation(one, other, *ends) for ends in self.spec.space.entered(kind).items()]
+            for kind, one, other in zip(self.net.kinds, architecture, weights, strict=True)
+        ]
+
+    def _at_nodes(self, indices: Tensor) -> list[AtNodes]:
+        inputs, labels = self.feed.plain(indices)
+        with batch_statistics(self.net):
+            logits, nodes = self.net.nodes(inputs, self.fixed(self.strengths()))
+            return at_nodes(F.cross_entropy(logits, labels), nodes)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

@@ -92,6 +92,7 @@ class OperationGradients(_Diagnostic):
     """
 
     passes: ClassVar[float] = 1
+    version = 2
 
     name: Literal["operation-gradients"]
 
@@ -110,6 +111,28 @@ class OperationGradients(_Diagnostic):
         return [value for place in _chosen(gradients) for value in gradients[place].tolist()]
 
 
+class GradientCorrelation(_Diagnostic):
+    """Gradient correlation at the nodes of the first, middle and last cell (Single-DARTS, Eq. 8 and Figure 2).
+
+    Of the loss on the weights' batch and that on the architecture's, where one batch moves both of it and itself; means
+    over all pairs of ``images``, one batch a side, where the paper prints sums over batches that it does not state.
+    """
+
+    passes: ClassVar[float] = 2
+
+    name: Literal["gradient-correlation"]
+
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name the series ``gradient-correlation/CELL/NODE``."""
+        chosen = zip(CELLS, _chosen(cells), strict=True)
+        return [f"{self.name}/{label}/{node}" for label, place in chosen for node in space.entered(cells[place])]
+
+    def measure(self, search: Search) -> list[float]:
+        """Return the correlations in the order of `names`."""
+        correlations = search.gradient_correlations(self.images)
+        return [value for place in _chosen(correlations) for value in correlations[place]]
+
+
 def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
     """Return the places of the first, the middle and the last cell."""
     last = len(cells) - 1
@@ -117,5 +140,6 @@ def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
 
 
 Diagnostic = Annotated[
-    Eigenvalue | SupernetAccuracy | DiscretisedAccuracy | OperationGradients, Field(discriminator="name")
+    Eigenvalue | SupernetAccuracy | DiscretisedAccuracy | OperationGradients | GradientCorrelation,
+    Field(discriminator="name"),
 ]

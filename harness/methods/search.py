@@ -114,3 +114,6 @@ class Search(Protocol):
 
         By cell in their order: the rows [options] of its type, in the order of their places, one after the other.
         """
+
+    def gradient_correlations(self, images: int) -> list[list[float]]:
+        """Return the gradient correlation of the batches of both sides, by cell and node that edges enter."""

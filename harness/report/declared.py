@@ -13,7 +13,7 @@ from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
 from harness.report.figure_rows import FigureRows
-from harness.report.operations import edge_panels, gradients_panel, magnitude_panels
+from harness.report.operations import correlation_lines, edge_panels, gradients_panel, magnitude_panels
 from harness.report.panels import (
     EPOCH,
     SEEDS_DRAWN,
@@ -192,6 +192,18 @@ def _gradients(rows: FigureRows, panel: declared.GradientsPanel) -> list[Panel]:
     return [gradients_panel(f"{title}, edge {edge}", done, f"{panel.of}/{panel.cell}/{edge}") for edge in panel.edges]
 
 
+def _correlation(rows: FigureRows, panel: declared.CorrelationPanel) -> list[Panel]:
+    lines = tuple(
+        line
+        for row, dashes in zip(panel.rows, DASHES, strict=False)
+        for line in correlation_lines(
+            rows.label(row) + rows.partly(row), dashes, rows.done(row), f"{panel.of}/{panel.cell}"
+        )
+    )
+    y_label = f"correlation, {panel.cell} cell"  # cells differ by tens of times: each has a scale of its own
+    return [Panel(panel.title, EPOCH, y_label, lines, note=rows.note(panel.rows, lines))]
+
+
 def _sweep(rows: FigureRows, panel: declared.SweepPanel) -> list[Panel]:
     return [_swept_column(rows, panel, column) for column in panel.columns]
 
@@ -259,6 +271,7 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "entropy": _entropy,
     "diagnostic": _diagnostic,
     "gradients": _gradients,
+    "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
     "theory": _theory,

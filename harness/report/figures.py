@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from harness.report.layout import PANEL, TITLE, Layout, Legend, lay_out, printable
+from harness.report.layout import PANEL, TITLE, Layout, Legend, drawable, lay_out
 from harness.report.panels import SHARES, FigureData, Line, Panel
 from harness.report.style import FAINT, INK, PALETTE
 
@@ -97,7 +97,7 @@ def _draw(data: FigureData) -> Figure:
             _label_panel(ax, data, layout, index)
         else:
             ax.set_visible(False)
-    figure.text(0.08 / width, 1 - 0.08 / height, printable(data.title), va="top", fontsize=11, fontweight="bold")
+    figure.text(0.08 / width, 1 - 0.08 / height, drawable(data.title), va="top", fontsize=11, fontweight="bold")
     figure.text(0.08 / width, 1 - TITLE / height, "\n".join(layout.caption), va="top", fontsize=8)
     if layout.legend.lines:
         at = (0.0, 1 - layout.legend_top / height)
@@ -115,7 +115,7 @@ def _draw_panel(ax: Axes, panel: Panel, columns: int) -> None:
         second.spines["right"].set_visible(True)
         second.grid(False)
     if panel.note:
-        note = textwrap.fill(printable(panel.note), int(PANEL[columns][0] * NOTE_LETTERS))
+        note = textwrap.fill(drawable(panel.note), int(PANEL[columns][0] * NOTE_LETTERS))
         ax.text(0.5, 0.5, note, transform=ax.transAxes, ha="center", va="center", fontsize=8)
     _scale(ax, panel)
 
@@ -151,11 +151,11 @@ def _label_panel(ax: Axes, data: FigureData, layout: Layout, index: int) -> None
     left = data.panels[index - 1] if index % data.columns else None
     below = data.panels[index + data.columns] if index + data.columns < len(data.panels) else None
     if left is None or panel.y_range is None or (left.y_label, left.y_range) != (panel.y_label, panel.y_range):
-        ax.set_ylabel(printable(panel.y_label))
+        ax.set_ylabel(drawable(panel.y_label))
     else:
         ax.tick_params(labelleft=False)
     if below is None or below.x_label != panel.x_label:
-        ax.set_xlabel(printable(panel.x_label))
+        ax.set_xlabel(drawable(panel.x_label))
     ax.set_title("\n".join(layout.titles[index]), loc="left", pad=6.0 + 72 * layout.panel_legend)
     if layout.legends[index].lines:
         at = (0.0, 1 + layout.panel_legend / PANEL[layout.columns][1])
@@ -179,5 +179,5 @@ def _look(line: Line) -> dict[str, Any]:
 
 
 def _entries(legend: Legend) -> dict[str, Any]:
-    handles = [Line2D([], [], label=printable(line.label), **_look(line)) for line in legend.lines]
+    handles = [Line2D([], [], label=drawable(line.label), **_look(line)) for line in legend.lines]
     return {"handles": handles, "ncols": legend.columns, "handlelength": 4.0}  # long enough to show all dashes

@@ -92,7 +92,7 @@ def lay_out(data: FigureData) -> Layout:
     return Layout(
         columns=data.columns,
         rows=math.ceil(len(data.panels) / data.columns),
-        caption=textwrap.wrap(printable(data.caption), int(width * CAPTION_LETTERS)),
+        caption=textwrap.wrap(drawable(data.caption), int(width * CAPTION_LETTERS)),
         titles=[_title(panel, panel_width) for panel in data.panels],
         legend=_legend(every_line, width),
         legends=[_legend(lines, panel_width - LEFT) for lines in of_panels],
@@ -107,7 +107,7 @@ def _has_long_numbers(panel: Panel) -> bool:
 
 
 def _title(panel: Panel, width: float) -> list[str]:
-    return textwrap.wrap(printable(panel.title), int((width - LEFT) * TITLE_LETTERS))
+    return textwrap.wrap(drawable(panel.title), int((width - LEFT) * TITLE_LETTERS))
 
 
 def _legend(lines: tuple[Line, ...], width: float) -> Legend:
@@ -118,6 +118,6 @@ def _legend(lines: tuple[Line, ...], width: float) -> Legend:
     return Legend(tuple(different.values()), columns)
 
 
-def printable(text: str) -> str:
+def drawable(text: str) -> str:
     """Replace control characters, which SVG cannot hold."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -11,7 +11,7 @@ from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Marks
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.declared import declared_figures
-from harness.report.printed import Printed, coverage_rows, summary_lines
+from harness.report.printed import SETTING, Printed, coverage_rows, setting_rows, settings_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     BASELINE_COLUMNS,
@@ -100,6 +100,10 @@ def _printed(printed: Printed) -> Iterator[str]:
     if rows:
         yield from ("", "## Printed numbers, reproduction and consistency", "")
         yield from _grid(rows[0], rows[1:])
+    if settings := settings_rows(printed.listed):
+        yield from ("## Printed settings", "")
+        yield from _grid(settings[0], settings[1:])
+        yield from _grid(SETTING, setting_rows(printed.listed, ["CONTRADICTED"]))
     if printed.rest:
         yield from (f"{printed.rest}.", "")
 

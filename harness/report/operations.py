@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
-from harness.report.panels import EPOCH, SHARES, Line, Panel, epochs, only_measured, seeds_line
-from harness.report.style import operation_style
+from harness.report.panels import EPOCH, SHARES, Dashes, Line, Panel, epochs, only_measured, seeds_line
+from harness.report.style import COLOURS, operation_style
 from harness.spaces.space import Group
 
 
@@ -37,12 +37,29 @@ def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ..
 
 def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Panel:
     """Show what was measured per operation below a name, ``operation-gradients/CELL/EDGE``."""
-    names = [name.removeprefix(f"{below}/") for name in outcomes[0].diagnostics if name.startswith(f"{below}/")]
+    order = [op for group in outcomes[0].groups for options in group.options for op in options]
+    names = sorted(_measured(outcomes, below), key=order.index)
     lines = tuple(
         only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
         for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(names))
     )
     return Panel(title, EPOCH, "dL/dp", lines)
+
+
+def correlation_lines(label: str, dashes: Dashes, outcomes: Sequence[Outcome], below: str) -> tuple[Line, ...]:
+    """Return a line per node of what was measured below a name, ``gradient-correlation/CELL``; none without records."""
+    return tuple(
+        only_measured(
+            seeds_line((f"{label}, node {node}", colour, dashes), [o.diagnostics[f"{below}/{node}"] for o in outcomes])
+        )
+        for node, colour in zip(_measured(outcomes, below), COLOURS, strict=False)
+    )
+
+
+def _measured(outcomes: Sequence[Outcome], below: str) -> list[str]:
+    """List the rest of the names that begin so, in their order."""
+    names = outcomes[0].diagnostics if outcomes else ()
+    return [name.removeprefix(f"{below}/") for name in names if name.startswith(f"{below}/")]
 
 
 def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, ...]]:

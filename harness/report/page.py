@@ -24,7 +24,15 @@ from harness.report import curves, figures
 from harness.report.declared import DeclaredFigure, declared_figures
 from harness.report.figures_audit import figure6a_csv, figure6a_svg
 from harness.report.panels import FigureData, to_csv
-from harness.report.printed import Printed, coverage_rows, summary_lines
+from harness.report.printed import (
+    SETTING,
+    Printed,
+    coverage_rows,
+    recomputed_rows,
+    setting_rows,
+    settings_rows,
+    summary_lines,
+)
 from harness.report.provenance import environment_lines
 from harness.report.views import (
     NOTHING,
@@ -45,6 +53,8 @@ from harness.report.views import (
     unit_heading,
 )
 from harness.runner.store import Store
+from harness.suite.facts import sourced_settings
+from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Column
 
 KINDS = ("cells", "claims", "baselines")
@@ -79,6 +89,10 @@ def render_page(verdicts: Sequence[SuiteVerdict], links: RecordLinks, printed: P
         environment=environment_lines(verdicts),
         summary=summary_lines(printed.listed),
         printed=coverage_rows(printed.listed),
+        printed_settings=settings_rows(printed.listed),
+        recomputed=recomputed_rows(printed.listed),
+        contradicted=[SETTING, *setting_rows(printed.listed, ["CONTRADICTED"])],
+        every_setting=[SETTING, *setting_rows(printed.listed)],
         rest=printed.rest,
         audit=_audit(shown),
         suites=[_suite(verdict, shown) for verdict in verdicts],
@@ -90,6 +104,7 @@ class _Shown:
 
     def __init__(self, links: RecordLinks, printed: Printed) -> None:
         self.links, self.marks, self.majorities = links, printed.marks, printed.majorities
+        self.facts, self.of_facts = printed.facts, dict[str, str]()
         used = {mark.finding for mark in printed.marks.values()}
         self.findings = [f for f in printed.findings if f.severity != "info" or f in used]
         self.anchors = {finding: f"finding-{index}" for index, finding in enumerate(self.findings)}
@@ -97,6 +112,18 @@ class _Shown:
     def anchor(self, mark: Mark | None) -> str | None:
         """Return the anchor of the finding that a mark rests on."""
         return self.anchors[mark.finding] if mark else None
+
+    def sources(self, loaded: LoadedSuite, row: RowVerdict, place: str) -> dict[str, str] | None:
+        """Return a row's settings with their sources as lines; ``like``: the place of a row that has the same ones.
+
+        None where it is no search, or no sources are at hand.
+        """
+        table, _, name = row.key.partition("/")
+        if self.facts is None or (loaded.suite.suite, table, name) not in self.facts.rows():
+            return None
+        found = sourced_settings(self.facts, loaded, table, name)
+        text = "\n".join(f"{key}: {json.dumps(value)}  [{source}]" for key, value, source in found)
+        return {"text": text, "like": self.of_facts.setdefault(text, place)}
 
 
 def _audit(shown: _Shown) -> list[dict[str, Any]]:
@@ -175,8 +202,9 @@ def _row(verdict: SuiteVerdict, row: RowVerdict, shown: _Shown) -> dict[str, Any
     view = row_view(verdict, row, shown.marks)
     methods = verdict.loaded.catalogue.methods
     method = methods.get(row.row.method) if row.row.method else None
+    place = f"{verdict.loaded.suite.suite}-{verdict.profile_name}/{row.key}"
     return {
-        "id": f"{verdict.loaded.suite.suite}-{verdict.profile_name}/{row.key}",
+        "id": place,
         "view": view,
         "anchors": [shown.anchor(cell.audit) if cell else None for cell in view.cells],
         "command": view.command,
@@ -184,6 +212,7 @@ def _row(verdict: SuiteVerdict, row: RowVerdict, shown: _Shown) -> dict[str, Any
         "trials": [_trial(verdict, trial_id, shown.links) for trial_id in row.trials],
         "follows": method.follows if method else None,
         "settings": _settings(verdict, row),
+        "sources": shown.sources(verdict.loaded, row, place),
     }
 
 

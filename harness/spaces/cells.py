@@ -9,7 +9,6 @@ from pydantic import Field, PositiveInt
 
 from harness.config import Strict, validate
 from harness.documents import Describe, load_document
-from harness.errors import HarnessError, nearest
 
 PACKAGED = Path(__file__).with_name("cells.yaml")
 
@@ -55,11 +54,3 @@ def load_cells(path: Path = PACKAGED) -> dict[str, PublishedCell]:
     """Read a file of cells, by default the packaged one; raise `ConfigError`."""
     document = load_document(path)
     return validate(_File, document.data, Describe(document)).cells
-
-
-def published_cell(name: str) -> PublishedCell:
-    """Return a cell by its name; raise `HarnessError` with the nearest names."""
-    cells = load_cells()
-    if name not in cells:
-        raise HarnessError(f"no published cell is called {name!r}{nearest(name, cells)}")
-    return cells[name]

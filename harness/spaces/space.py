@@ -238,6 +238,13 @@ class Space(Part):
         found = [(group, row) for group in self.groups if group.cell == cell for row in range(len(group.places))]
         return sorted(found, key=lambda choice: choice[0].places[choice[1]])
 
+    def entered(self, cell: str) -> dict[int, list[int]]:
+        """Return the nodes that the edges of a cell type enter, in their order, each with where these begin."""
+        found: dict[int, list[int]] = {}
+        for group, row in self.rows(cell):
+            found.setdefault(group.nodes[row], []).append(group.sources[row])
+        return dict(sorted(found.items()))
+
     def names(self) -> tuple[str, ...]:
         """Name all options of all groups, each once, in the order of their first appearance."""
         return tuple(dict.fromkeys(name for group in self.groups for row in group.options for name in row))

@@ -64,6 +64,13 @@ class Supernet(nn.Module, ABC):
     def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
         """Return the logits where every cell mixes by weights of its own: one mixing per cell, in their order."""
 
+    @abstractmethod
+    def nodes(self, x: Tensor, mixing: Mixing) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return the logits and, cell by cell, the values of its nodes by the numbers that `Group` gives them.
+
+        The logits are computed from those very tensors: a loss has gradients by each of them.
+        """
+
     def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
         """Return the logits under each of several mixings, without gradients; what they agree on may be shared.
 

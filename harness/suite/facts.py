@@ -6,6 +6,7 @@ compose. What a row resolves to and what the table states of it must agree in ev
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,20 @@ def settings(loaded: LoadedSuite, table: str, row: str) -> dict[str, Any]:
     search = loaded.resolve(table, row, PROFILE).model_dump(mode="json")
     about = {"searched_on": loaded.searched_on(table, row), "stop": stop and stop.model_dump(mode="json")}
     return {path: leaf for key, value in {**about, **search}.items() for path, leaf in leaves(key, value).items()}
+
+
+def sourced_settings(facts: Facts, loaded: LoadedSuite, table: str, row: str) -> list[tuple[str, Any, str]]:
+    """Return all that decides a searched row under the paper profile: key path, value, and who has it or why."""
+    stated, declared = facts.of(loaded.suite.suite, table, row), loaded.profile(PROFILE).deviations
+    run = settings(loaded, table, row)
+    return [(key, value, _source(key, value, stated.get(key), declared)) for key, value in run.items()]
+
+
+def _source(key: str, value: Any, fact: Fact | None, declared: Sequence[Deviation]) -> str:
+    if fact is None:
+        return "-"
+    ours = deviation(key, fact.value, value, declared)
+    return f"declared, for {json.dumps(fact.value)}: {ours.because} ({fact.source})" if ours else fact.source
 
 
 def disagreements(facts: Facts, loaded: LoadedSuite) -> list[str]:

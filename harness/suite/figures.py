@@ -69,6 +69,15 @@ class GradientsPanel(_Panel):
     edges: Annotated[list[Literal["1<-0", "2<-0", "2<-1", "3<-0", "3<-1", "3<-2"]], Field(min_length=1)]
 
 
+class CorrelationPanel(_Panel):
+    """Gradient correlations at the nodes of one cell, by epoch: a colour per node, dashes per row."""
+
+    kind: Literal["correlation"]
+    of: ClassVar[str] = "gradient-correlation"
+    rows: Rows
+    cell: Literal["first", "middle", "last"]
+
+
 class EigenvaluePanel(_Panel):
     """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
 
@@ -135,6 +144,7 @@ Panel = Annotated[
     | EntropyPanel
     | DiagnosticPanel
     | GradientsPanel
+    | CorrelationPanel
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel

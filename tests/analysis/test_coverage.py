@@ -13,12 +13,16 @@ import pytest
 
 from harness.analysis.coverage import JUDGED, REPRODUCTIONS, Entry, coverage, entries
 from harness.analysis.verdicts import judge
-from harness.audit.consistency import Mark
+from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
-from harness.cli.published import COLUMNS, as_csv, as_markdown
+from harness.audit.lines import collect
+from harness.audit.settings import settings
+from harness.cli.published import COLUMNS, as_csv, as_markdown, settings_lines
 from harness.methods.catalogue import load_catalogue
+from harness.report.printed import setting_rows, settings_rows
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Filters, make_plan
+from harness.suite.facts import load_facts
 from harness.suite.load import find_suites, load_suite
 from harness.suite.values import Published
 from tests.analysis import synthetic
@@ -41,7 +45,8 @@ def listed() -> list[Entry]:
     nothing = DataAvailability({}, {})
     suites = [load_suite(path, load_catalogue()) for path in find_suites([SUITES])]
     plans = [(loaded, make_plan(loaded, "paper", Filters(), (), data=nothing)) for loaded in suites]
-    return entries(judge(loaded, "paper", plan, []) for loaded, plan in plans)
+    verdicts = (judge(loaded, "paper", plan, []) for loaded, plan in plans)
+    return entries(verdicts, marks(settings(collect(suites))), load_facts(SUITES))
 
 
 @pytest.mark.parametrize("paper", PRINTED)
@@ -81,19 +86,46 @@ def test_numbers_of_the_text_are_counted_as_often_as_they_stand_there(
 
 def test_without_records_nothing_is_reproduced_and_every_number_says_why(listed: list[Entry]) -> None:
     total = coverage(listed)[-1]
-    assert total.paper == "all" and total.total == len(listed) and total.judged == 0
+    assert total.paper == "all" and total.total == len(listed)
     assert sum(item.total for item in coverage(listed)[:-1]) == total.total
     assert {entry.reproduction for entry in listed} == {"NOT RUN", "not a result"}
-    assert all(entry.status.startswith("not run, because ") and len(entry.status) > 30 for entry in listed)
+    assert all(len(entry.status) > 30 for entry in listed if entry.mark is None)
+    assert all(entry.status.startswith("not run, because ") for entry in listed if entry.mark is None)
     assert sum(total.reasons.values()) == total.reproduction["NOT RUN"] > 1000
     counts = {e.why for e in listed if e.column in ("Params", "Params on ImageNet", "FLOPs")}
     assert counts == {"no code counts it yet"}
 
 
+def test_beside_a_printed_setting_stands_what_our_search_runs(listed: list[Entry]) -> None:
+    rows = {row["cell"]: row for row in csv.DictReader(io.StringIO(as_csv(listed)))}
+    first = rows["ablations:delve-experiments/exp-7/alpha-lr"]
+    assert (first["mean"], first["ours"]) == ("0.001", "0.0025 (ablations/delve-arms/exp-7)")
+    assert (first["reproduction"], first["consistency"]) == ("not a result", "CONTRADICTED")
+    assert sum(bool(row["ours"]) for row in rows.values()) == 30
+    assert {row["reproduction"] for row in rows.values() if row["ours"]} == {"not a result"}
+    said = settings_lines(listed)
+    assert "settings of sp_config:sp-darts-t2: 8 COHERENT, 3 CONTRADICTED" in said
+    assert "settings of stacnas:stacnas-text-config: 13 COHERENT, 6 UNCHECKED" in said
+
+
+def test_the_report_counts_settings_by_table_and_names_the_contradicted(listed: list[Entry]) -> None:
+    header, *tables, every = settings_rows(listed)
+    assert header == ("table", "printed settings", "COHERENT", "CONTRADICTED", "UNCHECKED")
+    assert ("sp_config:sp-darts-t2", "11", "8", "3", "0") in tables and every[0] == "all"
+    assert [sum(int(row[i]) for row in tables) for i in range(1, 5)] == [int(number) for number in every[1:]]
+    named = setting_rows(listed, ["CONTRADICTED"])
+    assert len(named) == int(every[3]) == 9
+    place, value, word, ours, why = named[1]
+    assert place == "ablations:delve-experiments: Exp. 7, 500 epochs, Learning rate of alpha"
+    assert (value, word, ours) == ("0.001", "CONTRADICTED", "0.0025 (ablations/delve-arms/exp-7)")
+    assert "it is 0.0025 in the authors' repository" in why
+    assert len(setting_rows(listed)) == int(every[1])
+
+
 def test_csv_and_markdown_hold_every_number_as_printed(listed: list[Entry]) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(listed))))
     assert ",".join(rows[0]) == (
-        "cell,paper,table,row,column,mean,std,n,unit,protocol,status,reproduction,consistency,evidence,note"
+        "cell,paper,table,row,column,mean,std,n,unit,protocol,status,reproduction,consistency,ours,evidence,note"
     )
     assert tuple(rows[0]) == COLUMNS and len(rows) == len(listed)
     by_cell = {row["cell"]: row for row in rows}
@@ -160,7 +192,8 @@ def test_both_marks_stand_beside_each_other_with_what_they_rest_on(sample: list[
 
 def test_a_copy_is_never_a_pass(sample: list[Entry]) -> None:
     assert all(item.records for item in sample if item.reproduction in JUDGED)
-    assert coverage(sample)[-1].judged == sum(bool(item.records) for item in sample if item.reproduction in JUDGED) > 0
+    judged = sum(coverage(sample)[-1].reproduction.get(word, 0) for word in JUDGED)
+    assert judged == sum(bool(item.records) for item in sample if item.reproduction in JUDGED) > 0
     assert {item.reproduction for item in sample} <= set(REPRODUCTIONS)
 
 

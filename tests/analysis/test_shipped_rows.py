@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
-from harness.analysis.architectures import architectures_of, claims_one_architecture, on_benchmark
+from harness.analysis.architectures import claims_one_architecture, matching, on_benchmark
 from harness.benchmarks.nb201 import Nb201Table
 from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue
@@ -46,6 +48,17 @@ def scripts(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def architectures_of(cells: Sequence[PublishedCell], table: Nb201Table) -> list[str]:
+    """Return the architectures of a table that a row without scatter can mean; none contradicts the print."""
+    columns = []
+    for cell in cells:
+        column = cell.column
+        epochs = int(column.training_epochs or 0)
+        accuracy = table.accuracy(table.indices, dataset=str(column.dataset), split=str(column.split), epochs=epochs)
+        columns.append(100.0 - accuracy if column.metric == "error" else accuracy)
+    return [table.strings[row] for row in np.flatnonzero(matching(cells, np.array(columns).T))]
 
 
 @pytest.mark.realdata

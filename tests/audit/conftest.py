@@ -22,12 +22,9 @@ def table() -> TableValues:
 
 
 @pytest.fixture(scope="session")
-def real_table() -> TableValues:
+def real_table(real_root: Path) -> TableValues:
     """The whole NAS-Bench-201 table."""
-    value = os.environ.get("HARNESS_DATA")
-    if not value:
-        pytest.skip("HARNESS_DATA is not set")
-    return TableValues.of(Nb201Table.load(locate_table(Path(value))))
+    return TableValues.of(Nb201Table.load(locate_table(real_root)))
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,13 @@ from harness.audit.table import COLUMNS, TableValues
 from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
 from harness.spaces.nb201 import encoding as nb201
 from tests.audit.conftest import needs_data
+from tests.spaces.nb201.codes import ALL
 
 
 @pytest.fixture(scope="module")
 def whole() -> TableValues:
     """Every architecture once; the accuracy tells which: its code in base 5."""
-    architectures = list(nb201.enumerate_all())
+    architectures = list(ALL)
     codes = np.arange(nb201.SIZE, dtype=float)
     return TableValues(
         np.arange(nb201.SIZE),
@@ -31,11 +32,11 @@ def test_who_is_in_the_figure(whole: TableValues) -> None:
     majorities = figure6a(whole)
     assert [item.operation for item in majorities] == list(nb201.OPS)
     for op, item in enumerate(majorities):
-        held = {a: a.count(op) for a in nb201.enumerate_all() if a.count(op) >= 4}
+        held = {a: a.count(op) for a in ALL if a.count(op) >= 4}
         assert Counter(item.edges.tolist()) == Counter(held.values()) == {4: 240, 5: 24, 6: 1}
         assert list(item.accuracy) == ["cifar10", "cifar100", "imagenet16_120"]
         for values in item.accuracy.values():
-            found = {nb201.from_code(int(code)): edges for code, edges in zip(values, item.edges, strict=True)}
+            found = {ALL[int(code)]: edges for code, edges in zip(values, item.edges, strict=True)}
             assert found == held
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
-from harness.audit.settings import JudgedSetting, counts_by_table, judge_setting, judge_settings
+from harness.audit.settings import judge_setting, our_setting
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.suite.facts import load_facts
 from harness.suite.load import find_suites, load_suite
+from harness.suite.published import PublishedCell, published_cells
 from harness.suite.values import Published
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -46,10 +48,9 @@ def test_a_setting_is_judged_by_what_others_say(
 
 
 @pytest.fixture(scope="module")
-def judged() -> list[JudgedSetting]:
-    facts = load_facts(SUITES)
+def shipped() -> list[PublishedCell]:
     suites = [load_suite(path, load_catalogue()).suite for path in find_suites([SUITES])]
-    return [one for suite in suites for one in judge_settings(suite, facts)]
+    return [cell for suite in suites for cell in published_cells(suite) if cell.kind == "setting"]
 
 
 # By table: coherent, contradicted, unchecked.
@@ -78,28 +79,31 @@ CONTRADICTED = {
 }
 
 
-def test_the_shipped_settings_by_table(judged: list[JudgedSetting]) -> None:
+def test_the_shipped_settings_by_table(shipped: list[PublishedCell]) -> None:
     """Of these tables: others may have settings, too."""
-    counts = counts_by_table(judged)
-    words = ("COHERENT", "CONTRADICTED", "UNCHECKED")
-    assert {table: tuple(counts[table][word] for word in words) for table in COUNTS} == COUNTS
-    found = [one for one in judged if one.cell.table in COUNTS]
-    assert len(found) == 90
-    names = {(s.cell.table, s.cell.row, s.cell.column_name, s.cell.value.text) for s in found}
-    wrong = {(s.cell.table, s.cell.row, s.cell.column_name, s.cell.value.text)
-             for s in found if s.consistency == "CONTRADICTED"}  # fmt: skip
-    assert wrong == CONTRADICTED and wrong < names
+    words = {
+        (c.table, c.row, c.column_name, c.value.text): judge_setting(c.value, c.official, c.elsewhere)[0]
+        for c in shipped
+        if c.table in COUNTS
+    }
+    counts = Counter((table, word) for (table, *_), word in words.items())
+    assert {
+        table: (counts[table, "COHERENT"], counts[table, "CONTRADICTED"], counts[table, "UNCHECKED"])
+        for table in COUNTS
+    } == COUNTS
+    assert len(words) == 90 and {name for name, word in words.items() if word == "CONTRADICTED"} == CONTRADICTED
 
 
-def test_beside_a_setting_stands_what_our_search_runs(judged: list[JudgedSetting]) -> None:
+def test_beside_a_setting_stands_what_our_search_runs(shipped: list[PublishedCell]) -> None:
     """The printed value, but for Exp. 7, whose curves the authors' script drew."""
-    ours = {(s.cell.table, s.cell.row, s.cell.column_name): s.ours for s in judged if s.ours is not None}
+    facts = load_facts(SUITES)
+    ours = {(c.table, c.row, c.column_name): (our_setting(c, facts), c.value.mean) for c in shipped}
+    ours = {name: both for name, both in ours.items() if both[0] is not None}
     assert len(ours) == 30
-    assert ours["sp-darts-t2", "cifar-10-100", "t-sp-cifar100"] == 0.0013
-    assert ours["delve-experiments", "ss-darts", "weight-lr"] == 0.003
-    other = {key: value for key, value in ours.items() for s in judged
-             if (s.cell.table, s.cell.row, s.cell.column_name) == key and value != s.cell.value.mean}  # fmt: skip
-    assert other == {("delve-experiments", "exp-7", "alpha-lr"): 0.0025}
+    assert ours["sp-darts-t2", "cifar-10-100", "t-sp-cifar100"] == (0.0013, 0.0013)
+    assert ours["delve-experiments", "ss-darts", "weight-lr"] == (0.003, 0.003)
+    other = {name: both for name, both in ours.items() if both[0] != both[1]}
+    assert other == {("delve-experiments", "exp-7", "alpha-lr"): (0.0025, 0.001)}
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -135,5 +139,6 @@ def written(folder: Path, change: dict[str, object]) -> Path:
 ])  # fmt: skip
 def test_a_search_that_is_none_is_named(tmp_path: Path, runs: str, said: str) -> None:
     loaded = load_suite(written(tmp_path, {"runs": runs}), load_catalogue())
+    (cell, _) = published_cells(loaded.suite)
     with pytest.raises(HarnessError, match=said):
-        judge_settings(loaded.suite, load_facts(SUITES))
+        our_setting(cell, load_facts(SUITES))

@@ -18,6 +18,7 @@ from harness.benchmarks.spec import DATASETS, EPOCHS, SPLITS
 from harness.data.sources import DataMissing
 from harness.errors import HarnessError
 from harness.spaces.nb201 import encoding as nb201
+from tests.spaces.nb201.codes import ALL
 
 SOME = {3: 15624, 7: 0, 100: 777, 9000: 4242, 15624: 9999}  # index: code
 C10 = {"dataset": "cifar10", "split": "valid", "epochs": 200}
@@ -25,7 +26,7 @@ C10 = {"dataset": "cifar10", "split": "valid", "epochs": 200}
 
 def make_columns(codes: dict[int, int]) -> dict[str, list[Any]]:
     """A made-up table: every accuracy differs by row and column."""
-    architectures = [nb201.from_code(code) for code in codes.values()]
+    architectures = [ALL[code] for code in codes.values()]
     columns: dict[str, list[Any]] = {
         "index": list(codes),
         "arch_str": [nb201.to_string(architecture) for architecture in architectures],
@@ -94,7 +95,7 @@ def test_many_give_an_array_of_their_shape(table: Nb201Table) -> None:
 
 
 def test_operation_codes(table: Nb201Table) -> None:
-    ops = np.array([[nb201.from_code(code) for code in SOME.values()]], dtype=np.int8)
+    ops = np.array([[ALL[code] for code in SOME.values()]], dtype=np.int8)
     assert table.index_of_ops(ops).tolist() == [list(SOME)]
     with pytest.raises(HarnessError, match="partial table, not all"):
         table.index_of_ops(np.zeros((2, 6), dtype=np.int64) + 1)
@@ -223,7 +224,7 @@ def put(name: str, row: int, value: Any) -> Any:
         (put("index", 1, 3), "column 'index' must rise strictly"),
         (put("index", 0, -1), "column 'index' must rise strictly"),
         (put("index", 4, 15625), "column 'index' must rise strictly"),
-        (put("arch_str", 1, nb201.to_string(nb201.from_code(15624))), "column 'arch_str' repeats an architecture"),
+        (put("arch_str", 1, nb201.to_string(ALL[15624])), "column 'arch_str' repeats an architecture"),
         (put("arch_str", 1, "|conv~0|+|none~0|none~1|+|none~0|none~1|none~2|"), "unknown operation 'conv'"),
     ],
 )
@@ -312,7 +313,7 @@ def test_a_whole_table_must_be_in_the_official_order(tmp_path: Path, monkeypatch
     monkeypatch.setattr(nb201_genuine, "check", lambda *_: None)
     table = Nb201Table.load(path)
     assert table.accuracy(np.arange(nb201.SIZE), **C10).tolist() == columns["cifar10_valid_200"]
-    ops = np.array(list(nb201.enumerate_all()))
+    ops = np.array(list(ALL))
     assert np.array_equal(table.index_of_ops(ops), np.arange(nb201.SIZE))
 
 

@@ -22,8 +22,9 @@ from harness.benchmarks.spec import DATASETS
 from harness.errors import HarnessError
 from harness.spaces.nb201 import encoding as nb201
 from tests.hostile import repeatable
+from tests.spaces.nb201.codes import ALL
 
-STRINGS = [nb201.to_string(nb201.from_code(code)) for code in range(nb201.SIZE)]
+STRINGS = [nb201.to_string(ALL[code]) for code in range(nb201.SIZE)]
 Columns = dict[str, NDArray[Any]]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,3 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if "realdata" not in request.keywords:
         monkeypatch.setenv("HARNESS_CACHE", str(folder))
     return folder
-
-
-@pytest.fixture
-def real_root() -> Path:
-    """The folder of real data."""
-    value = os.environ.get("HARNESS_DATA")
-    if not value:
-        pytest.skip("HARNESS_DATA is not set")
-    return Path(value)

@@ -187,6 +187,60 @@ def test_gradients_are_recorded_of_the_first_the_middle_and_the_last_cell(images
         assert found == pytest.approx([number + 0.21] * 2)
 
 
+def linear_slopes(monkeypatch, search, cell, node, source, batch):
+    """dL/dW [D, D] on a batch, of an operation W x from a source to a node beside the others, at W = 0."""
+    found, plain_node = [], MixedCell._node
+    place = [m for m in search.net.modules() if isinstance(m, MixedCell)][cell]
+
+    def with_operation(self, target, sources, mix, drops):
+        total = plain_node(self, target, sources, mix, drops)
+        if self is not place or target != node:
+            return total
+        x = sources[source].mixed.flatten(1)
+        found.append(torch.zeros(x.shape[1], x.shape[1], dtype=x.dtype, requires_grad=True))
+        return total + (x @ found[0].T).view_as(total)
+
+    inputs, labels = search.feed.plain(batch)
+    with monkeypatch.context() as patch, batch_statistics(search.net):
+        patch.setattr(MixedCell, "_node", with_operation)
+        patch.setattr(MixedCell, "fusible", lambda self, x: False)
+        loss = F.cross_entropy(search.net(inputs, search.strengths()), labels)
+    return torch.autograd.grad(loss, found)[0]
+
+
+@pytest.mark.parametrize("method", ["darts-v1", "single-darts", "same-subset"])
+def test_the_gradient_correlation_is_that_of_the_steps_of_a_linear_operation(monkeypatch, images, method):
+    """Both gradients of the operation, as wholes: their product is what Single-DARTS' Eq. 8 sums over pairs."""
+    shared = {"data": {"split": "shared"}} if method == "same-subset" else {}
+    spec = tiny("darts-v1" if shared else method, space={"cells": 1, "channels": 2}, **shared)
+    search = in_float64(monkeypatch, spec, images)
+    found = search.gradient_correlations(12)
+    assert len(found) == 3 and {len(cell) for cell in found} == {3}
+    weights = search.feed.weight_set[-12:]
+    architecture = weights if method == "single-darts" else search.feed.architecture_set[:12]
+    assert (method == "single-darts") == bool(set(weights.tolist()) & set(architecture.tolist()))
+    for cell, node in ((0, 1), (1, 3), (2, 2)):
+        ends = [(cell, node, source) for source in range(node)]
+        pairs = [[linear_slopes(monkeypatch, search, *end, batch) for batch in (weights, architecture)] for end in ends]
+        wanted = sum((one * other).sum().item() for one, other in pairs)
+        assert found[cell][node - 1] == pytest.approx(wanted, rel=1e-9)
+        assert method != "single-darts" or wanted > 0
+
+
+def test_correlations_are_recorded_by_cell_and_node(images, monkeypatch):
+    part = {"name": "gradient-correlation", "every": 1, "images": 8}
+    spec = tiny("darts-v1", epochs=1, batch_size=16, diagnostics=[part])
+    rows = [[cell + node / 100 for node in (1, 2, 3)] for cell in range(15)]
+    monkeypatch.setattr(Search, "gradient_correlations", lambda self, images: rows if images == 8 else None)
+    track = run_search(spec, images, 0, "cpu").trajectory
+    wanted = {"first": 0, "middle": 7, "last": 14}
+    assert track.diagnostics == {
+        f"gradient-correlation/{cell}/{node}": [number + node / 100] * 2
+        for cell, number in wanted.items()
+        for node in (1, 2, 3)
+    }
+
+
 # no trace ---------------------------------------------------------------------------------------------------
 
 ALL = [
@@ -194,6 +248,7 @@ ALL = [
     {"name": "supernet-accuracy", "every": 1, "images": 24},
     {"name": "discretised-accuracy", "every": 1, "images": 8},
     {"name": "operation-gradients", "every": 1, "images": 8},
+    {"name": "gradient-correlation", "every": 1, "images": 8},
 ]
 
 

@@ -16,7 +16,7 @@ from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import figures, write_report
 from harness.report.declared import DeclaredFigure, declared_figures
 from harness.report.markdown import render_markdown
-from harness.report.operations import gradients_panel
+from harness.report.operations import correlation_lines, gradients_panel
 from harness.report.page import RecordLinks, render_page
 from harness.report.panels import FigureData, Panel, to_csv
 from harness.runner.plan import Filters, Plan, Trial
@@ -264,9 +264,9 @@ def _all_different(looks: Sequence[object]) -> bool:
 def test_gradients_are_a_line_per_operation_where_they_were_measured() -> None:
     nan = math.nan
     seeds = [
-        SimpleNamespace(ops=("none", "skip_connect"), diagnostics={
-            "operation-gradients/last/3<-1/none": np.array([0.0, nan, 0.0]),
+        SimpleNamespace(groups=[SimpleNamespace(options=[("none", "skip_connect")] * 2)], diagnostics={
             "operation-gradients/last/3<-1/skip_connect": np.array([-0.1 - seed, nan, 0.3 + seed]),
+            "operation-gradients/last/3<-1/none": np.array([0.0, nan, 0.0]),
         })
         for seed in (0, 1)
     ]  # fmt: skip
@@ -275,3 +275,20 @@ def test_gradients_are_a_line_per_operation_where_they_were_measured() -> None:
     assert (none.label, skip.label, panel.y_label) == ("none", "skip", "dL/dp")
     assert skip.x.tolist() == [0, 2] and skip.n == 2 and skip.mean == pytest.approx([-0.6, 0.8])
     assert skip.seeds.tolist() == [pytest.approx([-0.1, 0.3]), pytest.approx([-1.1, 1.3])] and not none.mean.any()
+
+
+def test_correlations_are_a_line_per_node_and_dashes_per_row() -> None:
+    nan = math.nan
+    seeds = [
+        SimpleNamespace(diagnostics={
+            "gradient-correlation/last/1": np.array([seed, nan, 2.0]),
+            "gradient-correlation/last/2": np.array([0.0, nan, 3.0]),
+            "gradient-correlation/first/1": np.array([9.0, 9.0, 9.0]),
+        })
+        for seed in (0, 1)
+    ]  # fmt: skip
+    one, two = correlation_lines("DARTS", (4.0, 1.5), seeds, "gradient-correlation/last")  # type: ignore[arg-type]
+    assert (one.label, two.label, one.dashes, two.dashes) == ("DARTS, node 1", "DARTS, node 2", (4.0, 1.5), (4.0, 1.5))
+    assert one.x.tolist() == [0, 2] and one.mean.tolist() == [0.5, 2.0] and one.n == 2
+    assert two.mean.tolist() == [0.0, 3.0] and one.colour != two.colour
+    assert correlation_lines("DARTS", (), [], "gradient-correlation/last") == ()

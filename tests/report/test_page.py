@@ -17,14 +17,20 @@ from typer.testing import CliRunner
 
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.cli import app
+from harness.methods.catalogue import load_catalogue
 from harness.report import write_report
 from harness.report.command import rerun_command
 from harness.report.page import RecordLinks, render_page
+from harness.report.printed import Printed
 from harness.runner.availability import find_data
+from harness.runner.plan import Filters, make_plan
 from harness.runner.store import Store
+from harness.suite.facts import load_facts
+from harness.suite.load import load_suite
 from tests.analysis import synthetic
 from tests.report.page_reader import Page
 
+SUITES = Path(__file__).parents[2] / "suites"
 HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(2)> & $\\frac{1}{0}$ {{ 7 * 7 }} [red]x[/red] | `x`"
 
 
@@ -161,6 +167,25 @@ def whole_report(tmp_path_factory: pytest.TempPathFactory, paper: SuiteVerdict, 
     folder = tmp_path_factory.mktemp("report")
     write_report([paper, reduced], folder, Path("results"))
     return folder
+
+
+def test_a_row_has_its_settings_with_their_sources_and_says_so_once(links: RecordLinks) -> None:
+    """Under another profile a row links to them; a row without a search has none."""
+    loaded = load_suite(SUITES / "nb201_delve.yaml", load_catalogue())
+    paper, reduced = (
+        judge(loaded, profile, make_plan(loaded, profile, Filters(), (), data=synthetic.NO_DATA), [])
+        for profile in ("paper", "reduced")
+    )
+    assert "and their sources" not in render_page([paper], links)
+    html = render_page([paper, reduced], links, Printed.of([paper], facts=load_facts(SUITES)))
+    searched = [row for row in load_facts(SUITES).rows() if row[0] == "nb201_delve"]
+    assert html.count("Settings under the paper profile, and their sources") == 2 * len(searched) > 20
+    stated = "weight_schedule.period: 50  [official: gaea_release, configs/cnn/config.yaml (scheduler_epochs 50); 25"
+    row = html[html.index('id="nb201_delve-paper/delve-t2/gaea-bilevel-25"') :]
+    assert stated in row[: row.index("</tr>")]
+    shown = Page(html)
+    linked = [href for href in shown.values("href") if href.startswith("#nb201_delve-paper/")]
+    assert len(linked) >= len(searched) and {href[1:] for href in linked} <= set(shown.values("id"))
 
 
 def hostile_verdict(folder: Path) -> SuiteVerdict:

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from harness.spaces.darts.encoding import KINDS
+from harness.spaces.darts.encoding import INPUTS, KINDS
 from harness.spaces.darts.layers import SIDE, preprocess, stem
 from harness.spaces.darts.mixed import Mix, MixedEdges
 from harness.spaces.darts.skeleton import Place, checked, places
@@ -34,8 +34,14 @@ class SearchCell(nn.Module):
         self, before: Tensor, last: Tensor, mix: Mix, drops: Tensor | None, generator: Generator | None
     ) -> Tensor:
         """Map the two cells before, which ReLU has passed, to this one; ``drops`` [E, B] multiply edges' outputs."""
+        return torch.cat(self.nodes(before, last, mix, drops, generator)[INPUTS:], 1)
+
+    def nodes(
+        self, before: Tensor, last: Tensor, mix: Mix, drops: Tensor | None, generator: Generator | None
+    ) -> list[Tensor]:
+        """Return the two inputs and the four nodes."""
         first, second = (module(x) for module, x in zip(self.preprocess, (before, last), strict=True))
-        return torch.cat(list(self.edges(first, second, mix, drops, generator)), 1)
+        return [first, second, *self.edges(first, second, mix, drops, generator)]
 
 
 class DartsSupernet(Supernet):
@@ -87,11 +93,24 @@ class DartsSupernet(Supernet):
 
     def by_cell(self, x: Tensor, mixings: Sequence[Mixing]) -> Tensor:
         """Return the logits where every cell mixes by weights of its own."""
-        before = last = self.stem(x)
+        before = last = out = F.relu(self.stem(x))
         for number, mixing in enumerate(mixings):
-            before, last = last, self._through(number, before, last, mixing, {}, False, None)
-        logits: Tensor = self.classifier(last.mean((2, 3)))
+            out = self._through(number, before, last, mixing, {}, False, None)
+            before, last = last, F.relu(out)
+        logits: Tensor = self.classifier(out.mean((2, 3)))
         return logits
+
+    def nodes(self, x: Tensor, mixing: Mixing) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return the logits, and the two inputs and four nodes of every cell, in torch's operations."""
+        before = last = out = F.relu(self.stem(x))
+        whole, mixes = x.new_ones(len(EDGES), len(x)), dict[tuple[str, int], Mix]()
+        found = []
+        for number, cell in enumerate(self._cells()):
+            mix = self._mix(number, mixing, mixes, False)
+            found.append(cell.nodes(before, last, mix, whole, self.generator))  # kernels give no inner gradients
+            out = torch.cat(found[-1][INPUTS:], 1)
+            before, last = last, F.relu(out)
+        return self.classifier(out.mean((2, 3))), found
 
     def _agree(self, kind: str, mixings: Sequence[Mixing]) -> bool:
         names = [group.name for group in self.groups[kind]]
@@ -117,10 +136,15 @@ class DartsSupernet(Supernet):
         sampled: bool, drops: Tensor | None,
     ) -> Tensor:  # fmt: skip
         """Return the output of one cell; ``mixes`` collects what cells of one kind and width mix by."""
+        mix = self._mix(number, mixing, mixes, sampled)
+        dropped = None if drops is None else drops[number]
+        out: Tensor = self._cells()[number](before, last, mix, dropped, self.generator)
+        return out
+
+    def _mix(self, number: int, mixing: Mixing, mixes: dict[tuple[str, int], Mix], sampled: bool) -> Mix:
         cell = self._cells()[number]
         key = (cell.place.kind, cell.edges.channels)
         if key not in mixes:
             groups = self.groups[cell.place.kind]
             mixes[key] = Mix(groups, [mixing[group.name] for group in groups], cell.edges.channels, sampled=sampled)
-        out: Tensor = cell(before, last, mixes[key], None if drops is None else drops[number], self.generator)
-        return out
+        return mixes[key]

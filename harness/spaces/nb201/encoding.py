@@ -7,7 +7,6 @@ operations. An architecture is a tuple of 6 operation codes in the edge order ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 from harness.errors import HarnessError, nearest
@@ -57,23 +56,6 @@ def to_code(architecture: Architecture) -> int:
     for op in architecture:
         code = code * len(OPS) + op
     return code
-
-
-def from_code(code: int) -> Architecture:
-    """Invert `to_code`."""
-    if not 0 <= code < SIZE:
-        raise HarnessError(f"architecture code {code} is not in 0..{SIZE - 1}")
-    digits = []
-    for _ in EDGES:
-        code, digit = divmod(code, len(OPS))
-        digits.append(digit)
-    a, b, c, d, e, f = reversed(digits)
-    return (a, b, c, d, e, f)
-
-
-def enumerate_all() -> Iterator[Architecture]:
-    """Yield all 15,625 architectures in the order of `to_code`."""
-    return (from_code(code) for code in range(SIZE))
 
 
 def canonical(architecture: Architecture) -> str:

@@ -214,12 +214,15 @@ class MixedCell(nn.Module):
         torch._foreach_lerp_(running, new, convs[0].bn.momentum or 0.0)
 
     def _plain(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
-        """Compute in torch's operations."""
-        sources: list[Source] = []
+        return self.nodes(x, mix, drops)[-1]
+
+    def nodes(self, x: Tensor, mix: Mix, drops: Tensor | None) -> list[Tensor]:
+        """Compute all nodes, x the first, in torch's operations."""
+        found, sources = [x], list[Source]()
         for target in range(1, NODES):
-            sources.append(self._source(x, target - 1, mix.active))
-            x = self._node(target, sources, mix, drops)
-        return x
+            sources.append(self._source(found[-1], target - 1, mix.active))
+            found.append(self._node(target, sources, mix, drops))
+        return found
 
     def _source(self, x: Tensor, number: int, active: Sequence[int] | None) -> Source:
         """Prepare node ``number`` for the operations that leave it."""
@@ -309,6 +312,11 @@ class Nb201Supernet(Supernet):
         """Return the logits where every cell mixes by weights of its own."""
         return self._from_cell(0, self.stem(x), [self._matrix(mixing) for mixing in mixings], False, None)
 
+    def nodes(self, x: Tensor, mixing: Mixing) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return the logits and the four nodes of every cell."""
+        found: list[list[Tensor]] = []
+        return self._from_cell(0, self.stem(x), [self._matrix(mixing)] * len(self.kinds), False, None, found), found
+
     @torch.no_grad()
     def many(self, x: Tensor, mixings: Sequence[Mixing]) -> list[Tensor]:
         """Return the logits under each of several mixings, without gradients.
@@ -335,9 +343,10 @@ class Nb201Supernet(Supernet):
         return [cell for cells in self.stages for cell in cells]  # type: ignore[attr-defined]
 
     def _from_cell(
-        self, start: int, x: Tensor, matrices: Sequence[Tensor], sampled: bool, drops: Tensor | None
-    ) -> Tensor:
-        """Map the input of cell ``start`` to logits; ``matrices``: of all cells."""
+        self, start: int, x: Tensor, matrices: Sequence[Tensor], sampled: bool, drops: Tensor | None,
+        found: list[list[Tensor]] | None = None,
+    ) -> Tensor:  # fmt: skip
+        """Map the input of cell ``start`` to logits; ``matrices``: of all cells; ``found`` takes their nodes."""
         cells = self._cells()
         a_stage = len(cells) // STAGES
         mix: Mix | None = None
@@ -346,7 +355,11 @@ class Nb201Supernet(Supernet):
                 x = self.reductions[number // a_stage - 1](x)
             if mix is None or number % a_stage == 0 or matrices[number] is not mix.matrix:
                 mix = Mix(matrices[number], self.ops, cell.channels, sampled=sampled)
-            x = cell(x, mix, None if drops is None else drops[number])
+            if found is None:
+                x = cell(x, mix, None if drops is None else drops[number])
+            else:
+                found.append(cell.nodes(x, mix, None))
+                x = found[-1][-1]
         logits: Tensor = self.head(x)
         return logits
 

@@ -14,6 +14,7 @@ from harness.methods.blackbox.search import search
 from harness.spaces.nb201 import encoding as nb201
 from tests.groups import CELL
 from tests.methods.blackbox.conftest import METHODS, MakeSpec, operations
+from tests.spaces.nb201.codes import ALL
 
 every_method = pytest.mark.parametrize("method", METHODS)
 
@@ -115,5 +116,5 @@ def test_a_problem_needs_a_number_for_every_architecture(field: str) -> None:
 
 
 def test_operations_follow_the_order_of_the_space() -> None:
-    architectures = list(nb201.enumerate_all())
+    architectures = list(ALL)
     assert [tuple(row) for row in operations(np.arange(nb201.SIZE)).tolist()] == architectures

@@ -194,6 +194,48 @@ def test_many_mixings_at_once_equal_one_after_the_other(group, edge, training):
     assert all((a - b).norm() > 1e-9 for a, b in itertools.pairwise(got))
 
 
+@pytest.mark.parametrize("name", ["darts", "stacnas-four"])
+def test_weights_by_cell_are_those_of_every_cell(name):
+    space, net, x, labels, alpha = make(name, cells=4)
+    mixing = {group: weights.detach() for group, weights in softmax(alpha).items()}
+    assert torch.allclose(net.by_cell(x, [mixing] * 4), net(x, mixing), rtol=1e-10)
+    own = [{group: weights.clone().requires_grad_() for group, weights in mixing.items()} for _ in range(4)]
+    shared = {group: weights.clone().requires_grad_() for group, weights in mixing.items()}
+    F.cross_entropy(net.by_cell(x, own), labels).backward()
+    F.cross_entropy(net(x, shared), labels).backward()
+    for kind, group in ((group.cell, group.name) for group in space.groups):
+        total = sum(cell[group].grad for cell, of in zip(own, net.kinds, strict=True) if of == kind)
+        assert torch.allclose(total, shared[group].grad, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["darts", "s1"])
+def test_nodes_are_what_the_logits_are_computed_from(name):
+    """An edge's gradient is that of its node by what the edge carries: the skip connection's source."""
+    space, net, x, labels, alpha = make(name)
+    mixing = softmax(alpha)
+    logits, nodes = net.nodes(x, mixing)
+    assert torch.allclose(logits, net(x, mixing), rtol=1e-10) and {len(cell) for cell in nodes} == {6}
+    loss = F.cross_entropy(logits, labels)
+    own = [{g: w.detach().requires_grad_() for g, w in mixing.items()} for _ in net.kinds]
+    slopes = cell_slopes(F.cross_entropy(net.by_cell(x, own), labels), own)
+    seen = 0
+    for number, kind in enumerate(net.kinds):
+        for group, row in space.rows(kind):
+            source, node = nodes[number][group.sources[row]], nodes[number][group.nodes[row]]
+            if "skip_connect" in group.options[row] and source.shape == node.shape:
+                (slope,) = torch.autograd.grad(loss, node, retain_graph=True)
+                found = slopes[number][group.name][row, group.options[row].index("skip_connect")]
+                assert found.item() == pytest.approx((slope * source).sum().item(), rel=1e-7, abs=1e-12)
+                seen += 1
+    assert seen >= 6
+
+
+def cell_slopes(loss, own):
+    tensors = [weights for cell in own for weights in cell.values()]
+    found = iter(torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True))
+    return [{group: next(found) for group in cell} for cell in own]
+
+
 def test_many_computes_cells_before_the_first_that_differs_once():
     _, net, x, _, alpha = make("s2", cells=5)
     calls = [0] * 5

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Nb201Supernet, build_network
 from tests.spaces.nb201 import naive
+from tests.spaces.nb201.codes import ALL
 
 pytestmark = pytest.mark.usefixtures("form")
 FLAGS = [(False, "batch"), (True, "batch"), (False, "running"), (True, "running")]
@@ -100,6 +101,16 @@ def test_many_mixings_at_once_equal_one_after_the_other(edge, training, partial)
     assert all((a - b).norm() > 1e-6 for a, b in itertools.pairwise(got))
 
 
+def test_nodes_are_what_the_logits_are_computed_from():
+    net, x, *_ = make(False, "batch")
+    mixing = torch.randn(6, 5, dtype=torch.float64).softmax(-1)
+    logits, nodes = net.nodes(x, {"cell": mixing})
+    assert torch.allclose(logits, net(x, {"cell": mixing}), rtol=1e-10) and [len(cell) for cell in nodes] == [4] * 6
+    slopes = torch.autograd.grad(logits.square().sum(), [node for cell in nodes for node in cell])
+    assert all(slope.norm() > 0 for slope in slopes)
+    assert nodes[1][0] is nodes[0][3] and nodes[2][0].shape[-1] == x.shape[-1] // 2
+
+
 def test_many_in_single_precision():
     net, images, _, alpha = make(False, "batch", cells=1)
     net, images = net.float(), images.float()
@@ -150,7 +161,7 @@ def test_one_hot_mixing_equals_the_stand_alone_network_of_that_architecture():
 @pytest.mark.parametrize("classes", [10, 100])
 @pytest.mark.parametrize("code", [0, 3905, 7812, 11000, 15624, 4321])
 def test_stand_alone_parameters_equal_the_formula(code, classes):
-    architecture = nb201.from_code(code)
+    architecture = ALL[code]
     net = build_network(nb201.to_string(architecture), channels=16, cells=5, classes=classes)
     assert sum(p.numel() for p in net.parameters()) == nb201.parameters(architecture, classes=classes)
 

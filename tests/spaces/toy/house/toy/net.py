@@ -54,7 +54,13 @@ class ToySupernet(Supernet):
     def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
         return self._through(x, [mixing] * len(self.kinds), sampled, drops)
 
-    def _through(self, x: Tensor, mixings: Sequence[Mixing], sampled: bool, drops: Tensor | None) -> Tensor:
+    def nodes(self, x: Tensor, mixing: Mixing) -> tuple[Tensor, list[list[Tensor]]]:
+        found: list[list[Tensor]] = []
+        return self._through(x, [mixing] * len(self.kinds), False, None, found), found
+
+    def _through(
+        self, x: Tensor, mixings: Sequence[Mixing], sampled: bool, drops: Tensor | None, found: Any = None
+    ) -> Tensor:
         x = self.stem(x)
         for number, (kind, edges, mixing) in enumerate(zip(self.kinds, self.cells, mixings, strict=True)):
             nodes: list[Any] = [x, 0, 0]
@@ -64,6 +70,8 @@ class ToySupernet(Supernet):
                 term = term if drops is None else term * drops[number, place, :, None, None, None]
                 nodes[group.nodes[row]] = nodes[group.nodes[row]] + term
             x = torch.relu(nodes[2]) + nodes[1]
+            if found is not None:
+                found.append(nodes)
         return self.head(x.mean((2, 3)))
 
     def _edge(self, x: Tensor, options: Any, weights: Tensor, sampled: bool) -> Tensor:
