@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run evidence test full regression lint report readme bench bench-short clean
+.PHONY: run evidence test full contract regression lint report readme bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -30,6 +30,10 @@ full: $(READY) lint test ## what takes longer: the package as it is installed, r
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
 	$(BIN)/python -m tests.chaos
+
+contract: $(READY) ## every method on every space of the papers: runs, resumes bit for bit, or is refused with a reason
+	$(BIN)/python -m tests.engine.test_spaces
+	$(BIN)/python -m pytest -q -m "contract or not contract" tests/engine/test_spaces.py
 
 regression: $(READY) ## small searches of every kind of part against recorded numbers, to the bit on a recorded machine
 	$(BIN)/python -m regression

@@ -10,8 +10,10 @@ import pytest
 from harness.analysis.evidence import gather
 from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
+from harness.methods.spec import SearchSpec
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Filters, Plan, ProfileName, make_plan
+from harness.spaces.registry import published
 from harness.suite.load import load_suite
 from harness.suite.loaded import LoadedSuite
 
@@ -128,3 +130,25 @@ def test_snapshots_come_from_one_supernet(profile: ProfileName) -> None:
 def test_series_of_a_suite_have_names_of_their_own(name: str, profile: ProfileName) -> None:
     names = [one.name for one in find_series(suite(name).suite, gather(planned(name, profile), {}))]
     assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("profile", ["paper", "reduced"])
+def test_selection_on_s2_and_s4_comes_from_the_supernet_of_the_search_by_magnitude(profile: ProfileName) -> None:
+    plan = planned("s1_s4", profile)
+    trials = {trial.id: trial for trial in plan.trials}
+    for space in ("s2", "s4"):
+        chosen, removed = (plan.rows[name] for name in (f"levels/{space}-bilevel", f"selection/{space}-pt"))
+        assert [trials[trial].supernet_id for trial in removed] == list(chosen)
+        spec = trials[removed[0]].spec
+        assert isinstance(spec, SearchSpec)
+        assert spec.all_epochs - spec.search_epochs == {"paper": 81, "reduced": 17}[profile]
+    assert trials[plan.rows["selection/s2-fixed"][0]].supernet_id not in plan.rows["levels/s2-bilevel"]
+
+
+@pytest.mark.parametrize("space", ["s1", "s2", "s3", "s4"])
+def test_searches_on_s1_to_s4_are_on_the_published_spaces_at_one_reduced_size(space: str) -> None:
+    loaded = suite("s1_s4")
+    for level in ("bilevel", "single"):
+        assert loaded.resolve("levels", f"{space}-{level}", "paper").space == published(space)
+        spec = loaded.resolve("levels", f"{space}-{level}", "reduced")
+        assert (spec.epochs, spec.weight_optimiser.lr, spec.architecture_optimiser.lr) == (24, 0.05, 0.05)
