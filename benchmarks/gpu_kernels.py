@@ -1,8 +1,8 @@
 """Whether Triton's kernels compute what torch's operations do on a CUDA device, and what they save.
 
 `python -m benchmarks.gpu_kernels` prints relative errors (largest of all weights) of both against torch's operations
-in float64, for the cells of every stage at batch 64; then milliseconds of recorded steps, variants in turns, and the
-kernels of one step that take longest.
+in float64, for the cells of every stage at batch 64; then, variant by variant, milliseconds of a recorded step and the
+kernels of it that take longest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.spaces.nb201 import triton_cell
 from harness.spaces.nb201.net import Mix, MixedCell
 
 CASES = [(16, 32), (32, 16), (64, 8)]
-STEPS = ["bi-level, float32, recorded", "bi-level, bfloat16, recorded", "single-level, bfloat16, recorded"]
+STEPS = ["bi-level, bfloat16, recorded", "single-level, bfloat16, recorded", "bi-level, float32, recorded"]
 
 
 def switch(on: bool) -> None:
@@ -74,17 +74,16 @@ def main() -> None:
                 switch(on)
                 found = errors(derived(cell, x, matrix, probe, form), exact)
                 print(f"C {channels:2d} {form:8s} {'triton' if on else 'torch ':6s} output, x, alpha, weights: {found}")
-    runs = {}
     for name in STEPS:
         for on in (True, False):
             switch(on)
             assert (triton_cell.library() is not None) == on, "no kernels: see harness.spaces.nb201.triton_cell.library"
-            runs[name, on] = ours(name, FULL, "cuda")
-            runs[name, on](8)  # first steps, recording included
-    times = {key: [timed(run, FULL.steps, "cuda") for _ in range(FULL.rounds)] for key, run in runs.items()}
-    for (name, on), seconds in times.items():
-        print(f"{name:36s} {'triton' if on else 'torch ':6s} {1e3 * statistics.median(seconds):8.2f} ms")
-        profile(runs[name, on])
+            run = ours(name, FULL, "cuda")
+            run(8)  # first steps, recording included
+            seconds = [timed(run, FULL.steps, "cuda") for _ in range(FULL.rounds)]
+            form = "triton" if on else "torch"
+            print(f"{name:36s} {form:6s} {1e3 * statistics.median(seconds):8.2f} ms", flush=True)
+            profile(run)
 
 
 if __name__ == "__main__":
