@@ -52,7 +52,7 @@ def make(method: str, **settings: Any) -> SearchSpec:
     below = {"space": space, "data": TINY["data"] | {"flip": True, "crop_padding": 1}}
     own = deep_merge(small(method), {"epochs": 6, "batch_size": 16}, settings)
     if method in PROGRESSIVE:
-        own["select"]["interval"] = 2  # at 1, tuning leaves the last edge to its weights
+        own = deep_merge(own, {"select": {"interval": 2}})  # at 1, tuning leaves the last edge to its weights
     if "exponentiated-gradient" in str(CATALOGUE.parts(method)):
         own["alpha_init"] = {"name": "even"}
     spec = resolve(CATALOGUE, method, [layer(own)], [layer(below)])
