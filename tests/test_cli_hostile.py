@@ -131,7 +131,7 @@ ENTRY = Entry(
 def test_published_numbers_are_no_formulas_for_a_spreadsheet():
     """And stay numbers, with their printed decimals and their sign."""
     _, line = as_csv([ENTRY]).splitlines()
-    assert line == "s:t/r/c,p,T1,'=HYPERLINK(1),'@sum,-0.50,,3,%,'+1|2,\"not run, because +1\",NOT RUN,UNCHECKED,,'-x"
+    assert line == "s:t/r/c,p,T1,'=HYPERLINK(1),'@sum,-0.50,,3,%,'+1|2,\"not run, because +1\",NOT RUN,UNCHECKED,,,'-x"
     assert (
         as_markdown([ENTRY])
         .splitlines()[2]
