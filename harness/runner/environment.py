@@ -96,11 +96,13 @@ def revision() -> str | None:
 
     A copy of a checkout without its history is told by HARNESS_REVISION.
     """
-    if told := os.environ.get("HARNESS_REVISION"):
-        return told
     package = Path(harness.__file__).parent
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py")
-    return _git(package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") if tracked else None
+    return (
+        _git(package, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+        if tracked
+        else os.environ.get("HARNESS_REVISION")
+    )
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

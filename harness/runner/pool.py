@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -310,8 +311,12 @@ def serve_side_by_side(pipe: Connection, run: RunTrial, settings: Settings) -> N
 def _lane(
     link: SharedLink, run: RunTrial, settings: Settings, trial: Trial, keep: Record | None, leaves: Sequence[Trial]
 ) -> None:
-    with environment.own_stream(settings.device):
-        link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
+    try:
+        with environment.own_stream(settings.device):
+            link.tell(run(trial, settings, link, keep=keep, leaves=leaves))
+    except BaseException:  # a thread that ends without a word would leave its trial running for ever
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _begin(nice: int) -> None:

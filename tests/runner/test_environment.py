@@ -83,6 +83,8 @@ def test_the_revision_names_the_harness_own_source_and_its_changes(tmp_path, mon
     assert clean is not None and re.fullmatch("[0-9a-f]{12}", clean)
     source.write_text("changed")
     assert environment.revision() == f"{clean}-dirty"
+    monkeypatch.setenv("HARNESS_REVISION", "told")
+    assert environment.revision() == f"{clean}-dirty"  # what can be seen counts
 
 
 def test_provenance_has_no_unknown(monkeypatch):
@@ -113,3 +115,5 @@ def test_where_the_system_does_not_say_it_the_process_s_count_is_taken(text, tmp
 def test_without_git_there_is_no_revision(monkeypatch):
     monkeypatch.setenv("PATH", str(Path("/nowhere")))
     assert environment.revision() is None
+    monkeypatch.setenv("HARNESS_REVISION", "told")
+    assert environment.revision() == "told"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from harness.runner import execute
 from harness.runner.pool import Died, Message, Workers
@@ -80,6 +81,16 @@ def test_a_dead_worker_is_told_of_each_of_its_trials(tmp_path: Path) -> None:
     died = [message for message in told if isinstance(message, Died)]
     assert died == [Died(f"{seed}a", "was killed by SIGKILL (out of memory?)") for seed in (0, 1)]
     assert workers.workers == [] and workers.free == 2
+
+
+def test_a_lane_that_cannot_begin_ends_its_worker_and_leaves_no_trial_waiting(tmp_path: Path) -> None:
+    told: list[Message] = []
+    workers = Workers(1, 0, meets, Settings(tmp_path, None, "cuda", 1, None, lanes=2), told.append)
+    if torch.cuda.is_available():
+        pytest.skip("wants a machine without CUDA")
+    workers.start(task(0))
+    until(lambda: workers.wait(0.1) or told)
+    assert told == [Died("0a", "ended with exit code 1")]
 
 
 def test_a_worker_ends_at_once_when_it_is_told_to(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ be recorded; the mixing matrix stays on the device. HARNESS_TRITON=0 leaves all 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -35,7 +36,10 @@ def library() -> Any:
 
         if torch.cuda.is_available():
             _try(triton_kernels)
-    except Exception:  # no package, no compiler of its launchers, too old a device: Triton's errors have no base
+    except ImportError:
+        return None
+    except Exception as error:  # no compiler of its launchers, too old a device: Triton's errors have no base
+        warnings.warn(f"no kernels of Triton, but torch's operations: {error}", RuntimeWarning, stacklevel=2)
         return None
     return triton_kernels
 
