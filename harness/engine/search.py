@@ -84,7 +84,7 @@ def _run(
         shared = _take_up(search, supernet) is not None
     if resumed is None and not shared:
         search.observe(None)
-    search.sittings.append({**sitting, "after_epoch": search.epoch})
+    search.sittings.append({**sitting, "after_epoch": search.epoch, "new_streams": search.new_streams})
     while search.epoch < spec.all_epochs:
         start = clock()
         search.run_epoch()
@@ -120,6 +120,7 @@ class Search(Steps):
         super().__init__(spec, dataset, seed, device)
         self.seconds: list[float] = []
         self.sittings: list[Sitting] = []
+        self.new_streams = False  # it went on from another kind of device
         self.trajectory = Trajectory(
             groups=list(spec.space.groups), mixing=self.history, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
@@ -233,8 +234,9 @@ class Search(Steps):
         self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
         for optimiser in (self.weight_optimiser, self.architecture_optimiser):
             moving_rates(optimiser)
+        self.new_streams = state.get("device", self.device.type) != self.device.type
         for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
-            if state.get("device", self.device.type) == self.device.type or name in HOST_STREAMS:
+            if name in HOST_STREAMS or not self.new_streams:
                 self.generators[name].set_state(drawn.cpu())
             else:
                 self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))

@@ -22,6 +22,7 @@ class Sitting(BaseModel):
     """One of the runs that a search was spread over. ``after_epoch``: the epoch that it went on from.
 
     ``lanes``: searches that one process could do at once: each took longer than alone, and memory is that of all.
+    ``new_streams``: it went on from another kind of device, whose random streams (augmentation) stayed behind.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -33,6 +34,7 @@ class Sitting(BaseModel):
     platform: str
     threads: int
     lanes: int = 1
+    new_streams: bool = False
 
 
 class Provenance(BaseModel):

@@ -252,6 +252,8 @@ def _searched(
         clock.supernet = trial.supernet_id
     clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
     clock.sittings = [Sitting.model_validate(sitting) for sitting in result.sittings]
+    if any(sitting.new_streams for sitting in clock.sittings):
+        link.tell(Note(trial.id, "it changed the kind of device: no other run repeats it bit for bit"))
     evaluated = _evaluated(trial, spec, result.trajectory, settings, clock)
     return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
 

@@ -181,6 +181,7 @@ def test_a_search_goes_on_on_another_kind_of_device_with_other_streams_there(tmp
     torch.save(state | {"device": "cuda"}, there)
     found = [run_search(spec, images, 0, "cpu", shutil.copy(there, tmp_path / name)) for name in ("a.pt", "b.pt")]
     assert found[0].resumed_from_epoch == 2 and found[0].trajectory == found[1].trajectory != whole
+    assert [sitting["new_streams"] for sitting in found[0].sittings] == [False, True]
     assert found[0].trajectory.weight_loss[:3] == whole.weight_loss[:3]
     without = make_spec(epochs=3, data={"flip": False, "crop_padding": 0})
     plain = run_search(without, images, 0, "cpu", keep={2: here}).trajectory
