@@ -253,6 +253,10 @@ class _Checks:
                 self.measure(("claims", name, "right"), claim.right)
                 if claim.right == claim.left:
                     self.fail(("claims", name, "right"), "is the same as left")
+                if claim.right.of != claim.left.of:
+                    self.fail(
+                        ("claims", name, "right", "of"), f"{claim.right.of} cannot be compared with {claim.left.of}"
+                    )
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])

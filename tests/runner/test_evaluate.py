@@ -5,10 +5,19 @@ from pathlib import Path
 import pytest
 
 import harness.benchmarks.scratch
-from harness.benchmarks.spec import ScratchBenchmark, TableBenchmark
+from harness.benchmarks.spec import NoBenchmark, ScratchBenchmark, TableBenchmark
 from harness.runner import evaluate as module
-from harness.runner.evaluate import evaluate, found_accuracy, is_evaluated, table_problem, test_accuracy, wanted
+from harness.runner.evaluate import (
+    Evaluated,
+    evaluate,
+    found_accuracy,
+    is_evaluated,
+    table_problem,
+    test_accuracy,
+    wanted,
+)
 from harness.spaces.registry import published
+from tests.records import a_record
 
 TABLE = TableBenchmark(name="nb201-table")
 SCRATCH = ScratchBenchmark(
@@ -119,3 +128,11 @@ def test_a_missing_table_and_a_wrong_one_are_named(tmp_path, monkeypatch):
     assert "nb201.parquet: not a readable parquet file" in (table_problem(tmp_path) or "")
     monkeypatch.setattr(module, "load_table", lambda root: None)
     assert table_problem(tmp_path) is None
+
+
+def test_nothing_is_evaluated_where_nothing_is_asked_for():
+    record = a_record(benchmark={"name": "none"}, evaluations={}, benchmark_checksum=None)
+    nothing = NoBenchmark(name="none")
+    assert wanted(record.trajectory, nothing) == [] and ask(record.trajectory, nothing) == Evaluated({}, None)
+    assert is_evaluated(record, nothing) and not is_evaluated(record, SCRATCH)
+    assert found_accuracy(record) is None

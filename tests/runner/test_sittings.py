@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 
 import harness.engine.search
+from harness.cli.run import RunRequest
+from harness.cli.select import Request
 from harness.runner import environment, worker
 from harness.runner import execute as module
 from harness.runner.pool import Here
@@ -86,6 +88,30 @@ def test_a_budget_ends_at_an_epochs_end_while_there_is_time_for_another(project,
     record = project.records()["darts-v1", 0]
     assert record.provenance.resumed_from_epoch == 2 and science(record) == science(whole)
     assert record.provenance.epoch_seconds[:2] == [600, 3600]
+
+
+def test_a_long_first_epoch_does_not_say_how_long_the_next_ones_are(project, monkeypatch):
+    """Of two hours 50 minutes are left before the last one: less than the first epoch took, which began the work."""
+    clock, real = Clockwork(3060, 600, 600, 600), harness.engine.search.Search.run_epoch
+
+    def run_epoch(self):
+        real(self)
+        clock.epoch()
+
+    monkeypatch.setattr(harness.engine.search.Search, "run_epoch", run_epoch)
+    monkeypatch.setattr(Here, "clock", lambda self: clock.now)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
+    answer = project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4", "--budget", "2h")
+    assert answer.code == 0 and clock.seconds == []
+
+
+def test_a_budget_counts_from_when_it_was_asked_for(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    asked = RunRequest(Request.read([], None, (), (), (), None, (), Path("results")), 1, "cpu", False, budget="1h")
+    assert asked.options(None).budget == 3600
+    now[0] += 600  # a look at the claims later
+    assert asked.options(None).budget == 3000
 
 
 def test_no_trial_begins_that_would_have_no_time_for_an_epoch(project, monkeypatch, searches):

@@ -1,0 +1,51 @@
+"""What a claim counts of an architecture, by hand."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.analysis.measures import claim_value
+from harness.analysis.outcomes import Outcome
+from harness.report.views import formula
+from harness.spaces.registry import published
+from harness.suite.schema import Claim, Measure
+from tests.spaces.darts.test_encoding import OURS
+
+MIXED = "|skip_connect~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|skip_connect~1|avg_pool_3x3~2|"
+NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+
+
+def counted(space: str, architectures: list[str], **asked: Any) -> float | None:
+    setup = json.dumps({"search": {"space": published(space).model_dump(mode="json")}})
+    cells = Outcome.cells.fget(SimpleNamespace(setup=setup, architectures=architectures))  # type: ignore[attr-defined]
+    outcome: Any = SimpleNamespace(cells=cells)
+    return claim_value(outcome, Measure(row="t/r", of="chosen", **asked), None)
+
+
+@pytest.mark.parametrize(("operation", "edges"), [("skip_connect", 3), ("none", 1), ("nor_conv_1x1", 0)])
+def test_edges_of_the_last_architecture_are_counted(operation: str, edges: int) -> None:
+    assert counted("nb201", [NONE, MIXED], operation=operation) == edges
+
+
+def test_the_first_epoch_is_that_before_training() -> None:
+    assert counted("nb201", [NONE, MIXED], operation="none", epoch="first") == 6
+
+
+@pytest.mark.parametrize(("cell", "edges"), [(None, 5), ("normal", 2), ("reduce", 3)])
+def test_all_cell_types_are_counted_unless_one_is_named(cell: str | None, edges: int) -> None:
+    assert counted("darts", [OURS], operation="skip_connect", cell=cell) == edges
+
+
+def test_a_claim_on_edges_reads_as_one() -> None:
+    side = {"row": "t/r", "of": "chosen", "operation": "skip_connect"}
+    claim = Claim.model_validate(
+        {"text": "x", "source": "y", "relation": ">", "left": side, "right": side | {"cell": "normal"}, "margin": 1}
+    )
+    assert formula(claim) == (
+        "edges with skip_connect in t/r at the end > edges with skip_connect in t/r, normal cells, at the end, "
+        "by more than 1"
+    )
