@@ -23,7 +23,7 @@ def shuffled(mixed: Tensor, rest: Tensor, groups: int) -> Tensor:
 def average_pool(x: Tensor, kernel: int, stride: int = 1) -> Tensor:
     """Average neighbourhoods of [B, C, H, W], padded by half a kernel that does not count in the divisor.
 
-    Not channels last on CUDA: torch's gradient is wrong there, up to version 2.13 at least (pytorch issue 188344).
+    Not channels last on CUDA: torch's gradient is wrong there (seen in 2.11; pytorch issue 188344).
     """
     if x.is_cuda:
         pooled = F.avg_pool2d(x.contiguous(), kernel, stride, kernel // 2, count_include_pad=False)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Nb201Supernet, build_network
+from harness.spaces.supernet import average_pool
 from tests.spaces.nb201 import naive
 from tests.spaces.nb201.codes import ALL
 
@@ -187,3 +188,15 @@ def test_running_statistics_are_kept_only_when_asked_and_used_in_evaluation():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.train()  # those track in both cases: look at the cells alone
         assert torch.allclose(net(images, mixing), trained) != tracked
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1)])
+def test_pooling_has_the_gradient_on_cuda_that_it_has_on_the_cpu(kernel, stride):
+    x, found = torch.randn(2, 4, 9, 9, dtype=torch.float64).to(memory_format=torch.channels_last), []
+    for device in ("cpu", "cuda"):
+        leaf = x.to(device).requires_grad_()
+        out = average_pool(leaf, kernel, stride)
+        probe = torch.arange(out.numel(), dtype=torch.float64).view(out.shape).sin().to(device)
+        found.append(torch.autograd.grad((out * probe).sum(), leaf)[0].cpu())
+    assert torch.allclose(*found, rtol=1e-12)
