@@ -42,7 +42,7 @@ stage() { # NAME SECONDS COMMAND...: its output into NAME.txt; at most so long, 
     ((rc == 0)) || code=$rc
 }
 archive() { # FOLDER FILE: whole or as it was before
-    tar -C "$1" --exclude=.checkpoints -czf "$out/.part" . && mv "$out/.part" "$out/$2"
+    tar -C "$1" --exclude=.checkpoints --exclude=./site -czf "$out/.part" . && mv "$out/.part" "$out/$2"
 }
 stream() { archive "$results" records.tar.gz && archive "$logs" logs.tar.gz; }
 checkpoints() { # the latest first, as long as there is room
@@ -58,9 +58,10 @@ mkdir -p "$TRITON_CACHE_DIR"
 if [ -d carry ]; then
     [ -f carry/triton.tar.gz ] && tar -C "$TRITON_CACHE_DIR" -xzf carry/triton.tar.gz
     export HARNESS_DATA=${HARNESS_DATA:-$PWD/carry/data} HARNESS_REVISION=$(cat carry/revision)
+    site=$(cd "$logs" && pwd)/site
     if ! "$python" -c 'import pooch, pydantic' 2>/dev/null; then
-        "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target /tmp/site carry/wheels/*.whl || exit
-        export PYTHONPATH=/tmp/site
+        "$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" carry/wheels/*.whl || exit
+        export PYTHONPATH=$site
     fi
 fi
 stage import 60 "$python" -c 'import torch, harness.cli; print(torch.__version__, torch.cuda.is_available() and torch.cuda.get_device_name())'

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,6 @@ from harness.analysis.bands import MOST_SEEDS, PRINT, Verdict
 from harness.analysis.difference import ALPHA, ROUND_OFF
 from harness.benchmarks.spec import DATASETS, EPOCHS, READING, SPLITS
 from harness.suite.published import PublishedCell
-
-if TYPE_CHECKING:
-    pass
 
 HAIR = 1e-9  # 3 of 3 against 0 of 3 comes out that far above .05
 

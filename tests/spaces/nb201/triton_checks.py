@@ -17,7 +17,7 @@ from harness.spaces.nb201 import kernels, triton_cell
 from harness.spaces.nb201.net import Mix, MixedCell, Nb201Supernet
 from harness.spaces.nb201.triton_cell import Shape
 from tests.engine.test_capture import NoHost
-from tests.spaces.nb201.test_fused import ALL, assert_close, dense, gradients, plain
+from tests.spaces.nb201.test_fused import ALL, assert_close, dense, gradients, hold_running_statistics, plain
 from tests.spaces.nb201.test_fused import make as make_double
 
 SUBSETS = [ALL, (0, 1, 3), (3, 1), (2,), (4, 3, 2), (0, 1, 2, 4), (1, 4, 3)]
@@ -105,16 +105,7 @@ def test_second_derivatives_are_those_of_the_plain_cell(bias):
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_running_statistics_move_as_those_of_the_plain_cell(bias):
-    cells = [make(bias=bias, running=True)[0] for _ in range(2)]
-    _, x, matrix = make()
-    for _ in range(3):
-        dense(cells[0], x, matrix)
-        plain(cells[1], x, matrix)
-    ours, theirs = (dict(cell.named_buffers()) for cell in cells)
-    moved = [name for name in ours if "running" in name]
-    assert_close([ours[name] for name in moved], [theirs[name] for name in moved], 1e-5)
-    cells[0].eval()
-    assert torch.equal(dense(cells[0], x, matrix), plain(cells[0], x, matrix))  # evaluation is the plain form
+    hold_running_statistics(make, bias, relative=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
