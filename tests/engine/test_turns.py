@@ -51,3 +51,28 @@ def test_a_share_is_given_back_by_who_fails():
         pass
     with turns.alone():
         assert not turns.inside
+
+
+def test_who_wants_to_be_alone_waits_for_the_steps_of_others_and_not_for_their_end():
+    turns, begun, done = Turns(), threading.Barrier(3), threading.Event()
+    ended_by_itself = []
+
+    def work():
+        with turns.share():
+            begun.wait(10)
+            for _ in range(2000):
+                turns.give_way()
+                if done.is_set():
+                    return
+                time.sleep(0.001)
+            ended_by_itself.append(True)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    begun.wait(10)
+    with turns.share(), turns.alone():
+        done.set()
+    for thread in threads:
+        thread.join(30)
+    assert not ended_by_itself
