@@ -79,9 +79,9 @@ def _run(
     clock: Callable[[], float],
 ) -> SearchResult:
     spec, shared = search.spec, False
-    resumed = _take_up(search, checkpoint)
+    resumed = checkpoints.take_up(checkpoint, search.device, search.load)
     if resumed is None:
-        shared = _take_up(search, supernet) is not None
+        shared = checkpoints.take_up(supernet, search.device, search.load) is not None
     if resumed is None and not shared:
         search.observe(None)
     search.sittings.append({**sitting, "after_epoch": search.epoch, "new_streams": search.new_streams})
@@ -95,22 +95,6 @@ def _run(
     if spec.select.conclude(search):
         search.observe(None)
     return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
-
-
-def _take_up(search: Search, file: Path | None) -> int | None:
-    """Go on from a saved state; return its epoch, None where there is none."""
-    if file is None:
-        return None
-    try:
-        state = checkpoints.load(file, str(search.device))
-    except FileNotFoundError:
-        return None
-    try:
-        return search.load(state)
-    except torch.OutOfMemoryError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise checkpoints.DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
 
 
 class Search(Steps):
