@@ -13,7 +13,7 @@ from harness.analysis.evidence import Evidence
 from harness.analysis.measures import accuracy_at, loss_at, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
 from harness.methods.spec import SearchSpec
-from harness.runner.plan import Trial
+from harness.runner.trial import Trial
 from harness.spaces.space import Space
 from harness.suite.schema import Suite
 
@@ -99,7 +99,7 @@ class Series:
 def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
     """Group the planned trials, in the order of the plan."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
-    searched = (trial for trial in evidence.trials.values() if not trial.computed)
+    searched = (trial for trial in evidence.trials.values() if trial.searches)
     for trial in searched:
         groups.setdefault((trial.method, trial.dataset, _settings(trial)), []).append(trial)
     return tuple(

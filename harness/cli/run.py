@@ -21,9 +21,10 @@ from harness.runner import environment
 from harness.runner.availability import find_data
 from harness.runner.environment import Device
 from harness.runner.execute import Options, Tally, execute
-from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
+from harness.runner.plan import Plan, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.runner.trial import ProfileName, Trial
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 

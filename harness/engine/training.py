@@ -25,8 +25,6 @@ from harness.errors import HarnessError
 from harness.methods.training import TrainingSpec, path_factors
 from harness.seeds import derive_seed, global_stream
 
-# Enters the ids of all trainings: raise it with every change of the loop that can change a result.
-VERSION = 1
 TEST_BATCH = 500
 # One random stream per purpose, on the host or on the images' device; `noise` is the noise operation's.
 HOST_STREAMS = ("training-batches",)

@@ -85,5 +85,12 @@ class TrainingCurve(BaseModel):
 
     @property
     def evaluated(self) -> list[float]:
-        """Return the accuracies (percent) in the order of their epochs: the first, the last; the best is their max."""
+        """Return the accuracies (percent) of the epochs that were evaluated."""
         return [value for value in self.accuracy if value is not None]
+
+    @property
+    def landmarks(self) -> list[tuple[str, int, float]]:
+        """Name the first, the last and the best accuracy (percent; of equals the earliest), each with its epoch."""
+        known = [(epoch, value) for epoch, value in enumerate(self.accuracy, start=1) if value is not None]
+        best = max(known, key=lambda entry: entry[1])
+        return [("first", *known[0]), ("last", *known[-1]), ("best", *best)]

@@ -158,6 +158,11 @@ class TrainingSpec(TrainingSettings):
         return self
 
     @property
+    def follows_one(self) -> bool:
+        """Tell whether the architecture is what one search found."""
+        return isinstance(self.subject, Found)
+
+    @property
     def after(self) -> tuple[str, ...]:
         """Return the ids of the trials whose records say which architecture it is."""
         match self.subject:
