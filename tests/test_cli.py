@@ -221,6 +221,7 @@ def test_check_names_an_edited_record_and_does_not_judge_it(project, old, new, s
 
 
 def test_overridden_records_are_marked(project):
+    project.train()
     project.run("-m", "darts-v1", "--set", "epochs=1")
     assert "overrides: ['epochs=1']" in project.cli("show", str(project.paths()[0])).out
     assert re.search(r"overridden\n.* epochs=1", project.cli("list", "trials").out)

@@ -188,8 +188,8 @@ class _Run:
         for task in list(self.waiting.values()):
             if self._is_late() or not self.pool.free:
                 return
-            if not self._is_ready(task):
-                continue
+            if task.trial.id not in self.waiting or not self._is_ready(task):
+                continue  # what follows a trial that failed waits no more
             if not self.claims.take(task.trial.id):
                 others.append(task)
             elif not self._is_settled(task):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness import engine
-from harness.benchmarks.spec import Benchmark, TableBenchmark
+from harness.benchmarks.spec import Benchmark, NoBenchmark, TableBenchmark, TrainingBenchmark
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.computed import ComputedSpec
@@ -311,7 +311,9 @@ def _check_images(row: RowPlan, spec: SearchSpec) -> None:
 
 
 def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
-    return profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    """Return what evaluates a search: nothing, where trainings follow it."""
+    asked = profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    return NoBenchmark(name="none") if isinstance(asked, TrainingBenchmark) else asked
 
 
 def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
