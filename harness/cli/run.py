@@ -157,7 +157,8 @@ def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
     why = (task.reason or "").partition("\n")[0]
-    return trial.id, trial.suite, trial.method, trial.dataset, str(trial.seed), task.state, cost, why
+    method = f"{trial.method} training" if trial.trains else trial.method
+    return trial.id, trial.suite, method, trial.dataset, str(trial.seed), task.state, cost, why
 
 
 def _not_run(plans: Sequence[Plan]) -> dict[str, str]:

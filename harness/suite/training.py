@@ -2,7 +2,8 @@
 
 ``training`` stands at a suite, a table, a row, a profile and its stand-in, later ones winning. Beside settings of
 `harness.methods.training` it names a ``block`` of the suite's ``trainings``, whose settings lie below those of its own,
-and replace what lies below itself. A row is trained where it, its table or its suite says so.
+and replace what lies below itself. A row is trained where it, its table or its suite says so, or where the stand-in says
+of what.
 """
 
 from __future__ import annotations
@@ -40,14 +41,10 @@ class OneSearch(Strict):
 
 
 class BestSearch(Strict):
-    """As many trainings as the row has runs, all of the best of several searches.
-
-    The best by one training each, as the final ones but for the settings ``by``.
-    """
+    """As many trainings as the row has runs, all of the best of several searches, by a ``short`` training each."""
 
     name: Literal["best-search"]
     searches: PositiveInt
-    by: dict[str, Any]
 
 
 class NamedCell(Strict):
@@ -61,9 +58,13 @@ Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell, Field(discrimina
 
 
 class Statement(Strict):
-    """``dataset``: that is trained on, null: the one searched on. ``reports``: which epoch's accuracy a row prints."""
+    """``dataset``: that is trained on, null: the one searched on. ``reports``: which epoch's accuracy a row prints.
+
+    ``short``: settings in which the trainings that choose among searches differ from the final ones.
+    """
 
     of: Of
+    short: dict[str, Any] = Field(default_factory=dict)
     dataset: str | None = None
     block: str | None = None
     reports: Literal["last", "best"]
@@ -106,7 +107,8 @@ def resolve_training(
     above: list[KeyPath] = [("profiles", profile, KEY)]
     if embedded:
         above.append(("profiles", profile, "embedded", KEY))
-        stated += [] if stated else [loaded.layer(path) for path in above[1:] if path in loaded.document]
+        if not stated and stand_in is not None and "of" in stand_in.training:
+            stated = [loaded.layer(above.pop())]
     if not stated:
         return None
     at = f"row {table}/{row}"
@@ -118,9 +120,10 @@ def resolve_training(
     layers = _settings(loaded, every)
     final, short = merge(TrainingSettings, layers, every, at), None
     if isinstance(said.of, BestSearch):
-        wrote = writer(every, ("of", "by"))
-        by = Layer(said.of.by, lambda path, text: wrote.error(("of", "by", *path), text))
-        short = merge(TrainingSettings, [*layers, by], [by], at)
+        differing = [_inside(layer, "short") for layer in every if "short" in layer.data]
+        if not differing:
+            raise writer(every, ("of",)).error(("of",), f"missing key 'short', by which the best is chosen ({at})")
+        short = merge(TrainingSettings, [*layers, *differing], every, at)
     return Retraining(said.of, searched_on, said.reports, final, short)
 
 
@@ -154,6 +157,10 @@ def _settings(loaded: LoadedSuite, layers: Sequence[Layer]) -> list[Layer]:
             found = _block(loaded, str(layer.data["block"]), layer)
         found.append(Layer({k: v for k, v in layer.data.items() if k not in Statement.model_fields}, layer.error))
     return found
+
+
+def _inside(layer: Layer, key: str) -> Layer:
+    return Layer(layer.data[key], lambda path, text: layer.error((key, *path), text))
 
 
 def _block(loaded: LoadedSuite, name: str, asked_by: Layer) -> list[Layer]:

@@ -19,7 +19,8 @@ from harness.runner.progress import (
 
 
 def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",)):
-    return SimpleNamespace(id=trial_id, suite="tiny", method=method, dataset="digits", seed=seed, rows=rows)
+    about = {"suite": "tiny", "method": method, "dataset": "digits", "seed": seed, "rows": rows, "trains": False}
+    return SimpleNamespace(id=trial_id, **about)
 
 
 class Clock:

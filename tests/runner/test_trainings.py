@@ -11,7 +11,7 @@ from harness.suite.load import load_suite
 from tests.engine.training_specs import CELL
 from tests.records import science
 
-BEST = "{name: best-search, searches: 3, by: {epochs: 2, data: {split: valid, images: 32}}}"
+BEST = "{name: best-search, searches: 3}\n  short: {epochs: 2, data: {split: valid, images: 32}}"
 
 
 def plan(project, *overrides, profile="reduced", selection=None):
@@ -111,10 +111,11 @@ def test_a_training_is_another_one_where_its_settings_search_or_seed_are(project
         (("reports: last", "reports: worst"), "unknown value 'worst'; valid: best, last"),
         (("space: nb201\n  net", "space: nb210\n  net"), "unknown space 'nb210'; did you mean 'nb201'?"),
         (("reports: last", "reports: last\n  block: some"), "training.block: unknown training 'some'"),
+        (("{name: each-search}", BEST.partition("\n")[0]), "training.of: missing key 'short'"),
         (("{name: each-search}", "{name: cell, cell: darts-v3}"), "unknown cell 'darts-v3'; did you mean"),
         (("reports: last", "reports: last\n  dataset: digit"), "unknown dataset of training 'digit'"),
         (("epochs: 1\n", "epochs: 2\n"), "its training answers none of the table's columns (digits, test, 2 epochs)"),
-        (("{name: each-search}", BEST.replace("epochs: 2", "epochs: x")), "training.of.by.epochs: input should be"),
+        (("{name: each-search}", BEST.replace("epochs: 2", "epochs: x")), "training.short.epochs: input should be"),
     ],
 )
 def test_mistakes_are_said_in_one_line_with_their_place(project, change, says):
