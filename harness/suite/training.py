@@ -2,8 +2,8 @@
 
 ``training`` stands at a suite, a table, a row, a profile and its stand-in, later ones winning. Beside settings of
 `harness.methods.training` it names a ``block`` of the suite's ``trainings``, whose settings lie below those of its own,
-and replace what lies below itself. A row is trained where it, its table or its suite says so, or where the stand-in says
-of what.
+and replace what lies below itself. A row is trained where it, its table or its suite says so, or where the
+stand-in says of what.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ def resolve_training(
 
     Raises the error of the layer that wrote a mistake.
     """
-    settings = loaded.profile(profile)
+    settings, stated = loaded.profile(profile), statements(loaded, table, row)
     stand_in = settings.embedded if embedded else None
-    if not isinstance((stand_in or settings).benchmark, TrainingBenchmark):
+    looks_up = not isinstance((stand_in or settings).benchmark, TrainingBenchmark)
+    if looks_up and not _names_a_cell(stated):  # a cell is trained whatever evaluates searches
         return None
-    stated = statements(loaded, table, row)
     above: list[KeyPath] = [("profiles", profile, KEY)]
     if embedded:
         above.append(("profiles", profile, "embedded", KEY))
