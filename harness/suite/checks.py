@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
-from harness.data.sources import CIFAR
+from harness.data.sources import CIFAR, FOLDERS
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
@@ -31,9 +31,9 @@ from harness.suite.training import NamedCell, resolve_training
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
-DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
+DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
-PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
+PUBLISHED_DATASETS = (*DATASETS, "imagenet")  # those of published numbers alone come last
 
 
 def check(loaded: LoadedSuite) -> None:
