@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.data.augment import average_pool_images, cut_out, moved, normalise
-from harness.data.augment_large import centre_crop
+from harness.data.augment_large import centre_crop, jitter, random_resized_crop
 from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.methods.training import TrainingSpec

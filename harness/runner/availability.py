@@ -24,10 +24,12 @@ from harness.runner.record import Record
 # Known without reading a file, and without torch (which `harness.data.digits` needs).
 TRAINING_IMAGES = {
     "digits": 1442,
+    "imagenet": 1_281_167,
     **{name: counts["train"] for name, counts in COUNTS.items()},
 }
 TEST_IMAGES = {
     "digits": 355,
+    "imagenet": 50_000,
     **{name: counts["test"] for name, counts in COUNTS.items()},
 }
 TABLE = "nb201-table"  # stands beside the datasets: what computed trials read
