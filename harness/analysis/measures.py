@@ -50,7 +50,9 @@ def history(outcome: Outcome, key: str) -> History:
 
 
 def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float | None:
-    """Return what a claim measures of a done trial: percent, a magnitude from 0 to 1, or edges; None where unknown.
+    """Return what a claim measures of a done trial; None where unknown.
+
+    Accuracies are percent, magnitudes from 0 to 1, what is chosen are edges, eigenvalues have no unit.
 
     The last epoch's accuracy of a row with a ``stop`` rule is that of the architecture which the rule takes.
     """
@@ -62,6 +64,10 @@ def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float 
         cells = outcome.cells[index]
         edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
         return float(sum(edge.operation == measure.operation for edge in edges))
+    if measure.of == "diagnostic":
+        curve = outcome.diagnostics.get(str(measure.diagnostic), np.array([]))
+        known = curve[~np.isnan(curve)]
+        return float(known[index]) if len(known) else None
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
 
 

@@ -216,11 +216,13 @@ class ProgressiveWithTopology(Progressive):
     that has more edges than it keeps: those stay without which the supernet loses most, of equals the earlier ones. One
     epoch of tuning follows the last (official code; it looks at a node's edges again after each that it removes, but
     with none of them removed, so that once says as much).
+
+    By ``magnitude`` (PT-Mag, of whose topology the paper says nothing): nodes keep the edges of largest weight besides
+    `none`, as where DARTS discretises.
     """
 
     name: Literal["progressive-with-topology"]  # type: ignore[assignment]
     edges: Literal["random"]
-    operation: Literal["perturbation"]
 
     @model_validator(mode="after")
     def _tunes(self) -> Self:
@@ -240,7 +242,8 @@ class ProgressiveWithTopology(Progressive):
     def image_passes(self, space: Space, path: float, images: int) -> float:
         """Return one evaluation per option, and one per edge of a node that keeps some."""
         edges = sum(len(edges) for cell in space.cell_types for edges in _crowded(space.rows(cell)).values())
-        return super().image_passes(space, path, images) + edges * (self.first_images or images)
+        more = 0 if self.images is None else edges * (self.first_images or images)
+        return super().image_passes(space, path, images) + more
 
     def decisions(self, space: Space) -> int:
         """Return how many edges and nodes are decided, one after the other, in the largest cell type."""
@@ -270,11 +273,22 @@ class ProgressiveWithTopology(Progressive):
         if crowded:
             drawn = torch.randint(len(crowded), (), generator=search.generators["selection"])
             edges = crowded[int(drawn)]
-            accuracies = self._without(search, [(group, row, slice(None)) for group, row in edges])
-            needed = sorted(range(len(edges)), key=accuracies.__getitem__)  # of equals the earlier first
+            dispensable = self._dispensable(search, edges)
+            needed = sorted(range(len(edges)), key=dispensable.__getitem__)  # of equals the earlier first
             for index in needed[edges[0][0].keep :]:
                 group, row = edges[index]
                 search.decided[group.name][row] = LEFT_OUT
+
+    def _dispensable(self, search: Search, edges: Sequence[Choice]) -> list[float]:
+        """Return by edge how well the supernet does without it, or how little weight its operations have."""
+        if self.operation == "perturbation":
+            return self._without(search, [(group, row, slice(None)) for group, row in edges])
+        strengths, weights = search.strengths(), []
+        for group, row in edges:
+            zeros = group.of_kind("none")[row]
+            row_weights = strengths[group.name][row].tolist()
+            weights.append(max(weight for option, weight in enumerate(row_weights) if option not in zeros))
+        return [-weight for weight in weights]
 
 
 def _crowded(rows: Sequence[Choice]) -> dict[int, list[Choice]]:

@@ -24,7 +24,8 @@ from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
-UNITS = {"accuracy": "points", "chosen": "edges"}
+UNITS = {"accuracy": "points", "chosen": "edges", "supernet-accuracy": "points", "discretised-accuracy": "points"}
+DECIMALS = {"magnitude": 4, "chosen": 0}  # of what a claim measures; two of all else
 STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
@@ -275,13 +276,15 @@ def _measure_text(measure: Measure) -> str:
         return f"magnitude of {measure.operation} in {where} {when}"
     if measure.of == "chosen":
         return f"edges with {measure.operation} in {where} {when}"
+    if measure.of == "diagnostic":
+        return f"{measure.diagnostic} of {measure.row}, {measure.epoch} measured"
     what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
     return f"accuracy ({what}) of {measure.row} {when}"
 
 
 def claim_values(claim: ClaimVerdict) -> list[str]:
     """Return the values that a claim's verdict rests on, a side a text, by seed from 0 on."""
-    decimals = {"accuracy": 2, "magnitude": 4, "chosen": 0}[claim.claim.left.of]
+    decimals = DECIMALS.get(claim.claim.left.of, 2)
     right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
     sides = {"left": claim.left[: claim.seeds], "right": right}
     texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
@@ -292,8 +295,9 @@ def margin_text(claim: ClaimVerdict) -> str:
     """Write the mean margin, positive as claimed: accuracies in points of percent, magnitudes as they are, edges."""
     if claim.margin is None:
         return NOTHING
-    of = claim.claim.left.of
-    return signed(claim.margin, 4) if of == "magnitude" else f"{signed(claim.margin, 2)} {UNITS[of]}"
+    measure = claim.claim.left
+    unit = UNITS.get(measure.diagnostic or measure.of, "")
+    return f"{signed(claim.margin, 4 if measure.of == 'magnitude' else 2)} {unit}".rstrip()
 
 
 def effect_text(claim: ClaimVerdict) -> str:

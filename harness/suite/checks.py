@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
+NEEDED: dict[str, tuple[str, ...]] = {  # what a claim's measure takes
+    "accuracy": ("dataset", "split", "training_epochs"),
+    "magnitude": ("operation",),
+    "chosen": ("operation",),
+    "diagnostic": ("diagnostic",),
+}
 PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
 
 
@@ -260,19 +266,27 @@ class _Checks:
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
-        accuracy = ("dataset", "split", "training_epochs")
-        needed = accuracy if measure.of == "accuracy" else ("operation",)
-        if measure.of == "accuracy" and measure.cell is not None:
-            self.fail((*at, "cell"), "accuracy does not take 'cell'")
-        for key in (*accuracy, "operation"):
+        needed = NEEDED[measure.of]
+        if "operation" not in needed and measure.cell is not None:
+            self.fail((*at, "cell"), f"{measure.of} does not take 'cell'")
+        for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
             given = getattr(measure, key) is not None
             if given != (key in needed):
                 problem = "does not take" if given else "needs"
                 self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
         if measure.of == "accuracy":
             self.answer(at, measure.dataset, measure.split, measure.training_epochs)
+        elif measure.of == "diagnostic":
+            self.diagnosed(at, measure)
         else:
             self.operation(at, measure)
+
+    def diagnosed(self, at: KeyPath, measure: Measure) -> None:
+        """A diagnostic is known of a search that measures it."""
+        self.curve((*at, "row"), measure.row)
+        for spec in self.specs(measure.row):
+            names = [part.name for part in spec.diagnostics]
+            self.known((*at, "diagnostic"), "diagnostic of the row's search", measure.diagnostic, names)
 
     def operation(self, at: KeyPath, measure: Measure) -> None:
         table, _, row = measure.row.partition("/")

@@ -200,16 +200,17 @@ class Table(Strict):
 class Measure(Strict):
     """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
 
-    ``chosen``: how many edges of the architecture have the operation. The row's stop rule counts for the accuracy of
-    the ``last`` epoch.
+    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
+    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch.
     """
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic"]
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
+    diagnostic: Literal["eigenvalue", "supernet-accuracy", "discretised-accuracy"] | None = None
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
     )
