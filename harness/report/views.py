@@ -25,7 +25,7 @@ from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
 UNITS = {"accuracy": "points", "chosen": "edges", "supernet-accuracy": "points", "discretised-accuracy": "points"}
-DECIMALS = {"magnitude": 4, "chosen": 0}  # of what a claim measures; two of all else
+CLAIM_DECIMALS = {"magnitude": 4, "chosen": 0}  # of what a claim measures; two of all else
 STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
@@ -284,7 +284,7 @@ def _measure_text(measure: Measure) -> str:
 
 def claim_values(claim: ClaimVerdict) -> list[str]:
     """Return the values that a claim's verdict rests on, a side a text, by seed from 0 on."""
-    decimals = DECIMALS.get(claim.claim.left.of, 2)
+    decimals = CLAIM_DECIMALS.get(claim.claim.left.of, 2)
     right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
     sides = {"left": claim.left[: claim.seeds], "right": right}
     texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
