@@ -13,9 +13,12 @@ from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
 from harness.spaces import operations
+from harness.spaces.cells import load_cells
+from harness.spaces.registry import published
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
+    CellPanel,
     DiagnosticPanel,
     EigenvaluePanel,
     GradientsPanel,
@@ -312,6 +315,8 @@ class _Checks:
         for key in ("rows", "by_epoch"):
             for index, row in enumerate(getattr(panel, key, ())):
                 self.curve((*at, key, index), row)
+        if isinstance(panel, CellPanel):
+            self.cell(at, panel)
         if isinstance(panel, AccuracyPanel | EigenvaluePanel):
             self.accuracy((*at, "column"), panel.column)
         for index, column in enumerate(panel.columns if isinstance(panel, SweepPanel) else ()):
@@ -322,6 +327,17 @@ class _Checks:
                 self.number((*at, key), panel.rows, number)
         if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel):
             self.measured(at, panel)
+
+    def cell(self, at: KeyPath, panel: CellPanel) -> None:
+        """What is drawn has such a cell."""
+        cells = load_cells()
+        self.known((*at, "published"), "published cell", panel.published, cells)
+        if panel.published is not None:
+            types = [published(cells[panel.published].space).cell_types]
+        else:
+            types = [spec.space.cell_types for row in panel.rows for spec in self.specs(row)]
+        for names in types:
+            self.known((*at, "cell"), "cell type", panel.cell, names)
 
     def accuracy(self, at: KeyPath, column: str) -> None:
         self.known(at, "column", column, self.suite.columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from harness.config import Strict
 from harness.methods.spec import SearchSpec
@@ -117,6 +117,25 @@ class MajorityPanel(_Panel):
     rows: ClassVar[tuple[str, ...]] = ()
 
 
+class CellPanel(_Panel):
+    """The cells of an architecture as graphs: what one seed of a row found, or a ``published`` cell by its name.
+
+    ``cell``: the cell type, null for all.
+    """
+
+    kind: Literal["cell"]
+    rows: Annotated[list[str], Field(max_length=1)] = Field(default_factory=list)
+    seed: NonNegativeInt = 0
+    published: str | None = None
+    cell: str | None = None
+
+    @model_validator(mode="after")
+    def _of_one_architecture(self) -> Self:
+        if (self.published is None) != bool(self.rows):
+            raise ValueError("needs either a row or a 'published' cell")
+        return self
+
+
 class ReplayedPanel(_Panel):
     """What the authors of RobustDARTS logged of their own searches, which needs no records.
 
@@ -149,6 +168,7 @@ Panel = Annotated[
     | SweepPanel
     | TheoryPanel
     | MajorityPanel
+    | CellPanel
     | ReplayedPanel,
     Field(discriminator="kind"),
 ]
@@ -174,6 +194,8 @@ class Figure(Strict):
     def _drawn_alone(self) -> Figure:
         if len(self.panels) > 1 and any(isinstance(panel, MajorityPanel) for panel in self.panels):
             raise ValueError("a panel of kind majority is a figure of its own")
+        if len({isinstance(panel, CellPanel) for panel in self.panels}) > 1:
+            raise ValueError("cells are not drawn beside panels of other kinds")
         return self
 
     @property
