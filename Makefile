@@ -22,8 +22,8 @@ run: $(READY) ## the main job: search, look up, report, judge (digits when no da
 evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
 	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19
 
-test: $(READY) ## all tests
-	$(BIN)/python -m pytest -q
+test: $(READY) ## all tests, on all cores
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 full: $(READY) lint test ## what takes longer: the package as it is installed, runs killed 150 times
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
