@@ -14,7 +14,7 @@ from harness.analysis.aggregate import Summary
 from harness.analysis.baselines import Baseline
 from harness.analysis.evidence import gather
 from harness.analysis.series import ACCURACY, find_series
-from harness.cli.judge import Evidence
+from harness.cli.judge import Reader
 from harness.cli.select import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
@@ -101,7 +101,7 @@ def splice(text: str, name: str, content: str) -> str:
 def render(text: str) -> str:
     """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
     request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
-    evidence = Evidence(request)
+    evidence = Reader(request)
     printed = Printed.of(list(evidence.printed()), evidence.findings)
     header, *rows = coverage_rows(printed.listed)
     text = splice(text, "coverage", f"{table(header, rows)}\n\n{printed.rest}.")

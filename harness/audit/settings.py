@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.audit.consistency import Consistency
 from harness.audit.finding import Finding, graded
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.errors import HarnessError
 from harness.suite.facts import Facts
 from harness.suite.published import PublishedCell
@@ -34,7 +34,7 @@ def judge_setting(
     return "COHERENT", "; ".join(source for _, source in said)
 
 
-def settings(lines: Sequence[Line]) -> list[Finding]:
+def settings(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report of every printed setting what other places say of it; nothing where none does."""
     findings = []
     for line in lines:

@@ -15,7 +15,7 @@ from harness.analysis.coverage import JUDGED, REPRODUCTIONS, Entry, coverage, en
 from harness.analysis.verdicts import judge
 from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
-from harness.audit.lines import collect
+from harness.audit.published_rows import collect
 from harness.audit.settings import settings
 from harness.cli.published import COLUMNS, as_csv, as_markdown, settings_lines
 from harness.methods.catalogue import load_catalogue

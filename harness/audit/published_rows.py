@@ -69,7 +69,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Line:
+class PublishedRow:
     """One published row.
 
     ``who``: whom the numbers are of. ``principal``: the row is meant wherever ``who`` is named; a variant is not.
@@ -113,16 +113,16 @@ class Line:
         runs = (("run", self.run, self.stop or ""),) if self.run is not None else ()
         return (*names, *runs)
 
-    def same_as(self, other: Line) -> bool:
+    def same_as(self, other: PublishedRow) -> bool:
         """Tell whether two rows have an identity in common."""
         return bool(set(self.identities) & set(other.identities)) and self.together(other)
 
-    def together(self, other: Line) -> bool:
+    def together(self, other: PublishedRow) -> bool:
         """Tell whether two rows were searched on the same data, as far as is said."""
         return None in (self.searched_on, other.searched_on) or self.searched_on == other.searched_on
 
 
-def collect(suites: Sequence[LoadedSuite]) -> list[Line]:
+def collect(suites: Sequence[LoadedSuite]) -> list[PublishedRow]:
     """Return all rows that have published numbers, in the order of the files."""
     return [line for loaded in suites for line in _of_suite(loaded)]
 
@@ -133,7 +133,7 @@ def normal(name: str) -> str:
     return re.sub(r"[^a-z0-9+*]", "", text)
 
 
-def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
+def _of_suite(loaded: LoadedSuite) -> Iterator[PublishedRow]:
     rows: dict[tuple[str, str], list[PublishedCell]] = {}
     for cell in published_cells(loaded.suite):
         rows.setdefault((cell.table, cell.row), []).append(cell)
@@ -141,7 +141,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
         table = loaded.suite.tables[table_name]
         row = table.rows[row_name]
         computation = _computation(loaded, table_name, row_name)
-        yield Line(
+        yield PublishedRow(
             suite=loaded.suite.suite,
             table=table_name,
             row=row_name,
