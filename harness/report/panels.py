@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from harness.analysis.trajectories import Curve, mean_over_seeds, stack
+from harness.text import counted
 
 SEEDS_DRAWN = 5  # thin lines per mean: more would bury it
 EPOCH = "epoch of the search"
@@ -119,7 +120,7 @@ def what_lines_are(panels: Sequence[Panel]) -> str:
     """Say how many seeds are behind the lines that are means."""
     lines = [line for panel in panels for line in panel.every_line if line.n]
     fewest, most = min(line.n for line in lines), max(line.n for line in lines)
-    seeds = f"{fewest} to {most} seeds" if fewest < most else f"{most} seed{'s' if most > 1 else ''}"
+    seeds = f"{fewest} to {most} seeds" if fewest < most else counted(most, "seed")
     if not any(len(line.seeds) for line in lines):
         return f"Mean over {seeds}"
     return f"Thick: mean over {seeds}; thin: single seeds, at most {SEEDS_DRAWN}"
