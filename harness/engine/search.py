@@ -137,8 +137,8 @@ class Search(Steps):
             self.recorder = recorder(self)
         spec.select.before_epoch(self)
         self.net.train()
-        steps = self.feed.steps()
-        for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches()):
+        steps = self.feed.steps(self.epoch)
+        for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches(self.epoch)):
             rate = self._set_rates(self.epoch + step / steps)
             self.now = self.next_step()
             self.step(weight_batch, architecture_batch)

@@ -38,6 +38,10 @@ class _Selection(Composed):
         """Return the epochs of training that follow."""
         return 0
 
+    def batch_growth_by(self, epoch: int, epochs: int, space: Space) -> int:
+        """Return how many images more than at the start a batch has in an epoch, out of those that schedules count."""
+        return 0
+
     @property
     def first_images(self) -> int:
         """Return how many of the architecture's first images it asks for by number."""
@@ -207,6 +211,18 @@ class Progressive(_Selection):
             masked[group.name][row, option] = 0
             masks.append(masked)
         return search.accuracies(masks, self.first_images or None)
+
+
+class ProgressiveWithGrowingBatch(Progressive):
+    """The same, with batches that grow with every decision, as the memory of what is decided is free (SGAS, code)."""
+
+    name: Literal["progressive-with-growing-batch"]  # type: ignore[assignment]
+    batch_growth: PositiveInt = Field(description="images more a batch of either side after each decision")
+
+    def batch_growth_by(self, epoch: int, epochs: int, space: Space) -> int:
+        """Return the images more: those of all decisions that are made before the epoch."""
+        made = sum(due <= epoch for due in self.events(epochs, self.decisions(space)))
+        return self.batch_growth * made
 
 
 class ProgressiveWithTopology(Progressive):
@@ -445,4 +461,7 @@ def likeliest(logs: Mapping[str, Tensor], count: int) -> Mixing:
     return {name: piece[best] for name, piece in by_group.items()}
 
 
-Selection = Annotated[LargestWeight | Progressive | ProgressiveWithTopology | BestPath, Field(discriminator="name")]
+Selection = Annotated[
+    LargestWeight | Progressive | ProgressiveWithGrowingBatch | ProgressiveWithTopology | BestPath,
+    Field(discriminator="name"),
+]

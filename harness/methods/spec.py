@@ -151,6 +151,10 @@ class SearchSpec(Strict):
         """Return the epochs with those of tuning after the search."""
         return self.search_epochs + self.select.tuning_epochs(self.space)
 
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the images of a batch in an epoch, counted from 0."""
+        return self.batch_size + self.select.batch_growth_by(epoch, self.epochs, self.space)
+
     @property
     def evaluated_images(self) -> int:
         """Return how many of the architecture's first images are asked for by number."""
