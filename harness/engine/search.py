@@ -62,55 +62,103 @@ def run_search(
     Raises `DamagedCheckpoint` for a checkpoint or supernet that no search can go on from.
     """
     with DEVICE.share():
-        search = Search(spec, dataset, seed, torch.device(device))
+        run = _Run(spec, dataset, seed, torch.device(device), clock)
         try:
-            return _run(search, checkpoint, on_epoch or (lambda *_: None), supernet, keep or {}, sitting or {}, clock)
+            return run.all(checkpoint, on_epoch or (lambda *_: None), supernet, keep or {}, sitting or {})
         finally:
-            search.recorder = None  # which holds on to the search, and to the device's memory
+            run.search.recorder = None  # which holds on to the search, and to the device's memory
 
 
-def _run(
-    search: Search,
-    checkpoint: Path | None,
-    on_epoch: Callable[[int, int], None],
-    supernet: Path | None,
-    keep: Mapping[int, Path],
-    sitting: Sitting,
-    clock: Callable[[], float],
-) -> SearchResult:
-    spec, shared = search.spec, False
-    resumed = _take_up(search, checkpoint)
-    if resumed is None:
-        shared = _take_up(search, supernet) is not None
-    if resumed is None and not shared:
-        search.observe(None)
-    search.sittings.append({**sitting, "after_epoch": search.epoch, "new_streams": search.new_streams})
-    while search.epoch < spec.all_epochs:
-        start = clock()
-        search.run_epoch()
-        search.seconds.append(clock() - start)
-        for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
-            checkpoints.save(search.state(), file)
-        on_epoch(search.epoch, spec.all_epochs)
-    if spec.select.conclude(search):
-        search.observe(None)
-    return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
+class _Run:
+    """The stages of a search, one after the other: `search` is that of the present one."""
 
+    def __init__(
+        self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device, clock: Callable[[], float]
+    ) -> None:
+        self.spec, self.dataset, self.seed, self.device, self.clock = spec, dataset, seed, device, clock
+        self.search = self._begin([])
 
-def _take_up(search: Search, file: Path | None) -> int | None:
-    """Go on from a saved state; return its epoch, None where there is none."""
-    if file is None:
-        return None
-    try:
-        state = checkpoints.load(file, str(search.device))
-    except FileNotFoundError:
-        return None
-    try:
-        return search.load(state)
-    except torch.OutOfMemoryError:
-        raise
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise checkpoints.DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
+    def _begin(self, earlier: list[Trajectory]) -> Search:
+        """Return the search of the stage that follows on others, with new weights and alphas."""
+        spec, number, seed = self.spec, len(earlier), self.seed
+        if spec.stages:
+            before = (earlier[-1].groups, {g: w[-1] for g, w in earlier[-1].mixing.items()}) if earlier else None
+            spec, seed = spec.stage(number, before, seed), derive_seed(seed, f"stage {number}") if number else seed
+        search = Search(spec, self.dataset, seed, self.device)
+        search.trajectory.earlier = earlier
+        return search
+
+    def all(
+        self,
+        checkpoint: Path | None,
+        on_epoch: Callable[[int, int], None],
+        supernet: Path | None,
+        keep: Mapping[int, Path],
+        sitting: Sitting,
+    ) -> SearchResult:
+        """Go on from where it was left, to the end of the last stage."""
+        resumed = self._take_up(checkpoint)
+        shared = resumed is None and self._take_up(supernet) is not None
+        if resumed is None and not shared:
+            self.search.observe(None)
+        self.search.sittings.append({**sitting, "after_epoch": self.epoch, "new_streams": self.search.new_streams})
+        while self._stages_after:
+            self._stage(checkpoint, on_epoch, {})
+            self._next()
+        self._stage(checkpoint, on_epoch, keep)
+        search = self.search
+        return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
+
+    @property
+    def epoch(self) -> int:
+        """Return the epochs that are done, of all stages."""
+        before = self.spec.outlines[: len(self.search.trajectory.earlier)]
+        return self.search.epoch + sum(stage.all_epochs for stage in before)
+
+    @property
+    def _stages_after(self) -> int:
+        return len(self.spec.stages) - 1 - len(self.search.trajectory.earlier) if self.spec.stages else 0
+
+    def _stage(self, checkpoint: Path | None, on_epoch: Callable[[int, int], None], keep: Mapping[int, Path]) -> None:
+        """Do what is left of the present stage."""
+        search, epochs = self.search, self.spec.all_epochs
+        while search.epoch < search.spec.all_epochs:
+            start = self.clock()
+            search.run_epoch()
+            search.seconds.append(self.clock() - start)
+            for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
+                checkpoints.save(search.state(), file)
+            on_epoch(self.epoch, epochs)
+        if search.spec.select.conclude(search):
+            search.observe(None)
+
+    def _next(self) -> None:
+        """Go on to the next stage; what is known of the time is kept."""
+        done = self.search
+        done.recorder = None
+        track = done.trajectory
+        self.search = self._begin([*track.earlier, track.model_copy(update={"earlier": []})])
+        self.search.seconds, self.search.sittings = done.seconds, done.sittings
+        self.search.observe(None)
+
+    def _take_up(self, file: Path | None) -> int | None:
+        """Go on from a saved state; return its epoch, None where there is none."""
+        if file is None:
+            return None
+        try:
+            state = checkpoints.load(file, str(self.device))
+        except FileNotFoundError:
+            return None
+        try:
+            earlier = [Trajectory.model_validate(track) for track in state["trajectory"].get("earlier", [])]
+            if earlier:
+                self.search = self._begin(earlier)
+            self.search.load(state)
+        except torch.OutOfMemoryError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise checkpoints.DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
+        return self.epoch
 
 
 class Search(Steps):

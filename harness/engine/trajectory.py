@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.errors import HarnessError
 from harness.spaces.registry import DEFAULT, published
@@ -21,6 +21,8 @@ class Trajectory(BaseModel):
     measured. Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions;
     one that trains no more (best path) adds a single entry. The last architecture is the result.
 
+    ``earlier``: the stages before the last, of a search in several; all else is of the last.
+
     Schema 1, of NAS-Search-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
     """
 
@@ -36,6 +38,14 @@ class Trajectory(BaseModel):
     architecture_accuracy: list[float | None]
     weight_lr: list[float | None]
     diagnostics: dict[str, list[float | None]] = {}
+    earlier: list[Trajectory] = []
+
+    @model_serializer(mode="wrap")
+    def _without_absent_stages(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = plain(self)
+        if not self.earlier:
+            found.pop("earlier", None)
+        return found
 
     @model_validator(mode="before")
     @classmethod

@@ -37,6 +37,8 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
 
     Raises `HarnessError` where the search needs more images.
     """
+    if spec.stages:
+        return sum(estimate_seconds(stage, images, device) for stage in spec.outlines)
     space, side, speed = spec.space, spec.data.image_size, SPEEDS[device]
     weights, architecture = spec.data.counts(images)
     a_step, beside = _passes_a_step(spec), _image_passes_beside(spec, architecture)
