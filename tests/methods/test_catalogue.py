@@ -67,7 +67,10 @@ def test_every_method_resolves(name: str, catalogue: Catalogue) -> None:
         spec = resolve(catalogue, name, [layer({"runs": 3})])
         assert isinstance(spec, ComputedSpec) and spec.runs == 3
     else:
-        spec = resolve(catalogue, name, [layer(SPACE)])
+        staged = any(part.data.get("stages") for part in catalogue.layers(name))
+        spec = resolve(
+            catalogue, name, [layer(SPACE | {"space": published("darts").model_dump()} if staged else SPACE)]
+        )
         assert isinstance(spec, SearchSpec) and spec.epochs >= 50
     assert catalogue.title(name)
 
