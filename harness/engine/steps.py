@@ -149,13 +149,14 @@ class Steps:
 
     def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
         """Return logits [B, classes] in the images' type; the network runs in the precision of the search."""
-        drops = None
-        if self.spec.drop_path is not None and net.training:
-            shape = (*net.droppable, len(images))
+        drops, part = None, self.spec.drop_path if net.training else None
+        if part is not None:
             step = replace(self.now, generator=self.generators["drop-path"])
-            drops = self.spec.drop_path.factors(shape, step).to(images)
+            net.skip_dropout = part.skip_dropout(step)
+            drops = part.factors((*net.droppable, len(images)), step)
         with self._precision():
-            logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
+            logits: Tensor = net(images, mixing, sampled=sampled, drops=None if drops is None else drops.to(images))
+        net.skip_dropout = 0.0  # of steps alone: nothing is left out where something is measured
         return logits if logits.dtype == images.dtype else logits.float()
 
     def loss(

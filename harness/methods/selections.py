@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -307,6 +308,24 @@ class ProgressiveWithTopology(Progressive):
         return [-weight for weight in weights]
 
 
+def _kept(space: Space, weights: Mapping[str, list[list[float]]]) -> dict[Choice, int]:
+    """Return the options of the edges that an architecture by these weights keeps."""
+    undecided = {group.name: [UNDECIDED] * group.shape[0] for group in space.groups}
+    found = space.operations(space.discretise(weights, undecided))
+    kept: dict[Choice, int] = {}
+    for cell, edges in found.items():
+        at = {(group.sources[row], group.nodes[row]): (group, row) for group, row in space.rows(cell)}
+        for edge in edges:
+            group, row = at[edge.source, edge.node]
+            best = [i for i, name in enumerate(group.options[row]) if name == edge.operation]
+            kept[group, row] = max(best, key=weights[group.name][row].__getitem__)
+    return kept
+
+
+def _skips(group: Group, row: int) -> tuple[int, ...]:
+    return group.of_kind("skip")[row]
+
+
 def _crowded(rows: Sequence[Choice]) -> dict[int, list[Choice]]:
     """Return, by node, the edges of nodes that have more of them than they keep."""
     entering: dict[int, list[Choice]] = {}
@@ -367,6 +386,32 @@ def _normalised(values: Tensor) -> Tensor:
     """Map [rows] to 0..1 by their extremes; zeros where all are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else values * 0
+
+
+class FewSkips(_Selection):
+    """As `LargestWeight`, with at most ``most`` skip connections in the space's first cell type (P-DARTS, section 3.3).
+
+    While there are more, the chosen one of smallest weight is ruled out, and the cell is chosen anew (its code).
+    """
+
+    name: Literal["few-skips"]
+    most: NonNegativeInt
+
+    def conclude(self, search: Search) -> bool:
+        """Decide every edge."""
+        space = search.spec.space
+        opinion = search.alpha if space.reads_alpha else search.strengths()
+        weights = {name: rows.tolist() for name, rows in opinion.items()}
+        chosen = space.rows(space.cell_types[0])
+        kept = _kept(space, weights)
+        while len(skips := [row for row in chosen if row in kept and kept[row] in _skips(*row)]) > self.most:
+            group, row = min(skips, key=lambda row: weights[row[0].name][row[1]][kept[row]])
+            weights[group.name][row][kept[group, row]] = -math.inf
+            kept = _kept(space, weights)
+        for cell in space.cell_types:
+            for group, row in space.rows(cell):
+                search.decided[group.name][row] = kept.get((group, row), LEFT_OUT)
+        return True
 
 
 class BestPath(_Selection):
@@ -462,6 +507,6 @@ def likeliest(logs: Mapping[str, Tensor], count: int) -> Mixing:
 
 
 Selection = Annotated[
-    LargestWeight | Progressive | ProgressiveWithGrowingBatch | ProgressiveWithTopology | BestPath,
+    LargestWeight | FewSkips | Progressive | ProgressiveWithGrowingBatch | ProgressiveWithTopology | BestPath,
     Field(discriminator="name"),
 ]

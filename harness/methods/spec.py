@@ -23,7 +23,7 @@ from harness.config import Strict, deep_merge
 from harness.errors import HarnessError
 from harness.methods.composition import Composed, fit
 from harness.methods.diagnostics import Diagnostic
-from harness.methods.drop_path import DropPath
+from harness.methods.drop_path import Drops
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
@@ -148,7 +148,7 @@ class SearchSpec(Strict):
     architecture_warmup: NonNegativeInt = Field(description="epochs at the start in which only weights move")
     regulariser: Regulariser | None
     auxiliary_skip: AuxiliarySkip | None
-    drop_path: DropPath | None
+    drop_path: Drops | None
     select: Selection
     diagnostics: tuple[Diagnostic, ...]
     stages: tuple[Stage, ...] = Field(default=(), description="the searches one after the other; none: it is one")

@@ -68,10 +68,9 @@ def test_every_method_resolves(name: str, catalogue: Catalogue) -> None:
         assert isinstance(spec, ComputedSpec) and spec.runs == 3
     else:
         staged = any(part.data.get("stages") for part in catalogue.layers(name))
-        spec = resolve(
-            catalogue, name, [layer(SPACE | {"space": published("darts").model_dump()} if staged else SPACE)]
-        )
-        assert isinstance(spec, SearchSpec) and spec.epochs >= 50
+        base = SPACE | {"space": published("darts").model_dump()} if staged else SPACE
+        spec = resolve(catalogue, name, [layer(base)])
+        assert isinstance(spec, SearchSpec) and spec.all_epochs >= 50
     assert catalogue.title(name)
 
 

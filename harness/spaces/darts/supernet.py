@@ -146,5 +146,6 @@ class DartsSupernet(Supernet):
         key = (cell.place.kind, cell.edges.channels)
         if key not in mixes:
             groups = self.groups[cell.place.kind]
-            mixes[key] = Mix(groups, [mixing[group.name] for group in groups], cell.edges.channels, sampled=sampled)
+            matrices = [mixing[group.name] for group in groups]
+            mixes[key] = Mix(groups, matrices, cell.edges.channels, sampled=sampled, skip_dropout=self.skip_dropout)
         return mixes[key]
