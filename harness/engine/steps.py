@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from harness.data.images import Dataset
 from harness.engine.cell_gradients import cell_gradients
-from harness.engine.correlation import AtNodes, at_nodes, gradient_correlation
+from harness.engine.correlation import AtNodes, Comoments, at_nodes, gradient_confusion, gradient_correlation
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
@@ -322,6 +322,45 @@ class Steps:
             [gradient_correlation(one, other, *ends) for ends in self.spec.space.entered(kind).items()]
             for kind, one, other in zip(self.net.kinds, architecture, weights, strict=True)
         ]
+
+    @torch.no_grad()
+    def operation_correlations(self, images: int) -> tuple[list[str], list[list[float]]]:
+        """Return the options of the first edge of the first cell, `none` aside, and the correlations of their outputs.
+
+        On the weights' first images, in evaluation mode: the node is what one option alone sends it.
+        """
+        kind, training = self.net.kinds[0], self.net.training
+        group, row = self.spec.space.rows(kind)[0]
+        options = [option for option in range(group.shape[1]) if option not in group.of_kind("none")[row]]
+        none = {name: torch.zeros_like(weights) for name, weights in self.strengths().items()}
+        moments = Comoments()
+        self.net.eval()
+        for indices in torch.split(self.feed.weight_set[:images].to(self.device), self.spec.batch_size):
+            inputs, _ = self.feed.plain(indices)
+            outputs = []
+            for option in options:
+                alone = {name: weights.clone() for name, weights in none.items()}
+                alone[group.name][row, option] = 1
+                outputs.append(self.net.nodes(inputs, alone)[1][0][group.nodes[row]])
+            moments.add(torch.stack(outputs))
+        self.net.train(training)
+        return [group.options[row][option] for option in options], moments.correlations()
+
+    def gradient_confusion(self, batches: int, images: int) -> tuple[float, float]:
+        """Return the gradient confusion of the weights, by inner products per weight and by cosines.
+
+        Under alpha's opinion, in single precision and without drop-path, with the batches' own statistics.
+        """
+        drawn = torch.Generator().manual_seed(derive_seed(self.seed, f"gradient confusion after epoch {self.epoch}"))
+        mixing, gradients = self.fixed(self.strengths()), []
+        for _ in range(batches):
+            chosen = self.feed.weight_set[torch.randperm(len(self.feed.weight_set), generator=drawn)[:images]]
+            inputs, labels = self.feed.plain(chosen.to(self.device))
+            with batch_statistics(self.net):
+                loss = F.cross_entropy(self.net(inputs, mixing), labels)
+            found = torch.autograd.grad(loss, self.weights, allow_unused=True, materialize_grads=True)
+            gradients.append(torch.cat([gradient.flatten() for gradient in found]))
+        return gradient_confusion(torch.stack(gradients))
 
     def _at_nodes(self, indices: Tensor) -> list[AtNodes]:
         inputs, labels = self.feed.plain(indices)
