@@ -152,7 +152,7 @@ def _trajectory(record: Record) -> Trajectory | None:
     if trajectory is None or not trajectory.mixing or not trajectory.architectures:
         raise HarnessError(f"record {record.id}: done, but without a trajectory")
     epochs = len(trajectory.architectures)
-    if [*trajectory.mixing] != [group.name for group in trajectory.groups]:
+    if {*trajectory.mixing} != {group.name for group in trajectory.groups}:  # files have names in their order
         raise HarnessError(f"record {record.id}: mixing weights of {[*trajectory.mixing]} are not those of its groups")
     for group in trajectory.groups:
         (rows, options), weights = group.shape, trajectory.mixing[group.name]

@@ -324,10 +324,10 @@ class Steps:
         ]
 
     @torch.no_grad()
-    def operation_correlations(self, images: int) -> tuple[list[str], list[list[float]]]:
+    def operation_correlations(self, images: int | None) -> tuple[list[str], list[list[float]]]:
         """Return the options of the first edge of the first cell, `none` aside, and the correlations of their outputs.
 
-        On the weights' first images, in evaluation mode: the node is what one option alone sends it.
+        On the weights' first images (None: all), in evaluation mode: the node is what one option alone sends it.
         """
         kind, training = self.net.kinds[0], self.net.training
         group, row = self.spec.space.rows(kind)[0]

@@ -167,6 +167,7 @@ class OperationCorrelation(_AtTheEnd):
     passes: ClassVar[float] = 7 / 3  # forward, once per option
 
     name: Literal["operation-correlation"]
+    images: PositiveInt | Literal["all"]  # type: ignore[assignment]
     families: tuple[tuple[str, ...], ...]
 
     def names(self, space: Space, cells: Sequence[str]) -> list[str]:
@@ -176,7 +177,7 @@ class OperationCorrelation(_AtTheEnd):
 
     def measure(self, search: Search) -> list[float]:
         """Return the correlations in the order of `names`."""
-        options, table = search.operation_correlations(self.images)
+        options, table = search.operation_correlations(None if self.images == "all" else self.images)
         pairs = [table[one][other] for one, other in combinations(range(len(options)), 2)]
         return [*pairs, float(sum(self._with_its_own(options, table)))]
 

@@ -115,8 +115,8 @@ class Search(Protocol):
         By cell in their order: the rows [options] of its type, in the order of their places, one after the other.
         """
 
-    def operation_correlations(self, images: int) -> tuple[list[str], list[list[float]]]:
-        """Return the options of the first edge, `none` aside, and the correlations of their outputs."""
+    def operation_correlations(self, images: int | None) -> tuple[list[str], list[list[float]]]:
+        """Return the options of the first edge, `none` aside, and the correlations of their outputs on all images."""
 
     def gradient_confusion(self, batches: int, images: int) -> tuple[float, float]:
         """Return the gradient confusion of the weights over batches of so many images, and that by cosines."""

@@ -194,7 +194,8 @@ class SearchSpec(Strict):
     @property
     def evaluated_images(self) -> int:
         """Return how many of the architecture's first images are asked for by number."""
-        return max([self.select.first_images, *(diagnostic.images for diagnostic in self.diagnostics)])
+        counts = (diagnostic.images for diagnostic in self.diagnostics)
+        return max([self.select.first_images, *(count for count in counts if isinstance(count, int))])
 
     @property
     def supernet(self) -> SearchSpec:

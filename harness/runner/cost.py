@@ -62,7 +62,10 @@ def _passes_a_step(spec: SearchSpec) -> float:
 def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
     """Return what is evaluated beside the steps, in images times passes through all operations."""
     path = _path(spec.space)
-    measured = sum(part.times(spec.all_epochs) * part.images * part.passes for part in spec.diagnostics)
+    measured = sum(
+        part.times(spec.all_epochs) * (architecture if part.images == "all" else part.images) * part.passes
+        for part in spec.diagnostics
+    )
     paths = spec.epochs * spec.update.paths_an_epoch * spec.batch_size * path
     return measured + FORWARD * (paths + spec.select.image_passes(spec.space, path, architecture))
 

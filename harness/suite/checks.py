@@ -288,7 +288,8 @@ class _Checks:
         """A diagnostic is known of a search that measures it."""
         self.curve((*at, "row"), measure.row)
         for spec in self.specs(measure.row):
-            names = [part.name for part in spec.diagnostics]
+            cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
+            names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
             self.known((*at, "diagnostic"), "diagnostic of the row's search", measure.diagnostic, names)
 
     def operation(self, at: KeyPath, measure: Measure) -> None:

@@ -210,7 +210,7 @@ class Measure(Strict):
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
-    diagnostic: Literal["eigenvalue", "supernet-accuracy", "discretised-accuracy"] | None = None
+    diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.analysis.outcomes import digest
 from harness.config import deep_merge
 from harness.engine import checkpoint as checkpoints
 from harness.engine.search import run_search
@@ -10,11 +11,13 @@ from harness.errors import HarnessError
 from harness.methods.catalogue import resolve
 from harness.methods.spec import SearchSpec
 from harness.runner.cost import estimate_seconds
+from harness.runner.store import Store, read_record
 from harness.seeds import derive_seed
 from harness.spaces.registry import published
 from tests.engine.catalogued import CATALOGUE, STAGED, layer
 from tests.engine.conftest import TINY
 from tests.engine.test_contract import differences
+from tests.records import a_record
 
 DARTS = published("darts").model_dump() | {"channels": 4, "cells": 3, "parse": "alpha"}
 
@@ -96,3 +99,19 @@ def test_a_space_without_the_families_is_refused():
         staged("stacnas", space=published("s2").model_dump() | {"channels": 4, "cells": 3})
     with pytest.raises(HarnessError, match="stages: the first stage has none before it"):
         staged("stacnas", stages=[{"cells": 3, "options": {"name": "strongest", "count": 3}}] * 2)
+
+
+def test_a_record_whose_groups_are_unequally_wide_is_read_back(whole, tmp_path):
+    """The second stage of StacNAS has skip families of three options beside others; files sort names."""
+    rows = [["skip_connect", "none"], *[["max_pool_3x3", "avg_pool_3x3", "none"]] * 13]
+    ragged = published("darts").narrowed({"normal": rows, "reduce": rows})
+    assert [group.name for group in ragged.groups] == ["normal-3", "normal-2", "reduce-3", "reduce-2"]
+    weights = {g.name: [[[1 / g.shape[1]] * g.shape[1]] * g.shape[0]] * 3 for g in ragged.groups}
+    plain = whole[0].trajectory.model_dump() | {"groups": [group.model_dump() for group in ragged.groups]}
+    lists = {key: value[:3] for key, value in plain.items() if isinstance(value, list)}
+    cut = {key: value for key, value in lists.items() if key not in ("groups", "earlier")}
+    record = a_record(trajectory=plain | cut | {"mixing": weights, "earlier": [], "diagnostics": {}}, evaluations={})
+    store = Store(tmp_path)
+    store.write(record)
+    outcome = digest(read_record(store.path("reduced", "darts-v1", "digits", 0, record.id)))
+    assert outcome.magnitude["normal"]["none"].tolist() == pytest.approx([(13 / 3 + 1 / 2) / 14] * 3)
