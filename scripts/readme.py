@@ -1,6 +1,7 @@
 """Write the generated parts of README.md anew, coverage of the printed numbers and the methods, and docs/methods.md.
 
-Each part of README lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage: ``python scripts/readme.py [FILE]``.
+Each part of README lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage:
+``python scripts/readme.py [FILE]``.
 """
 
 from __future__ import annotations
@@ -78,8 +79,9 @@ def methods_page(catalogue: Catalogue) -> str:
     """Describe every method: where it comes from, whose settings it follows, what it is composed of."""
     parts = [
         "# Methods",
-        "Made by `make readme` from [the catalogue](../harness/methods/catalogue.yaml). *Parts* are those beyond the protocol or "
-        "the method that it extends; `harness show suite/table/row` prints every setting of a row with its source.",
+        "Made by `make readme` from [the catalogue](../harness/methods/catalogue.yaml). *Parts* are those beyond the "
+        "protocol or the method that it extends; `harness show suite/table/row` prints every setting of a row with its "
+        "source.",
     ]
     for name, method in catalogue.methods.items():
         parts += [f"## {name}", f"**{method.title}.** {method.paper}."]
