@@ -148,8 +148,12 @@ class SearchSpec(Strict):
 
     @property
     def all_epochs(self) -> int:
-        """Return the epochs with those of tuning after the search."""
+        """Return the epochs with those of tuning after the search, which may be fewer."""
         return self.search_epochs + self.select.tuning_epochs(self.space)
+
+    def each(self, seed: int) -> tuple[SearchSpec, ...]:
+        """Return the searches that trials of one seed do: itself, unless its selection measures part by part."""
+        return tuple(self.model_copy(update={"select": select}) for select in self.select.each(self.space, seed))
 
     @property
     def evaluated_images(self) -> int:

@@ -43,7 +43,7 @@ class Item:
 
 def name(trial: Trial) -> str:
     """Name a trial for the reader."""
-    return f"{trial.method} {trial.dataset} seed {trial.seed}"
+    return f"{trial.subject} {trial.dataset} seed {trial.seed}"
 
 
 def duration(seconds: float) -> str:
