@@ -12,6 +12,7 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
+from harness.methods.strength import Strength
 from harness.spaces import operations
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
+NEEDED = {  # by what a claim's side measures
+    "accuracy": ("dataset", "split", "training_epochs"),
+    "magnitude": ("operation",),
+    "chosen": ("operation",),
+    "strongest": ("by",),
+    "agreement": ("by",),
+    "rank": ("by", "operation"),
+}
 PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
 
 
@@ -260,19 +269,24 @@ class _Checks:
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
-        accuracy = ("dataset", "split", "training_epochs")
-        needed = accuracy if measure.of == "accuracy" else ("operation",)
         if measure.of == "accuracy" and measure.cell is not None:
             self.fail((*at, "cell"), "accuracy does not take 'cell'")
-        for key in (*accuracy, "operation"):
+        for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
             given = getattr(measure, key) is not None
-            if given != (key in needed):
+            if given != (key in NEEDED[measure.of]):
                 problem = "does not take" if given else "needs"
                 self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
+        if measure.by is not None:
+            self.strength((*at, "row"), measure.row)
         if measure.of == "accuracy":
             self.answer(at, measure.dataset, measure.split, measure.training_epochs)
         else:
             self.operation(at, measure)
+
+    def strength(self, at: KeyPath, row: str) -> None:
+        """Only a row that measures strength has something to compare with it."""
+        if any(not isinstance(spec.select, Strength) for spec in self.specs(row)):
+            self.fail(at, f"row {row!r} measures no strength: its select is not 'strength'")
 
     def operation(self, at: KeyPath, measure: Measure) -> None:
         table, _, row = measure.row.partition("/")
@@ -282,7 +296,7 @@ class _Checks:
             for profile in self.suite.profiles:
                 space = self.loaded.resolve(table, row, profile).space
                 self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
-                cells = space.cell_types if measure.of == "chosen" else space.cell_types[:1]
+                cells = space.cell_types[:1] if measure.of == "magnitude" else space.cell_types
                 rows = [row for cell in ([measure.cell] if measure.cell else cells) for row in space.rows(cell)]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
@@ -340,4 +354,5 @@ class _Checks:
     def specs(self, name: str) -> list[SearchSpec]:
         """Return a row's search under every profile."""
         table, _, row = name.partition("/")
-        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles]
+        searched = (table, row) in self.searched()
+        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles if searched]

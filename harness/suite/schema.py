@@ -198,14 +198,17 @@ class Table(Strict):
 
 
 class Measure(Strict):
-    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
+    """A number taken from the trials of one row, one per seed: ``of`` names the function, the rest its arguments.
 
     ``chosen``: how many edges of the architecture have the operation. The row's stop rule counts for the accuracy of
-    the ``last`` epoch.
+    the ``last`` epoch. Of a row that measures strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength
+    itself): ``strongest``, how many edges' best operation is the strongest; ``agreement``, the mean over edges of
+    Kendall's tau with strength; ``rank``, the mean place of the operation among those of its edge, 1 being the last.
     """
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen"]
+    of: Literal["accuracy", "magnitude", "chosen", "strongest", "agreement", "rank"]
+    by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None

@@ -122,6 +122,9 @@ GAINS = {
 }
 
 
+FLAT = {op: [50.0, 0.0, 0.0] for op in OPS}
+
+
 def test_every_operation_is_tuned_until_it_settles_or_the_cap_binds() -> None:
     stand = measured(GAINS, edges=["cell/2<-1"])
     curves = {op: stand.curve(f"strength/cell/2<-1/{op}") for op in OPS}
@@ -136,14 +139,14 @@ def test_every_operation_is_tuned_until_it_settles_or_the_cap_binds() -> None:
 
 
 def test_all_begin_at_the_state_that_was_kept_and_leave_it_behind() -> None:
-    stand = measured(dict.fromkeys(OPS, [50.0, 0.0, 0.0]), edges=["cell/2<-1"])
+    stand = measured(FLAT, edges=["cell/2<-1"])
     expected = ["keep", *(entry for op in OPS for entry in ("back", *3 * [f"2 {op}"])), "back"]
     assert stand.log == expected
     assert stand.decided["cell"].tolist() == 6 * [UNDECIDED]
 
 
 def test_what_the_supernet_is_worth_without_each_operation_is_the_last_entry() -> None:
-    stand = measured(dict.fromkeys(OPS, [50.0, 0.0, 0.0]), edges=["cell/2<-1"], images=64)
+    stand = measured(FLAT, edges=["cell/2<-1"], images=64)
     for option, op in enumerate(OPS):
         series = stand.measured[f"without/cell/2<-1/{op}"]
         assert series[-1] == option and set(series[:-1]) == {None}
@@ -151,12 +154,12 @@ def test_what_the_supernet_is_worth_without_each_operation_is_the_last_entry() -
 
 
 def test_several_edges_in_one_run_come_one_after_the_other() -> None:
-    stand = measured(dict.fromkeys(OPS, [50.0, 0.0, 0.0]), edges=["cell/1<-0", "cell/3<-2"])
+    stand = measured(FLAT, edges=["cell/1<-0", "cell/3<-2"])
     assert [entry[0] for entry in stand.log if entry[0].isdigit()] == 15 * ["0"] + 15 * ["5"]
 
 
 def test_it_may_begin_before_the_search_ends() -> None:
-    stand = measured(dict.fromkeys(OPS, [50.0, 0.0, 0.0]), edges=["cell/1<-0"], start=1)
+    stand = measured(FLAT, edges=["cell/1<-0"], start=1)
     assert stand.epoch == 1 + 15
 
 
