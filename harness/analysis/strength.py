@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -115,18 +115,33 @@ def rank(scores: Floats, option: int) -> float:
     return float(rankdata(scores)[option])
 
 
-def mean_agreement(measured: Sequence[EdgeStrength], by: Criterion, means: TableMeans | None = None) -> float | None:
-    """Return the mean over edges of the agreement of a criterion with strength; None where it knows none of them."""
-    return _mean(edge_agreements(measured, by, means))
+def mean_agreement(measured: Iterable[EdgeStrength], by: Criterion) -> float | None:
+    """Return the mean over edges of the agreement of a criterion with strength; None without edges."""
+    scored = ((edge.scores(by), edge.strength) for edge in measured)
+    return _mean(agreement(scores, strength) for scores, strength in scored if scores is not None)
 
 
-def edge_agreements(
-    measured: Iterable[EdgeStrength], by: Criterion, means: TableMeans | None = None
-) -> Iterator[float]:
-    """Yield the agreement on each edge that the criterion knows."""
+def agreement_table(measured: Sequence[EdgeStrength], by: Criterion, means: TableMeans | None = None) -> Floats:
+    """Return the agreement of a criterion with strength [seeds, edges], both in the order of their appearance.
+
+    NaN where an edge was not measured, or the criterion does not know it.
+    """
+    seeds, names = seeds_of(measured), names_of(measured)
+    table = np.full((len(seeds), len(names)), np.nan)
     for edge in measured:
         if (scores := edge.scores(by, means)) is not None:
-            yield agreement(scores, edge.strength)
+            table[seeds.index(edge.seed), names.index(edge.name)] = agreement(scores, edge.strength)
+    return table
+
+
+def seeds_of(measured: Iterable[EdgeStrength]) -> list[int]:
+    """List the seeds."""
+    return list(dict.fromkeys(edge.seed for edge in measured))
+
+
+def names_of(measured: Iterable[EdgeStrength]) -> list[str]:
+    """List the names of the edges."""
+    return list(dict.fromkeys(edge.name for edge in measured))
 
 
 def strongest_edges(measured: Iterable[EdgeStrength], by: Criterion) -> float:
@@ -146,18 +161,7 @@ def _mean(values: Iterable[float]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def by_seed(
-    measured: Iterable[EdgeStrength], value: Callable[[Sequence[EdgeStrength]], float | None]
-) -> dict[int, float]:
-    """Return a value of the edges of each seed, where there is one."""
-    edges_of: dict[int, list[EdgeStrength]] = {}
-    for edge in measured:
-        edges_of.setdefault(edge.seed, []).append(edge)
-    values = {seed: value(edges) for seed, edges in sorted(edges_of.items())}
-    return {seed: found for seed, found in values.items() if found is not None}
-
-
-def interval(values: Sequence[float], least: float, most: float) -> tuple[float, float] | None:
+def interval(values: Floats, least: float, most: float) -> tuple[float, float] | None:
     """Return Student's interval (95%) of the mean of values within limits, one per seed; None for less than two.
 
     Edges of one supernet are not independent, seeds are: each gives one value.

@@ -26,6 +26,7 @@ from harness.report.panels import (
     what_lines_are,
 )
 from harness.report.replayed import STATUS, replayed_panel
+from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
 from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
@@ -44,6 +45,7 @@ MEASUREMENTS = {
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
+OF_STRENGTH = ("strength", "strongest", "agreement")
 BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
@@ -129,12 +131,14 @@ def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
 def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, panels: Sequence[Panel]) -> list[str]:
     """Say whose the lines are and what, and which are not there yet."""
     if any(isinstance(panel, declared.ReplayedPanel) for panel in figure.panels):
-        return [STATUS, what_lines_are(panels)]
+        return [STATUS, *what_lines_are(panels)]
     if not rows.names:
         return [heading(verdict), "Computed from formulas: no search is behind it"]
     missing = [rows.label(row) for row in rows.names if not rows.done(row)]
     by_epoch = any(panel.x_label == EPOCH for panel in panels)
-    said = [heading(verdict), what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    of_strength = about(rows) if any(panel.kind in OF_STRENGTH for panel in figure.panels) else []
+    said = [heading(verdict), *what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    said += of_strength
     return [*said, f"No records yet: {'; '.join(missing)}"] if missing else said
 
 
@@ -274,6 +278,9 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
+    "strength": strength_panels,
+    "strongest": strongest_panels,
+    "agreement": agreement_panels,
     "theory": _theory,
     "replayed": _replayed,
 }

@@ -17,10 +17,13 @@ from harness.spaces import operations
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
+    AgreementPanel,
     DiagnosticPanel,
     EigenvaluePanel,
     GradientsPanel,
     Panel,
+    StrengthPanel,
+    StrongestPanel,
     SweepPanel,
     search_number,
 )
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
+OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
 NEEDED = {  # by what a claim's side measures
     "accuracy": ("dataset", "split", "training_epochs"),
     "magnitude": ("operation",),
@@ -176,9 +180,11 @@ class _Checks:
             at: KeyPath = ("profiles", profile_name)
             if profile.comparable != (profile_name == "paper"):
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
-            for key in ("methods", "left_out"):
-                for method in getattr(profile, key):
-                    self.known((*at, key, method), "method", method, self.catalogue.methods)
+            for method in profile.methods:
+                self.known((*at, "methods", method), "method", method, self.catalogue.methods)
+            places = [*self.suite.tables, *(f"{t}/{r}" for t, r in self.rows)]
+            for name in profile.left_out:
+                self.known((*at, "left_out", name), "method, table or row", name, [*self.catalogue.methods, *places])
             scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
@@ -312,6 +318,8 @@ class _Checks:
         for key in ("rows", "by_epoch"):
             for index, row in enumerate(getattr(panel, key, ())):
                 self.curve((*at, key, index), row)
+        for index, row in enumerate(panel.rows if isinstance(panel, OF_STRENGTH) else ()):
+            self.strength((*at, "rows", index), row)
         if isinstance(panel, AccuracyPanel | EigenvaluePanel):
             self.accuracy((*at, "column"), panel.column)
         for index, column in enumerate(panel.columns if isinstance(panel, SweepPanel) else ()):

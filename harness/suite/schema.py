@@ -267,7 +267,7 @@ class Profile(Strict):
     )
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
     left_out: dict[str, str] = Field(
-        default_factory=dict, description="methods that this profile does not run, and why"
+        default_factory=dict, description="methods, tables or rows that this profile does not run, and why"
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
