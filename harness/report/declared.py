@@ -118,9 +118,15 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
         caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
-        legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
+        legend="own" if _looks_differ(figure) else "shared",
     )
     return DeclaredFigure(key, data.name, title, data, waiting)
+
+
+def _looks_differ(figure: declared.Figure) -> bool:
+    """Tell whether panels need legends of their own: looks mean other things there, or labels hold numbers."""
+    of_operations = {panel.kind in BY_OPERATION for panel in figure.panels}
+    return len(of_operations) > 1 or any(panel.kind == "agreement" for panel in figure.panels)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:

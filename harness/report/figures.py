@@ -132,7 +132,8 @@ def _scale(ax: Axes, panel: Panel) -> None:
         ax.set_xticks([])
     elif panel.x_names:
         ax.set_xlim(-0.6, len(panel.x_names) - 0.4)
-        ax.set_xticks(range(len(panel.x_names)), map(drawable, panel.x_names), fontsize=7)
+        names = [drawable(name).replace(" ", "\n") for name in panel.x_names]
+        ax.set_xticks(range(len(names)), names, fontsize=7)
         ax.grid(False, axis="x")
     elif panel.scales[0] == "linear":
         ax.set_xlim(0, max(float(line.x[-1]) for line in panel.every_line) or 1)
@@ -183,7 +184,7 @@ def _plot(ax: Axes, lines: Sequence[Line]) -> None:
         seeds = [np.column_stack((line.x, seed)) for seed in line.seeds]
         ax.add_collection(LineCollection(seeds, colors=line.colour, linewidths=0.6, alpha=0.5, zorder=2))
         few = np.count_nonzero(~np.isnan(line.mean)) <= POINTS
-        marks = {"marker": "o", "clip_on": False} if few else {}
+        marks = {"marker": "o", "clip_on": False} if few and line.joined else {}
         ax.plot(line.x, line.mean, zorder=3, **(_look(line) | marks))
 
 

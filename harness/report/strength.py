@@ -102,24 +102,30 @@ def _agreement_panel(rows: FigureRows, panel: declared.AgreementPanel, row: str)
     tables = {by: agreement_table(measured, by, rows.verdict.means) for by in panel.by}
     known = {by: table for by, table in tables.items() if not np.isnan(table).all()}
     if not known:
-        return Panel(title, "edge", TAU, (), note=rows.note([row], ()))
+        return Panel(title, "", TAU, (), note=rows.note([row], ()))
     lines = tuple(_agreement_bars(by, table) for by, table in known.items())
-    names = (EVERY, *(name.partition("/")[2] for name in names_of(measured)))
+    several = len({edge.cell for edge in measured}) > 1
+    names = (EVERY, *(_short(name, several) for name in names_of(measured)))
     lacking = "" if "table" not in panel.by or rows.verdict.means else " (the table is not at hand)"
-    return Panel(title + lacking, "edge", TAU, lines, y_range=(-1.05, 1.05), x_names=names)
+    return Panel(title + lacking, "", TAU, lines, y_range=(-1.05, 1.05), x_names=names)
 
 
 def _agreement_bars(by: Criterion, table: Floats) -> Line:
     """Return the bars of a criterion, a point a seed: the first over all edges, with an interval."""
-    of_seeds = np.nanmean(table, axis=1)
+    of_seeds = _known_mean(table, axis=1)
     points = np.column_stack((of_seeds, table))
-    found = interval(of_seeds, -1.0, 1.0)
+    found = interval(of_seeds[~np.isnan(of_seeds)], -1.0, 1.0)
     limits = np.full((2, points.shape[1]), np.nan)
     limits[:, 0] = found or np.nan
     between = f" [{found[0]:.2f}, {found[1]:.2f}]" if found else ""
-    label = f"{CRITERIA[by]}, all edges {of_seeds.mean():.2f}{between}"
-    x, mean = np.arange(points.shape[1], dtype=np.float64), np.nanmean(points, axis=0)
+    label = f"{CRITERIA[by]}, {EVERY} {np.nanmean(of_seeds):.2f}{between}"
+    x, mean = np.arange(points.shape[1], dtype=np.float64), _known_mean(points, axis=0)
     return Line(label, COLOURS[HUES[by]], (), len(of_seeds), x, mean, points, bar=True, limits=limits)
+
+
+def _known_mean(values: Floats, axis: int) -> Floats:
+    """Return the mean of what is known, NaN where nothing is."""
+    return np.ma.masked_invalid(values).mean(axis=axis).filled(np.nan)  # type: ignore[no-any-return]
 
 
 def about(rows: FigureRows) -> list[str]:
@@ -143,6 +149,12 @@ def _edge(name: str) -> str:
     cell, _, ends = name.partition("/")
     node, _, source = ends.partition("<-")
     return f"{'' if cell == 'cell' else f'{cell} cell, '}node {source} → node {node}"
+
+
+def _short(name: str, several: bool) -> str:
+    """Name an edge below an axis; with the letter of its cell type where there are several."""
+    cell, _, ends = name.partition("/")
+    return f"{cell[0]} {ends}" if several else ends
 
 
 def _bars(label: str, colour: str, values: Floats) -> Line:
