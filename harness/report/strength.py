@@ -104,10 +104,12 @@ def _agreement_panel(rows: FigureRows, panel: declared.AgreementPanel, row: str)
     if not known:
         return Panel(title, "", TAU, (), note=rows.note([row], ()))
     lines = tuple(_agreement_bars(by, table) for by, table in known.items())
-    several = len({edge.cell for edge in measured}) > 1
+    cells = dict.fromkeys(edge.cell for edge in measured)
+    several = len(cells) > 1
+    letters = f" ({', '.join(f'{cell[0]}: {cell} cell' for cell in cells)})" if several else ""
     names = (EVERY, *(_short(name, several) for name in names_of(measured)))
     lacking = "" if "table" not in panel.by or rows.verdict.means else " (the table is not at hand)"
-    return Panel(title + lacking, "", TAU, lines, y_range=(-1.05, 1.05), x_names=names)
+    return Panel(title + letters + lacking, "", TAU, lines, y_range=(-1.05, 1.05), x_names=names)
 
 
 def _agreement_bars(by: Criterion, table: Floats) -> Line:

@@ -79,6 +79,22 @@ def test_every_operation_sees_the_same_batches_from_the_same_weights(images):
     assert not torch.equal(seen[0][0][1], seen[0][3][1])  # another epoch, other images
 
 
+def test_what_was_kept_stays_as_it_was(images):
+    """Also where everything moves on: alpha's optimiser, which is no new one, and what parts remember."""
+    search = Search(spec().supernet, images, 3, CPU)
+    search.observe(None)
+    search.run_epoch()
+    search.memory["rewards"] = [1.0]
+    search.keep()
+    whole = copy.deepcopy(search.kept)
+    for _ in range(2):
+        search.go_back()
+        search.memory["rewards"].append(2.0)
+        search.run_epoch()
+    assert differences(search.kept, whole) == [] and search.kept["memory"] == {"rewards": [1.0]}
+    assert differences(search.moved(), whole) != []
+
+
 def test_alpha_and_the_other_edges_stand_still_and_the_end_is_the_beginning(images):
     search = Search(spec(), images, 3, CPU)
     plain = Search(spec().supernet, images, 3, CPU)
