@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from harness.engine.correlation import AtNodes, Comoments, at_nodes, gradient_co
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
-from harness.engine.optimisers import build_optimiser
+from harness.engine.optimisers import build_optimiser, moving_rates
 from harness.engine.unrolled import unrolled_gradient
 from harness.methods.mixing import Mixing
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
@@ -64,6 +65,8 @@ class Steps:
         self.memory: dict[str, Any] = {}
         spec.update.begin(self)
         self.history: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
+        self.measured: dict[str, list[float | None]] = {}
+        self.kept: dict[str, Any] | None = None  # what was `moved`
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
@@ -88,6 +91,46 @@ class Steps:
     def new_weight_optimiser(self) -> torch.optim.Optimizer:
         """Build the weights' optimiser, without a memory."""
         return build_optimiser(self.spec.weight_optimiser, self.weights)
+
+    # state --------------------------------------------------------------------------------------------------
+
+    def moved(self) -> dict[str, Any]:
+        """Return all that training moves."""
+        return {
+            "net": self.net.state_dict(),
+            "alpha": {group: alpha.data for group, alpha in self.alpha.items()},
+            "decided": self.decided,
+            "weight_optimiser": self.weight_optimiser.state_dict(),
+            "architecture_optimiser": self.architecture_optimiser.state_dict(),
+            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "memory": self.memory,
+        }
+
+    def keep(self) -> None:
+        """Keep all that training moves."""
+        self.kept = copy.deepcopy(self.moved())
+
+    def go_back(self) -> None:
+        """Put back what was kept, which stays as it is."""
+        assert self.kept is not None
+        self.move_to(copy.deepcopy(self.kept))
+
+    def move_to(self, state: dict[str, Any]) -> None:
+        """Put in place what training moves."""
+        self.memory = state["memory"]
+        self.net.load_state_dict(state["net"])
+        for group, alpha in self.alpha.items():
+            alpha.data.copy_(state["alpha"][group])
+            self.decided[group].copy_(state["decided"][group])
+        self.weight_optimiser.load_state_dict(state["weight_optimiser"])
+        self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
+        for optimiser in (self.weight_optimiser, self.architecture_optimiser):
+            moving_rates(optimiser)
+        for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
+            self.generators[name].set_state(drawn.cpu())
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
 
     # mixing weights -----------------------------------------------------------------------------------------
 
@@ -232,8 +275,9 @@ class Steps:
         self._clear_alpha()
 
     def warming_up(self) -> bool:
-        """Tell whether only the weights move yet."""
-        return self.epoch < self.spec.architecture_warmup
+        """Tell whether only the weights move: at the start, and in the tuning of a selection that holds alpha."""
+        spec = self.spec
+        return self.epoch < spec.architecture_warmup or (spec.select.holds_alpha and self.epoch >= spec.search_epochs)
 
     def _penalised(self, loss: Tensor) -> Tensor:
         regulariser = self.spec.regulariser

@@ -18,8 +18,9 @@ class Trajectory(BaseModel):
     ``architectures``: the discretised architecture in the notation of its space. Losses and accuracies (percent) are
     means over the epoch's batches, taken in training mode; None before training and where a quantity does not exist for
     the method (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not
-    measured. Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions;
-    one that trains no more (best path) adds a single entry. The last architecture is the result.
+    measured; also what a selection measures (strength). Where a selection goes on after the search, its epochs follow,
+    and ``architectures`` knows its decisions; one that trains no more (best path), or puts the supernet back
+    (strength), adds a single entry. The last architecture is the result.
 
     ``earlier``: the stages before the last, of a search in several; all else is of the last.
 

@@ -28,8 +28,8 @@ class _AtTheEnd(Composed):
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
         return epoch == last
 
-    def times(self, epochs: int) -> int:
-        """Return how often it is measured in so many epochs."""
+    def times(self, epochs: int, done: int) -> int:
+        """Return how often it is measured in so many epochs, the first of which another trial has ``done``."""
         return 1
 
     def names(self, space: Space, cells: Sequence[str]) -> list[str]:
@@ -52,9 +52,9 @@ class _Diagnostic(_AtTheEnd):
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
         return epoch % self.every == 0
 
-    def times(self, epochs: int) -> int:
+    def times(self, epochs: int, done: int) -> int:
         """Return how often it is measured in so many epochs, that before training not counted."""
-        return epochs // self.every
+        return epochs // self.every - done // self.every
 
 
 class Eigenvalue(_Diagnostic):
@@ -201,7 +201,7 @@ class GradientConfusion(_AtTheEnd):
     name: Literal["gradient-confusion"]
     batches: Annotated[int, Field(ge=2)]
 
-    def times(self, epochs: int) -> int:
+    def times(self, epochs: int, done: int) -> int:
         """Return the batches, for what they cost."""
         return self.batches
 

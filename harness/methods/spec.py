@@ -182,7 +182,7 @@ class SearchSpec(Strict):
 
     @property
     def all_epochs(self) -> int:
-        """Return the epochs with those of tuning after the search, of all stages."""
+        """Return the epochs with those of tuning after the search, which may be fewer, of all stages."""
         if self.stages:
             return sum(stage.all_epochs for stage in self.outlines)
         return self.search_epochs + self.select.tuning_epochs(self.space)
@@ -190,6 +190,10 @@ class SearchSpec(Strict):
     def batch_size_in(self, epoch: int) -> int:
         """Return the images of a batch in an epoch, counted from 0."""
         return self.batch_size + self.select.batch_growth_by(epoch, self.epochs, self.space)
+
+    def each(self, seed: int) -> tuple[SearchSpec, ...]:
+        """Return the searches that trials of one seed do: itself, unless its selection measures part by part."""
+        return tuple(self.model_copy(update={"select": select}) for select in self.select.each(self.space, seed))
 
     @property
     def evaluated_images(self) -> int:

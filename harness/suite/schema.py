@@ -198,14 +198,18 @@ class Table(Strict):
 
 
 class Measure(Strict):
-    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
+    """A number taken from the trials of one row, one per seed: ``of`` names the function, the rest its arguments.
 
     ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch.
+    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch. Of a row that
+    measures strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength itself): ``strongest``, how many
+    edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``,
+    the mean place of the operation among those of its edge, 1 being the last.
     """
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
@@ -265,7 +269,7 @@ class Profile(Strict):
     )
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
     left_out: dict[str, str] = Field(
-        default_factory=dict, description="methods that this profile does not run, and why"
+        default_factory=dict, description="methods, tables or rows that this profile does not run, and why"
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
