@@ -24,7 +24,7 @@ def counted(space: str, architectures: list[str], **asked: Any) -> float | None:
     setup = json.dumps({"search": {"space": published(space).model_dump(mode="json")}})
     cells = Outcome.cells.fget(SimpleNamespace(setup=setup, architectures=architectures))  # type: ignore[attr-defined]
     outcome: Any = SimpleNamespace(cells=cells)
-    return claim_value(outcome, Measure(row="t/r", of="chosen", **asked), None)
+    return claim_value([outcome], Measure(row="t/r", of="chosen", **asked), None)
 
 
 @pytest.mark.parametrize(("operation", "edges"), [("skip_connect", 3), ("none", 1), ("nor_conv_1x1", 0)])

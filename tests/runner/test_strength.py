@@ -13,6 +13,8 @@ from harness.runner.availability import DataAvailability
 from harness.runner.cost import estimate_seconds
 from harness.runner.plan import Filters, Plan, ProfileName, make_plan
 from harness.runner.record import Record
+from harness.runner.store import Store
+from harness.runner.survey import survey
 from harness.suite.load import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -83,6 +85,17 @@ def test_the_cost_is_that_of_all_epochs_that_it_may_take_less_those_that_another
     # A tuning epoch trains weights alone, half of a bi-level one, and evaluates 2,000 images: a third of a pass.
     an_epoch = estimate_seconds(spec.supernet, 50_000, "cpu") / spec.epochs
     assert rest == pytest.approx(50 * an_epoch / 2 + 55 * an_epoch / 2 / 3, rel=0.02)
+
+
+def test_who_starts_from_another_trials_supernet_pays_for_the_tuning_alone(tmp_path: Path) -> None:
+    tasks = survey(plan("strength").trials, Store(tmp_path), None, device="cpu", force=False)
+    leaders = [task for task in tasks if task.leaves]
+    assert {task.trial.rows[0] for task in leaders} == {"nb201/supernet", "s2/supernet"} and len(leaders) == 8
+    for task in tasks:
+        assert task.follows == (task not in leaders)
+        spec: Any = task.trial.spec
+        done = spec.search_epochs if task.follows else 0
+        assert task.seconds == pytest.approx(estimate_seconds(spec, 50_000, "cpu", done=done))
 
 
 # in a run ---------------------------------------------------------------------------------------------------
