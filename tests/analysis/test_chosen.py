@@ -46,9 +46,9 @@ def test_of_a_diagnostic_the_first_or_last_that_was_measured_counts(epoch: str, 
     curve = np.array([np.nan, 0.25, 0.75, 0.5, np.nan])
     outcome: Any = SimpleNamespace(diagnostics={"eigenvalue": curve, "supernet-accuracy": curve * np.nan})
     asked: dict[str, Any] = {"row": "t/r", "of": "diagnostic", "epoch": epoch}
-    assert claim_value(outcome, Measure(diagnostic="eigenvalue", **asked), None) == value
-    assert claim_value(outcome, Measure(diagnostic="supernet-accuracy", **asked), None) is None
-    assert claim_value(outcome, Measure(diagnostic="discretised-accuracy", **asked), None) is None
+    assert claim_value([outcome], Measure(diagnostic="eigenvalue", **asked), None) == value
+    assert claim_value([outcome], Measure(diagnostic="supernet-accuracy", **asked), None) is None
+    assert claim_value([outcome], Measure(diagnostic="discretised-accuracy", **asked), None) is None
 
 
 def test_a_claim_on_edges_reads_as_one() -> None:

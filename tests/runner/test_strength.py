@@ -64,10 +64,8 @@ def test_drawn_edges_do_not_follow_the_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "profile", "suite", "other"),
-    [("nb201/supernet", "reduced", "darts_pt", "darts-pt-snapshots/darts"),
-     ("s2/supernet", "reduced", "s1_s4", "levels/s2-bilevel"), ("s2/supernet", "paper", "s1_s4", "levels/s2-bilevel")],
-)  # fmt: skip
+    ("row", "profile", "suite", "other"), [("nb201/supernet", "reduced", "darts_pt", "darts-pt-snapshots/darts")]
+)
 def test_supernets_are_those_of_other_suites(row: str, profile: ProfileName, suite: str, other: str) -> None:
     """The same ids: what is trained there need not be trained again."""
     made, theirs = plan("strength", profile), plan(suite, profile)
