@@ -7,8 +7,9 @@ from pathlib import Path
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, Plan, Trial, make_plan
+from harness.runner.plan import Filters, Plan, make_plan
 from harness.runner.record import Provenance, Record
+from harness.runner.trial import Trial
 from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import load_suite
 from harness.suite.loaded import LoadedSuite

@@ -20,6 +20,7 @@ from harness.runner.store import read_record
 from tests.records import a_record
 
 SUITE = Path(__file__).with_name("tiny.yaml").read_text(encoding="utf-8")
+TRAINING = Path(__file__).with_name("training.yaml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Project:
     def run(self, *words: str) -> Answer:
         """Run the suite's searches, one after the other in this process."""
         return self.cli("run", "suites/tiny.yaml", "--jobs", "0", "--device", "cpu", *words)
+
+    def train(self, *changes: tuple[str, str]) -> None:
+        """Let the suite train what its searches find; ``changes``: of the whole text of the suite."""
+        text = SUITE.replace("benchmark: {name: none}", "benchmark: {name: training}") + TRAINING
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        (self.folder / "suites" / "tiny.yaml").write_text(text, encoding="utf-8")
 
     def paths(self) -> list[Path]:
         """Return the files of all records."""

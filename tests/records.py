@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.runner.plan import hashed
 from harness.runner.record import Record
+from harness.runner.trial import hashed
 
 SPEC = {"epochs": 2, "space": {"name": "nb201"}}
 ID = hashed(SPEC, "digits", 0, {"engine": 1}, "c")

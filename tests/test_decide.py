@@ -10,9 +10,9 @@ import pytest
 import harness.cli.run
 from harness.cli.decide import _cpu_time
 from harness.runner.execute import Options, Tally
-from harness.runner.plan import Trial
 from harness.runner.store import Store
 from harness.runner.survey import Task
+from harness.runner.trial import Trial
 from tests.analysis import synthetic
 from tests.conftest import Project
 

@@ -13,7 +13,7 @@ from harness.analysis.measures import claim_value
 from harness.analysis.permutation import Effect, Sample, effect
 from harness.analysis.sequential import ALPHA, LOOKS, Look, can_decide, seeds_needed, take_looks
 from harness.methods.spec import SearchSpec
-from harness.runner.plan import Trial
+from harness.runner.trial import Trial
 from harness.suite.schema import Claim, Measure, Suite
 
 

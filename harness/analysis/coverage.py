@@ -14,9 +14,7 @@ from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import Consistency, Mark
 from harness.audit.settings import our_setting
 from harness.methods.computed import ComputedSpec
-from harness.methods.spec import SearchSpec
-from harness.runner.availability import TRAINING_IMAGES
-from harness.runner.cost import estimate_seconds
+from harness.runner.cost import estimate
 from harness.runner.store import Store
 from harness.suite.facts import Facts
 from harness.suite.published import PublishedCell
@@ -148,10 +146,11 @@ def _reproduction(cell: CellVerdict) -> tuple[Reproduction, str]:
     assert cell.published is not None
     if cell.published.kind == "setting":
         return "not a result", "a printed setting is no result"
-    if cell.verdict == "NOT JUDGED":
-        return ("UNDECIDED" if cell.ours is not None and cell.ours.n else "NOT RUN"), cell.reason
-    if cell.verdict == "NOT RUN" and cell.published.column.metric in COUNTED:
+    measured = cell.ours is not None and cell.ours.n > 0
+    if cell.verdict in ("NOT RUN", "NOT JUDGED") and not measured and cell.published.column.metric in COUNTED:
         return "NOT RUN", "no code counts it yet"
+    if cell.verdict == "NOT JUDGED":
+        return ("UNDECIDED" if measured else "NOT RUN"), cell.reason
     return cell.verdict, cell.reason
 
 
@@ -169,7 +168,7 @@ def _records(verdict: SuiteVerdict, cell: CellVerdict) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Remaining:
-    """The planned searches that have no record: how many, and their estimated seconds on one core and on a GPU."""
+    """The planned searches and trainings without a record, and their estimated seconds on one core and on a GPU."""
 
     trials: int
     cpu_seconds: float
@@ -177,18 +176,14 @@ class Remaining:
 
 
 def remaining(verdicts: Iterable[SuiteVerdict]) -> Remaining:
-    """Estimate what it would cost to run the rest of the plans; equal searches of several suites count once."""
+    """Estimate what it would cost to run the rest of the plans; equal trials of several suites count once."""
     missing = {
         trial.id: trial
         for verdict in verdicts
         for trial in verdict.evidence.trials.values()
-        if trial.id not in verdict.evidence.outcomes and isinstance(trial.spec, SearchSpec)
+        if trial.id not in verdict.evidence.outcomes and not trial.computed
     }
-    seconds = [
-        [estimate_seconds(t.spec, TRAINING_IMAGES[t.dataset], device) for device in ("cpu", "cuda")]
-        for t in missing.values()
-        if isinstance(t.spec, SearchSpec)
-    ]
+    seconds = [[estimate(trial, device) for device in ("cpu", "cuda")] for trial in missing.values()]
     return Remaining(len(missing), sum(s[0] for s in seconds), sum(s[1] for s in seconds))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from harness.analysis.outcomes import Outcome
-from harness.runner.plan import Plan, Trial
+from harness.methods.training import TrainingSpec
+from harness.runner.plan import Plan
+from harness.runner.trainings import Trained
+from harness.runner.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class Evidence:
     def of_row(self, row: str) -> list[Trial]:
         """Return the planned trials of ``table/row``, one per seed, or per part that is measured of a seed's search."""
         return [self.trials[trial_id] for trial_id in self.plan.rows.get(row, ())]
+
+    def trained(self, row: str, column: str) -> list[Trial] | None:
+        """Return the trainings that answer a column of ``table/row``; None where its own trials do."""
+        trained = self.plan.trained.get(row, Trained())
+        return [self.trials[trial_id] for trial_id in trained.trials] if column in trained.columns else None
+
+    def all_of_row(self, row: str) -> list[Trial]:
+        """Return the trials of ``table/row`` with its trainings, each once."""
+        ids = (*self.plan.rows.get(row, ()), *self.plan.trained.get(row, Trained()).trials)
+        return [self.trials[trial_id] for trial_id in dict.fromkeys(ids)]
 
     def done(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Return the outcomes of the trials that ended well."""
@@ -57,4 +72,19 @@ class Evidence:
 def gather(plan: Plan, outcomes: Mapping[str, Outcome], rejected: Mapping[str, str] | None = None) -> Evidence:
     """Match a plan with the outcomes found; outcomes of other plans are left out."""
     trials = {trial.id: trial for trial in plan.trials}
-    return Evidence(plan, trials, {i: outcomes[i] for i in trials if i in outcomes}, rejected or {})
+    found = {i: outcomes[i] for i in trials if i in outcomes}
+    return Evidence(plan, trials, found | _with_trainings(trials.values(), found), rejected or {})
+
+
+def _with_trainings(trials: Iterable[Trial], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """Return the searches that trainings of their own follow, with these trainings' accuracy of what was found."""
+    joined: dict[str, Outcome] = {}
+    for trial in trials:
+        training, searches = outcomes.get(trial.id), [outcomes[i] for i in trial.after if i in outcomes]
+        if isinstance(trial.spec, TrainingSpec) and trial.spec.follows_one and training and training.training:
+            for search in (one for one in searches if one.done and training.seed == one.seed):
+                curve = np.full(len(search.architectures), np.nan)
+                curve[-1] = training.training.evaluated[-1]
+                key = f"{trial.dataset}/{trial.spec.data.split}/{trial.spec.epochs}"
+                joined[search.id] = replace(search, accuracy={**search.accuracy, key: curve})
+    return joined

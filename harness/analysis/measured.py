@@ -10,9 +10,9 @@ from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.bands import Verdict
 from harness.analysis.cells import NOT_COMPARABLE
 from harness.analysis.evidence import Evidence
-from harness.analysis.measures import MEASURED, column_values
+from harness.analysis.measures import ACCURACIES, COSTS, MEASURED, column_values, trained_value
 from harness.analysis.protocol import overrides
-from harness.runner.plan import Trial
+from harness.runner.trial import Trial
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Suite
@@ -69,8 +69,10 @@ def _measure(row: str, column: str, published: PublishedCell | None, context: Co
     facts, evidence = context.suite.columns[column], context.evidence
     if row in evidence.plan.not_run:
         return Measured(column, published, (), None, ("NOT RUN", evidence.plan.not_run[row]))
-    trials = evidence.of_row(row)
+    trials = answering(row, column, evidence)
     computed = any(trial.computed for trial in trials)
+    if (why := _never_measured(row, column, context)) is not None:
+        return Measured(column, published, (), None, ("NOT RUN", why))
     if facts.metric not in MEASURED and not computed:
         return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric} is not measured yet"))
     values = row_values(row, column, context)
@@ -81,11 +83,30 @@ def _measure(row: str, column: str, published: PublishedCell | None, context: Co
     return Measured(column, published, values, ours, settled, _missing(ours, trials, evidence))
 
 
+def _never_measured(row: str, column: str, context: Context) -> str | None:
+    """Say what a row that is trained does not do, where a column would ask for it."""
+    evidence, metric = context.evidence, context.suite.columns[column].metric
+    trained = evidence.plan.trained.get(row)
+    if trained and trained.columns and metric in ACCURACIES and column not in trained.columns:
+        return "nothing is trained for it"
+    alone = any(trial.trains for trial in evidence.of_row(row))
+    return "nothing is searched for it" if alone and metric in COSTS else None
+
+
+def answering(row: str, column: str, evidence: Evidence) -> list[Trial]:
+    """Return the trials whose outcomes a column of ``table/row`` is measured by."""
+    trained = evidence.trained(row, column)
+    return evidence.of_row(row) if trained is None else trained
+
+
 def row_values(row: str, column: str, context: Context) -> tuple[float, ...]:
     """Return what the runs of ``table/row`` that ended well give in a column, in its unit."""
     table, _, name = row.partition("/")
     stop, evidence = context.suite.tables[table].rows[name].stop, context.evidence
-    done = evidence.done(evidence.of_row(row))
+    done = evidence.done(answering(row, column, evidence))
+    if evidence.trained(row, column) is not None:
+        reports = evidence.plan.trained[row].reports
+        return tuple(trained_value(outcome, context.suite.columns[column], reports) for outcome in done)
     return tuple(v for outcome in done for v in column_values(outcome, column, context.suite.columns[column], stop))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from harness.suite.schema import Column, Measure
 
 SECONDS_PER_DAY = 86400.0
 COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of accuracies judges them
-MEASURED = ("accuracy", "error", *COSTS)  # of a search; a computed trial may answer any column
+ACCURACIES = ("accuracy", "error")
+MEASURED = (*ACCURACIES, *COSTS)  # of a search; a computed trial may answer any column
 
 
 def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None) -> list[float]:
@@ -24,7 +26,7 @@ def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None
     A search is one run, and ``stop`` says which of its epochs counts. A computed trial answers a column of
     accuracies like a search, any other by its name.
     """
-    if column.metric in ("accuracy", "error"):
+    if column.metric in ACCURACIES:
         key = f"{column.dataset}/{column.split}/{column.training_epochs}"
         last = accuracy_at(outcome, key, stop_epoch(outcome, key, stop))
         accuracies = outcome.values.get(key, ()) if outcome.computed else [last] if last is not None else []
@@ -34,6 +36,15 @@ def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None
     if column.metric in COSTS:
         return [outcome.search_seconds / (SECONDS_PER_DAY if column.metric == "gpu_days" else 1)]
     return []
+
+
+def trained_value(outcome: Outcome, column: Column, reports: Literal["last", "best"]) -> float:
+    """Return what a column measures of a training that is done: the last accuracy, or the best of all, in its unit."""
+    assert outcome.training is not None, "a training that is done"
+    curve = outcome.training.accuracy if column.top == 1 else outcome.training.top5
+    known = [value for value in curve if value is not None]
+    value = known[-1] if reports == "last" else max(known)
+    return 100.0 - value if column.metric == "error" else value
 
 
 def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:

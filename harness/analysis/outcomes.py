@@ -17,7 +17,7 @@ from harness.analysis.trajectories import (
     group_weights,
     magnitudes_by_cell,
 )
-from harness.engine.trajectory import Trajectory
+from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Provenance, Record
 from harness.spaces.registry import known
@@ -49,8 +49,8 @@ class Outcome:
     ``groups``: what was chosen from. ``architectures``: of every epoch. ``accuracy[key]``: [epochs + 1] percent, NaN
     where not evaluated. ``magnitude``: [epochs + 1] by cell type and operation. ``weights``: by group [epochs + 1,
     rows, options], in single precision. ``loss``: the weights' training loss [epochs + 1], NaN where there is none.
-    ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial and for a computed one,
-    which has ``values`` instead: per key one number per run.
+    ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial, for a computed one, which
+    has ``values`` instead: per key one number per run, and for a training, which has its curve.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Outcome:
     loss: Curve
     diagnostics: Mapping[str, Curve]
     values: Mapping[str, tuple[float, ...]]
+    training: TrainingCurve | None
     search_seconds: float
     evaluation_seconds: float
     cpu_seconds: float | None
@@ -136,6 +137,7 @@ def digest(record: Record) -> Outcome:
         loss=np.array(trajectory.weight_loss if trajectory else (), dtype=np.float64),
         diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
+        training=record.training,
         search_seconds=record.provenance.search_seconds,
         evaluation_seconds=record.provenance.evaluation_seconds,
         cpu_seconds=record.provenance.cpu_seconds,
@@ -145,8 +147,8 @@ def digest(record: Record) -> Outcome:
 
 
 def _trajectory(record: Record) -> Trajectory | None:
-    """Return the trajectory of a done search after a look at its shapes; None for a failed or computed trial."""
-    if record.status == "failed" or record.values:
+    """Return the trajectory of a done search after a look at its shapes; None for any other trial."""
+    if record.status == "failed" or record.values or record.training:
         return None
     trajectory = record.trajectory
     if trajectory is None or not trajectory.mixing or not trajectory.architectures:
@@ -175,7 +177,7 @@ def _check_runs(record: Record) -> None:
 
 def _setup(record: Record) -> str:
     parts = {
-        "search": record.spec,
+        "training" if record.training else "search": record.spec,
         "benchmark": record.benchmark,
         "part versions": record.part_versions,
         "data fingerprint": record.data_fingerprint,

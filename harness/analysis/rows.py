@@ -13,7 +13,7 @@ from harness.analysis.bands import Judgement, Printed, Verdict, describe_band, j
 from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, TableVerdict
 from harness.analysis.evidence import Evidence
 from harness.analysis.means import Mean, judge_means
-from harness.analysis.measured import Context, Measured, measure_row, row_values
+from harness.analysis.measured import Context, Measured, answering, measure_row, row_values
 from harness.analysis.measures import COSTS, MEASURED
 from harness.analysis.protocol import deviations, overrides
 from harness.benchmarks.spec import READING, VERSIONS
@@ -82,18 +82,19 @@ def _band(cell: PublishedCell, suite: Suite) -> Band | None:
 def _judge_row(row: str, means: Means, context: Context) -> RowVerdict:
     table, _, name = row.partition("/")
     plan, evidence = context.evidence.plan, context.evidence
-    ids = tuple(outcome.id for outcome in evidence.done(evidence.of_row(row)))
     declared, changed = deviations(context.suite, row, evidence), overrides(context.suite, row, evidence)
     measured = measure_row(row, context)
     judged = _judged(row, measured, means, context)
     cells = {}
     for cell in measured:
         word = _concluded(cell, judged.get(cell.column), context)
-        proof = ids if cell.values else ()
+        behind = evidence.done(answering(row, cell.column, evidence)) if cell.values else ()
+        proof = tuple(outcome.id for outcome in behind)
         cells[cell.column] = replace(word, evidence=proof, deviations=declared, overrides=changed)
     columns, entry = context.suite.tables[table].columns, context.suite.tables[table].rows[name]
     laid_out = tuple(cells.get(column) for column in columns)
-    return RowVerdict(row, entry, laid_out, tuple(plan.rows.get(row, ())), plan.not_run.get(row))
+    trials = tuple(trial.id for trial in evidence.all_of_row(row))
+    return RowVerdict(row, entry, laid_out, trials, plan.not_run.get(row))
 
 
 def _concluded(cell: Measured, judged: CellVerdict | None, context: Context) -> CellVerdict:

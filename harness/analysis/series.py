@@ -13,7 +13,7 @@ from harness.analysis.evidence import Evidence
 from harness.analysis.measures import accuracy_at, loss_at, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
 from harness.methods.spec import SearchSpec
-from harness.runner.plan import Trial
+from harness.runner.trial import Trial
 from harness.spaces.space import Space
 from harness.suite.schema import Suite
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.analysis.outcomes import Outcome
 from harness.methods.spec import SearchSpec
 from harness.methods.strength import Strength, edge_name, edges
-from harness.runner.plan import Trial
+from harness.runner.trial import Trial
 from harness.spaces.registry import published
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
 from harness.runner.integrity import problem
-from harness.runner.plan import Plan, ProfileName
+from harness.runner.plan import Plan
 from harness.runner.record import Record
+from harness.runner.trial import ProfileName
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Measure, Suite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from harness.config import Strict
 
@@ -33,19 +33,10 @@ class TableBenchmark(Strict):
         return "nb201"
 
 
-class ScratchBenchmark(Strict):
-    """Train the found architecture from scratch."""
+class TrainingBenchmark(Strict):
+    """Train from scratch what the suite says is trained (`harness.suite.training`), each in a trial of its own."""
 
-    name: Literal["scratch"]
-    channels: PositiveInt
-    cells: PositiveInt
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    lr: float = Field(gt=0)
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
-    crop_padding: int = Field(ge=0)
-    flip: bool
+    name: Literal["training"]
 
 
 class NoBenchmark(Strict):
@@ -54,4 +45,4 @@ class NoBenchmark(Strict):
     name: Literal["none"]
 
 
-Benchmark = Annotated[TableBenchmark | ScratchBenchmark | NoBenchmark, Field(discriminator="name")]
+Benchmark = Annotated[TableBenchmark | TrainingBenchmark | NoBenchmark, Field(discriminator="name")]

@@ -8,10 +8,11 @@ from typing import get_args
 
 import typer
 
-from harness.benchmarks.spec import NoBenchmark, ScratchBenchmark, TableBenchmark
+from harness.benchmarks.spec import NoBenchmark, TableBenchmark, TrainingBenchmark
 from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import columns, percent
 from harness.data.sources import CIFAR
+from harness.engine.trajectory import TrainingCurve
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.runner.evaluate import found_accuracy, test_accuracy
@@ -23,6 +24,7 @@ from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
 from harness.text import one_line
 
+KINDS = {"subject": "training", "computation": "computation"}  # by a key of the specification
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
@@ -74,7 +76,7 @@ def show_trial(trial: str, results: Path) -> int:
     """Print one record, named by the beginning of its id or by its path."""
     path = Path(trial) if trial.endswith(".json") else _find(trial, Store(results))
     record = read_record(path)
-    about = record.model_dump(mode="json", exclude={"trajectory", "evaluations", "error"})
+    about = record.model_dump(mode="json", exclude={"trajectory", "training", "evaluations", "error"})
     del about["provenance"]["epoch_seconds"]
     for key, value in about.items():
         typer.echo(f"{key}: {render(value) if isinstance(value, dict) else value}")
@@ -85,6 +87,11 @@ def show_trial(trial: str, results: Path) -> int:
         typer.echo(f"found: {record.trajectory.architectures[-1]}")
         for key, value in record.evaluations.get(record.trajectory.architectures[-1], {}).items():
             typer.echo(f"  {key}: {percent(value)}")
+    if record.training is not None:
+        typer.echo("epochs:\n" + columns(*_trained(record.training, record.provenance.epoch_seconds)))
+        typer.echo(f"trained: {record.training.architecture}, {record.training.parameters:,} parameters")
+        for which, epoch, value in record.training.landmarks:
+            typer.echo(f"  {which}: {percent(value)} after epoch {epoch}")
     return 0
 
 
@@ -133,7 +140,7 @@ def _datasets() -> Table:
 
 
 def _benchmarks() -> Table:
-    kinds = (TableBenchmark, ScratchBenchmark, NoBenchmark)
+    kinds = (TableBenchmark, TrainingBenchmark, NoBenchmark)
     return ("benchmark", "what it does"), [
         (get_args(kind.model_fields["name"].annotation)[0], (kind.__doc__ or "").partition("\n")[0]) for kind in kinds
     ]
@@ -149,9 +156,12 @@ def _list_trials(store: Store) -> int:
             continue
         seconds = duration(record.provenance.search_seconds)
         accuracy = percent(found_accuracy(record))
-        about = (record.profile, record.method, record.dataset, str(record.seed))
+        kind = next((word for key, word in KINDS.items() if key in record.spec), "search")
+        about = (kind, record.profile, record.method, record.dataset, str(record.seed))
         rows.append((record.id, record.status, *about, accuracy, seconds, record.suite, " ".join(record.overrides)))
-    header = ("trial", "status", "profile", "method", "dataset", "seed", "found", "search", "suite", "overridden")
+    header = (
+        "trial", "status", "kind", "profile", "method", "dataset", "seed", "found", "took", "suite", "overridden",
+    )  # fmt: skip
     typer.echo(columns(header, rows))
     for error in broken:
         typer.echo(f"error: {error}", err=True)
@@ -187,6 +197,24 @@ def _epochs(record: Record) -> Table:
         ]
         rows.append((str(epoch), *numbers, percent(test_accuracy(record, architecture)), architecture))
     return header, rows
+
+
+def _trained(curve: TrainingCurve, seconds: Sequence[float]) -> Table:
+    """Lay a training out by epoch."""
+    numbers = zip(curve.loss, curve.train_accuracy, curve.lr, seconds, curve.accuracy, curve.top5, strict=True)
+    rows = [
+        (
+            str(epoch),
+            _number(loss, 4),
+            _number(train, 2),
+            _number(lr, 5),
+            _number(took, 1),
+            percent(top1),
+            percent(top5),
+        )
+        for epoch, (loss, train, lr, took, top1, top5) in enumerate(numbers, start=1)
+    ]
+    return ("epoch", "loss", "train", "lr", "seconds", "evaluated", "top 5"), rows
 
 
 def _number(value: float | None, decimals: int) -> str:

@@ -30,10 +30,11 @@ from harness.files import read_json
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability, find_data, with_recorded
 from harness.runner.evaluate import load_table, table_problem
-from harness.runner.plan import Filters, Plan, ProfileName, data_needed, make_plan
+from harness.runner.plan import Filters, Plan, data_needed, make_plan
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record, render, write_atomically
 from harness.runner.survey import place
+from harness.runner.trial import ProfileName
 from harness.suite.facts import FILE as FACTS
 from harness.suite.facts import Facts, load_facts
 from harness.suite.load import find_suites, load_suite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from harness.runner import environment
 from harness.runner.availability import find_data
 from harness.runner.environment import Device
 from harness.runner.execute import Options, Tally, execute
-from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
+from harness.runner.plan import Plan, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.runner.trial import ProfileName, Trial
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
@@ -129,8 +130,18 @@ def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
     settings = loaded.suite.profiles.get(profile)
     if settings is None or not settings.first:
         raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
-    trials = {f"{row} {trial.seed}": trial for trial in plan.trials for row in trial.rows}
-    return replace(plan, trials=tuple(trials[name] for name in settings.first if name in trials), not_run={})
+    known = {trial.id: trial for trial in plan.trials}
+    named: dict[str, list[Trial]] = {}
+    for trial in plan.trials:
+        for row in trial.rows:
+            named.setdefault(f"{row} {trial.seed}", []).extend(_with_those_before(trial, known))
+    chosen = {trial.id: trial for name in settings.first for trial in named.get(name, ())}
+    return replace(plan, trials=tuple(chosen.values()), not_run={})
+
+
+def _with_those_before(trial: Trial, known: Mapping[str, Trial]) -> list[Trial]:
+    """Return the trials that a trial follows, from the first on, and itself."""
+    return [*(each for before in trial.after for each in _with_those_before(known[before], known)), trial]
 
 
 def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[Task]:
@@ -146,7 +157,8 @@ def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
     why = (task.reason or "").partition("\n")[0]
-    return trial.id, trial.suite, trial.subject, trial.dataset, str(trial.seed), task.state, cost, why
+    subject = f"{trial.subject} training" if trial.trains else trial.subject
+    return trial.id, trial.suite, subject, trial.dataset, str(trial.seed), task.state, cost, why
 
 
 def _not_run(plans: Sequence[Plan]) -> dict[str, str]:

@@ -10,8 +10,9 @@ from typing import cast
 
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, Plan, ProfileName, make_plan, parse_seeds, plan_further
+from harness.runner.plan import Filters, Plan, make_plan, parse_seeds, plan_further
 from harness.runner.store import Store
+from harness.runner.trial import ProfileName
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
 

@@ -36,12 +36,15 @@ def augment(images: Tensor, *, padding: int, flip: bool, mean: Channels, std: Ch
     device; drawn in this order: flips, vertical offsets, horizontal offsets (each in 0..2 * padding), nothing
     for a part that is off.
     """
+    return normalise(moved(images, padding=padding, flip=flip, generator=generator), mean, std)
+
+
+def moved(images: Tensor, *, padding: int, flip: bool, generator: Generator) -> Tensor:
+    """Flip and crop uint8 [b, 3, h, w] as `augment` does."""
     if flip:
         flipped = torch.rand(len(images), generator=generator, device=images.device) < 0.5
         images = torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
-    if padding:
-        images = _random_crop(images, padding, generator)
-    return normalise(images, mean, std)
+    return _random_crop(images, padding, generator) if padding else images
 
 
 def _random_crop(images: Tensor, padding: int, generator: Generator) -> Tensor:

@@ -1,4 +1,5 @@
-"""The search loop."""
+"""The loops of search and of final training."""
 
-# Enters the ids of all trials: raise it with every change of the loop that can change a result.
+# Enter the ids of all searches, and of all trainings: raise one with every change of its loop that can change a result.
 VERSION = 1
+TRAINING_VERSION = 1

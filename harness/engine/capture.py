@@ -63,14 +63,42 @@ class CudaGraphs:
         return graph
 
 
+class Tapes:
+    """Recordings by branch, each made once its step has run a few times. ``generators``: that steps draw from."""
+
+    def __init__(self, generators: list[torch.Generator], record: Recording | None) -> None:
+        self.generators = generators
+        self.record = CudaGraphs() if record is None else record
+        self.tapes: dict[Hashable, Tape] = {}
+        self.warm: dict[Hashable, int] = {}
+
+    def of(self, branch: Hashable, step: Callable[[], None]) -> Tape | None:
+        """Return the recording of the present step, made now where it is due; None where there is none yet."""
+        if branch not in self.tapes:
+            self.warm[branch] = self.warm.get(branch, 0) + 1
+            if self.warm[branch] > WARM_UP:
+                self._make(branch, step)
+        return self.tapes.get(branch)
+
+    def _make(self, branch: Hashable, step: Callable[[], None]) -> None:
+        """Record the present step; where that is not possible, say how to do without."""
+        while len(self.tapes) >= KEPT:
+            del self.tapes[next(iter(self.tapes))]
+        try:
+            with DEVICE.alone():
+                self.tapes[branch] = self.record(step, self.generators)
+        except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
+            cause = str(error.__context__ or error).splitlines()[0]
+            text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"
+            raise HarnessError(text) from error
+
+
 class Recorder:
     """Runs the steps of a search: the first of a branch as they are, then recorded."""
 
     def __init__(self, search: Steps, record: Recording | None = None) -> None:
         self.search = search
-        self.record = CudaGraphs() if record is None else record
-        self.tapes: dict[Hashable, Tape] = {}
-        self.warm: dict[Hashable, int] = {}
+        self.recorded = Tapes([search.generators[name] for name in ("augmentation", "noise")], record)
         size = search.spec.batch_size
         self.weight_batch, self.architecture_batch = (
             torch.zeros(size, dtype=torch.int64, device=search.device) for _ in range(2)
@@ -88,29 +116,8 @@ class Recorder:
         tape.replay()
 
     def _tape(self, *, full: bool) -> Tape | None:
-        """Return the recording of the present step, made now where it is due; None where there is none (yet)."""
         branch = self.branch()
-        if branch is None or not full:
-            return None
-        if branch not in self.tapes:
-            self.warm[branch] = self.warm.get(branch, 0) + 1
-            if self.warm[branch] > WARM_UP:
-                self._make(branch)
-        return self.tapes.get(branch)
-
-    def _make(self, branch: Hashable) -> None:
-        """Record the present step; where that is not possible, say how to do without."""
-        while len(self.tapes) >= KEPT:
-            del self.tapes[next(iter(self.tapes))]
-        try:
-            with DEVICE.alone():
-                self.tapes[branch] = self.record(
-                    self._step, [self.search.generators[name] for name in ("augmentation", "noise")]
-                )
-        except RuntimeError as error:  # the device's allocator and random numbers are in no state to go on from
-            cause = str(error.__context__ or error).splitlines()[0]
-            text = f"a step could not be recorded ({cause}); HARNESS_GRAPHS=0 runs steps one by one"
-            raise HarnessError(text) from error
+        return None if branch is None or not full else self.recorded.of(branch, self._step)
 
     def _step(self) -> None:
         self.search.seen.clear()
@@ -126,9 +133,14 @@ class Recorder:
         return search.warming_up(), seen, search.now.epoch if spec.auxiliary_skip else None
 
 
+def records(device: torch.device) -> bool:
+    """Tell whether steps are recorded on a device: where it can replay them and HARNESS_GRAPHS is not 0."""
+    return device.type == "cuda" and os.environ.get("HARNESS_GRAPHS") != "0"
+
+
 def recorder(search: Steps) -> Recorder | None:
     """Return what records the steps of a search, where its device can replay them and HARNESS_GRAPHS is not 0."""
-    if search.device.type != "cuda" or os.environ.get("HARNESS_GRAPHS") == "0":
+    if not records(search.device):
         return None
     fixed_rates(search.weight_optimiser)
     fixed_rates(search.architecture_optimiser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,25 @@ def load(file: Path, device: str) -> dict[str, Any]:
     if broken is not None or not isinstance(state, dict):
         raise DamagedCheckpoint(file, "a checksum does not hold" if broken else type(state).__name__)
     return state
+
+
+def take_up(file: Path | None, device: torch.device, load_state: Callable[[dict[str, Any]], int]) -> int | None:
+    """Go on from a saved state by ``load_state``, which returns its epoch; None where there is none.
+
+    Raises `DamagedCheckpoint` for a file whose content does not fit.
+    """
+    if file is None:
+        return None
+    try:
+        state = load(file, str(device))
+    except FileNotFoundError:
+        return None
+    try:
+        return load_state(state)
+    except torch.OutOfMemoryError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
 
 
 def set_aside(file: Path) -> Path:

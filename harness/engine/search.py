@@ -143,21 +143,14 @@ class _Run:
 
     def _take_up(self, file: Path | None) -> int | None:
         """Go on from a saved state; return its epoch, None where there is none."""
-        if file is None:
-            return None
-        try:
-            state = checkpoints.load(file, str(self.device))
-        except FileNotFoundError:
-            return None
-        try:
-            earlier = [Trajectory.model_validate(track) for track in state["trajectory"].get("earlier", [])]
-            if earlier:
-                self.search = self._begin(earlier)
-            self.search.load(state)
-        except torch.OutOfMemoryError:
-            raise
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise checkpoints.DamagedCheckpoint(file, f"{type(error).__name__} in what it holds") from error
+        return checkpoints.take_up(file, self.device, self._load)
+
+    def _load(self, state: dict[str, Any]) -> int:
+        """Take up a saved state, in its stage."""
+        earlier = [Trajectory.model_validate(track) for track in state["trajectory"].get("earlier", [])]
+        if earlier:
+            self.search = self._begin(earlier)
+        self.search.load(state)
         return self.epoch
 
 

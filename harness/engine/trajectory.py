@@ -59,3 +59,49 @@ class Trajectory(BaseModel):
         except HarnessError as error:
             raise ValueError(str(error)) from error
         return {**{key: value for key, value in data.items() if key != "ops"}, "groups": groups}
+
+
+class TrainingCurve(BaseModel):
+    """What a training leaves per epoch: lists have one entry each, the first is of the state after one epoch.
+
+    ``architecture``: whose network it is; ``parameters``: counted without an auxiliary head. ``loss`` and
+    ``train_accuracy`` (percent): means over the epoch's batches in training mode, without the auxiliary head's loss.
+    ``accuracy`` and ``top5``: of the images that are evaluated (percent), None in epochs that were not.
+    """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    architecture: str
+    parameters: int
+    loss: list[float] = []
+    train_accuracy: list[float] = []
+    lr: list[float] = []
+    accuracy: list[float | None] = []
+    top5: list[float | None] = []
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> TrainingCurve:
+        if len({len(values) for values in (self.loss, self.train_accuracy, self.lr, self.accuracy, self.top5)}) > 1:
+            raise ValueError("the lists of a training must be equally long")
+        return self
+
+    def add(self, *, loss: float, train_accuracy: float, lr: float, accuracy: float | None, top5: float | None) -> None:
+        """Append an epoch."""
+        self.loss.append(loss)
+        self.train_accuracy.append(train_accuracy)
+        self.lr.append(lr)
+        self.accuracy.append(accuracy)
+        self.top5.append(top5)
+
+    @property
+    def evaluated(self) -> list[float]:
+        """Return the accuracies (percent) of the epochs that were evaluated."""
+        return [value for value in self.accuracy if value is not None]
+
+    @property
+    def landmarks(self) -> list[tuple[str, int, float]]:
+        """Name the first, the last and the best accuracy (percent; of equals the earliest), each with its epoch."""
+        known = [(epoch, value) for epoch, value in enumerate(self.accuracy, start=1) if value is not None]
+        best = max(known, key=lambda entry: entry[1])
+        return [("first", *known[0]), ("last", *known[-1]), ("best", *best)]

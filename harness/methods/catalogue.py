@@ -17,11 +17,12 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from harness.config import Strict, deep_merge, nest, parse_override, validate
+from harness.config import Model, Strict, deep_merge, nest, parse_override, validate
 from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load_document, mixes
 from harness.errors import HarnessError, nearest
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.methods.training import TrainingSpec
 from harness.part import Part
 from harness.spaces.registry import settings
 
@@ -180,15 +181,23 @@ def resolve(
     below = [_with_space(layer) for layer in below]
     every = [*below, *catalogue.layers(method), *(layers := [_with_space(layer) for layer in layers])]
 
-    def error(path: KeyPath, message: str) -> HarnessError:
-        return _writer(every, path, [*below, *layers]).error(path, f"{message} (method {method!r})")
-
-    merged = deep_merge(*(layer.data for layer in every))
-    written = json.dumps(merged, default=repr)
+    written = json.dumps(deep_merge(*(layer.data for layer in every)), default=repr)
     if written not in catalogue.resolved:  # many rows are the same search, and all are asked for more than once
         model: type[SearchSpec | ComputedSpec] = ComputedSpec if catalogue.computes(method) else SearchSpec
-        catalogue.resolved[written] = validate(model, merged, error)
+        catalogue.resolved[written] = merge(model, every, [*below, *layers], f"method {method!r}")
     return catalogue.resolved[written]
+
+
+def merge(model: type[Model], every: Sequence[Layer], callers: Sequence[Layer], about: str) -> Model:
+    """Merge layers, later ones winning, into a typed block; raise the error of the layer that wrote a mistake.
+
+    A key that nobody wrote is reported at the first of ``callers``; ``about``: what it is that is made.
+    """
+
+    def error(path: KeyPath, message: str) -> HarnessError:
+        return writer(every, path, callers).error(path, f"{message} ({about})")
+
+    return validate(model, deep_merge(*(layer.data for layer in every)), error)
 
 
 def _with_space(layer: Layer) -> Layer:
@@ -202,7 +211,7 @@ def _with_space(layer: Layer) -> Layer:
         raise layer.error(("space",), str(error)) from error
 
 
-def _writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer]) -> Layer:
+def writer(every: Sequence[Layer], path: KeyPath, callers: Sequence[Layer] = ()) -> Layer:
     """Find who wrote the value at ``path``, or, of a missing one, who chose the block that lacks it."""
     keys = tuple(takewhile(lambda part: isinstance(part, str), path))  # lists are written as a whole
     for length in range(1, len(keys)):
@@ -242,7 +251,7 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def part_versions(spec: SearchSpec | ComputedSpec) -> dict[str, int]:
+def part_versions(spec: SearchSpec | ComputedSpec | TrainingSpec) -> dict[str, int]:
     """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
     fields = {field: getattr(spec, field) for field in type(spec).model_fields}
     parts = [(f, part) for f, value in fields.items() for part in (value if isinstance(value, tuple) else [value])]

@@ -108,7 +108,34 @@ class Constant(Part):
         return lr
 
 
-Schedule = Annotated[Cosine | WarmupCosine | Constant, Field(discriminator="name")]
+class Decay(Part):
+    """lr(e) = lr factor^e, changed per epoch (DARTS on ImageNet)."""
+
+    name: Literal["decay"]
+    factor: float = Field(gt=0, le=1)
+
+    def rate(self, lr: float, epoch: float, epochs: int) -> float:
+        """Return the rate at a moment of the training, ``epoch`` with its fraction."""
+        return lr * self.factor ** int(epoch)
+
+
+class Linear(Part):
+    """A line to 0 at ``tail`` epochs before the end, which the last ``tail`` epochs leave for a flatter one.
+
+    lr(e) = lr (E - tail - e) / (E - tail), changed per epoch; in the last epochs lr (E - e) / ((E - tail) tail): the
+    rate of the epoch before them, shared out (PC-DARTS and P-DARTS on ImageNet).
+    """
+
+    name: Literal["linear"]
+    tail: PositiveInt
+
+    def rate(self, lr: float, epoch: float, epochs: int) -> float:
+        """Return the rate at a moment of the training, ``epoch`` with its fraction."""
+        straight, left = max(epochs - self.tail, 1), epochs - int(epoch)
+        return lr * (left - self.tail) / straight if left > self.tail else lr * left / (straight * self.tail)
+
+
+Schedule = Annotated[Cosine | WarmupCosine | Constant | Decay | Linear, Field(discriminator="name")]
 
 
 def _cosine(lr: float, final: float, epoch: int, period: int) -> float:

@@ -11,12 +11,12 @@ from harness.analysis.verdicts import SuiteVerdict
 
 def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
     """Return the command line, with the overrides that the trials were planned with; None for a row without trials."""
-    if not row.trials or row.row.method is None:
+    if not row.trials:
         return None
     trials = [verdict.evidence.trials[trial_id] for trial_id in row.trials]
     table = row.key.partition("/")[0]
     words = ["python", "-m", "harness", "run", verdict.loaded.path.as_posix(), "--profile", verdict.profile_name]
-    words += ["-t", table, "-m", row.row.method, "--seeds", seed_ranges([trial.seed for trial in trials])]
+    words += ["-t", table, "-m", trials[0].method, "--seeds", seed_ranges([trial.seed for trial in trials])]
     for setting in verdict.evidence.plan.overrides.get(row.key, ()):
         words += ["--set", setting]
     return shlex.join(words)

@@ -18,6 +18,11 @@ TRAINING_IMAGES = {
     "imagenet16_120": 151_700,
     **{name: source.counts["train"] for name, source in CIFAR.items()},
 }
+TEST_IMAGES = {
+    "digits": 355,
+    "imagenet16_120": 6000,
+    **{name: source.counts["test"] for name, source in CIFAR.items()},
+}
 TABLE = "nb201-table"  # stands beside the datasets: what computed trials read
 
 

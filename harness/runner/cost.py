@@ -1,4 +1,4 @@
-"""How long a search will take, roughly: for ``--dry-run`` and for the order of work, never for a result.
+"""How long a trial will take, roughly: for ``--dry-run`` and for the order of work, never for a result.
 
 One pass (forward and backward of one batch) costs a fixed time per cell (calls and launches), a time per element
 of the cells' node tensors (memory traffic) and the time of its multiplications. `benchmarks.cost` fits the constants
@@ -10,8 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
-from harness.spaces.space import Space
+from harness.methods.training import Given, TrainingSpec
+from harness.runner.availability import TEST_IMAGES, TRAINING_IMAGES
+from harness.runner.trial import Trial
+from harness.spaces.space import Group, Space
 
 FORWARD = 1 / 3  # of a pass
 
@@ -28,8 +32,50 @@ class Speed:
 SPEEDS = {"cpu": Speed(4.4e-3, 1.05e-7, 3.3e11), "cuda": Speed(8e-4, 5e-10, 3e13)}
 BFLOAT16 = 0.55  # of the seconds of float32
 
+TRAINING_ELEMENTS = 0.5  # of a supernet's traffic: an edge has one operation, and is not mixed
+
 # Computations, on one core; what is not here takes no time that a plan should show.
 SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2}
+
+
+def estimate(trial: Trial, device: str, *, follows: bool = False) -> float:
+    """Estimate a trial; ``follows``: another one does the search proper.
+
+    Raises `HarnessError` where it needs more images.
+    """
+    match trial.spec:
+        case ComputedSpec(computation=computation, runs=runs):
+            return SECONDS_PER_RUN.get(computation.name, 0.0) * runs
+        case TrainingSpec():
+            counts = trial.spec.data.counts(TRAINING_IMAGES[trial.dataset], TEST_IMAGES[trial.dataset])
+            return training_seconds(trial.spec, *counts, device)
+    done = trial.spec.search_epochs if follows else 0
+    return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device, done=done)
+
+
+def training_seconds(spec: TrainingSpec, images: int, evaluated: int, device: str) -> float:
+    """Estimate a training on ``images``, its accuracy on ``evaluated`` others."""
+    speed, side = SPEEDS[device], spec.data.image_size
+    space = spec.architectures.model_copy(update={"channels": spec.network.channels, "cells": spec.network.cells})
+    work, options = space.work(side), sum(group.shape[0] * group.shape[1] for group in space.groups)
+    kept = sum(map(_kept, space.groups))  # edges of an architecture, of all options of a supernet
+    if isinstance(spec.subject, Given):
+        counted = spec.architectures.counts(spec.subject.architecture, spec.network.size, 10, side).multiplications
+    else:
+        counted = int(work.multiplications * kept / options)  # what a search finds is not known yet
+    passes = spec.epochs * math.ceil(images / spec.batch_size)
+    checks = math.ceil(spec.epochs / spec.evaluated_every) * evaluated * FORWARD
+    seen = spec.epochs * images + checks
+    flops = 2 * 3 * counted
+    factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
+    an_image = TRAINING_ELEMENTS * work.elements * speed.element + flops / speed.flops
+    return factor * (passes * work.cells * speed.cell * kept / options + seen * an_image)
+
+
+def _kept(group: Group) -> int:
+    """Return how many edges of a group an architecture has: all, or so many of every node."""
+    entering = [group.nodes.count(node) for node in set(group.nodes)]
+    return sum(min(count, group.keep or count) for count in entering)
 
 
 def estimate_seconds(spec: SearchSpec, images: int, device: str, *, done: int = 0) -> float:

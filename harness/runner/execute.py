@@ -188,8 +188,8 @@ class _Run:
         for task in list(self.waiting.values()):
             if self._is_late() or not self.pool.free:
                 return
-            if not self._is_ready(task):
-                continue
+            if task.trial.id not in self.waiting or not self._is_ready(task):
+                continue  # what follows a trial that failed waits no more
             if not self.claims.take(task.trial.id):
                 others.append(task)
             elif not self._is_settled(task):
@@ -198,11 +198,11 @@ class _Run:
             self._say_who_is_waited_for(others)
 
     def _is_ready(self, task: Task) -> bool:
-        """Who follows waits for its leader; whose worker died waits for all, and all wait for it."""
+        """Who follows waits for those before it; whose worker died waits for all, and all wait for it."""
         if self.alone & self.running.keys() or (task.trial.id in self.alone and self.running):
             return False
-        leader = self.leaders.get(task.trial.id)
-        return leader not in self.waiting and leader not in self.running
+        before = {*task.trial.after, self.leaders.get(task.trial.id)}
+        return not before & (self.waiting.keys() | self.running.keys())
 
     def _is_settled(self, task: Task) -> bool:
         """Take over what another run has stored since the plan was compared with the records."""
@@ -258,11 +258,22 @@ class _Run:
         if done.error is not None:
             self.tally.failed[done.id] = done.error
             self.board.finish(done.id, "failed", f"failed: {done.error}, {duration(done.seconds)}")
+            self._give_up_on_followers(done.id, "failed")
             return
         (self.tally.elsewhere if elsewhere else self.tally.executed).append(done.id)
         accuracy = "" if done.accuracy is None else f"{done.accuracy:.2f}% test, "
         how = "by another run" if elsewhere else duration(done.seconds)
         self.board.finish(done.id, "done", f"done, {accuracy}{how}")
+
+    def _give_up_on_followers(self, trial_id: str, how: str) -> None:
+        """Block what can never begin."""
+        for task in list(self.waiting.values()):
+            if trial_id in task.trial.after:
+                self.waiting.pop(task.trial.id)
+                self.tally.unfinished.remove(task.trial.id)
+                self.tally.blocked[task.trial.id] = f"it follows trial {trial_id}, which {how}"
+                self.board.finish(task.trial.id, "blocked", self.tally.blocked[task.trial.id])
+                self._give_up_on_followers(task.trial.id, "is blocked")
 
     def _say_who_is_waited_for(self, others: Sequence[Task]) -> None:
         runs = sorted({self.claims.holder(task.trial.id) for task in others})

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.runner.plan import hashed
 from harness.runner.record import Record
+from harness.runner.trial import hashed
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table

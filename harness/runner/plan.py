@@ -1,7 +1,8 @@
 """From a suite to the flat list of its trials: pure, no files, no torch.
 
-A trial's id is a hash of what decides the outcome of its search: the resolved specification, the dataset's name
-and checksum, the seed, and the versions of the parts and of the engine. Not in it: suite, table, row, method and
+A trial's id is a hash of what decides its outcome: the resolved specification, the dataset's name and checksum, the
+seed, and the versions of the parts and of the engine. A training's has the architecture in it, or the id of the search
+that it follows. Not in it: suite, table, row, method and
 profile (rows that ask for the same search share its trial), stop rules (they are applied to the trajectory
 afterwards) and the benchmark (a record's architectures can be evaluated anew without a new search; whether a
 record holds the evaluations that a trial asks for is compared where records are read).
@@ -9,68 +10,24 @@ record holds the evaluations that a trial asks for is compared where records are
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import Any, Literal
 
 from harness import engine
-from harness.benchmarks.spec import Benchmark, TableBenchmark
+from harness.benchmarks.spec import Benchmark, NoBenchmark, TableBenchmark, TrainingBenchmark
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Layer, override_layers, part_versions
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import TABLE, TRAINING_IMAGES, DataAvailability
+from harness.runner.trainings import UNSEARCHED, Trained, row_training, stand_in
+from harness.runner.trial import ProfileName, Trial, trial_id
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile, Row
+from harness.suite.training import resolve_training
 from harness.text import brief
-
-ProfileName = Literal["paper", "reduced"]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One method x dataset x seed under one profile, or a part of it. ``rows``: all ``table/row`` that show it.
-
-    ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
-    ``supernet_id``: id of the search that trains its supernet, its own unless a selection comes afterwards.
-    ``overrides``: what made it another search than any of its rows states, as ``key.path=value``.
-    """
-
-    id: str
-    suite: str
-    profile: ProfileName
-    method: str
-    dataset: str
-    seed: int
-    spec: SearchSpec | ComputedSpec
-    benchmark: Benchmark
-    embedded: bool
-    rows: tuple[str, ...]
-    part_versions: dict[str, int]
-    data_checksum: str | None
-    blocked: str | None
-    supernet_id: str
-    overrides: tuple[str, ...] = ()
-
-    @property
-    def computed(self) -> bool:
-        """Tell whether this is a computation and not a search."""
-        return isinstance(self.spec, ComputedSpec)
-
-    @property
-    def subject(self) -> str:
-        """Return its method, with the part of it that this is where trials of one seed share it."""
-        part = self.spec.select.part if isinstance(self.spec, SearchSpec) else ""
-        return f"{self.method} {part}".rstrip()
-
-    @property
-    def runs(self) -> int:
-        """Number of values that the trial adds to a statistic."""
-        return self.spec.runs if isinstance(self.spec, ComputedSpec) else 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +42,9 @@ class Filters:
 
 @dataclass(frozen=True)
 class Plan:
-    """``rows``: ``table/row`` -> ids of its trials; ``not_run``: ``table/row`` -> why it has none.
+    """``rows``: ``table/row`` -> ids of its searches, its computation, or its trainings where it only trains.
+
+    ``trained``: ``table/row`` -> the trainings that it reports; ``not_run``: ``table/row`` -> why it has no trials.
 
     ``notes``: what the reader must know, such as data that is replaced or missing. ``overrides``: ``table/row`` -> what
     was overridden of its specification, as ``key.path=value``; rows without are left out.
@@ -96,13 +55,15 @@ class Plan:
     not_run: Mapping[str, str]
     notes: tuple[str, ...]
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trained: Mapping[str, Trained] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RowPlan:
     """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says.
 
-    A computed row has one trial, of as many runs as it has ``seeds``.
+    A computed row has one trial, of as many runs as it has ``seeds``. ``searched``: it is neither computed nor of a
+    published cell.
     """
 
     name: str
@@ -112,6 +73,7 @@ class RowPlan:
     embedded: bool
     seeds: int
     computed: bool
+    searched: bool = True
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -139,29 +101,11 @@ def data_needed(loaded: LoadedSuite, profile: str) -> list[str]:
         if loaded.computes(table, row):
             names[TABLE] = None
             continue
-        embedded = loaded.profile(profile).embedded
-        names.update(dict.fromkeys([str(loaded.searched_on(table, row)), *([embedded.dataset] if embedded else [])]))
+        embedded, training = loaded.profile(profile).embedded, resolve_training(loaded, table, row, profile)
+        read = [str(loaded.searched_on(table, row))] if loaded.searches(table, row) else []
+        read += [*([training.dataset] if training else []), *([embedded.dataset] if embedded else [])]
+        names.update(dict.fromkeys(read))
     return list(names)
-
-
-def trial_id(
-    spec: SearchSpec | ComputedSpec, dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None
-) -> str:
-    """Return the id of a search, 16 hex digits; equal searches have equal ids, however they are written."""
-    return hashed(spec.model_dump(mode="json"), dataset, seed, versions, checksum)
-
-
-def hashed(spec: Mapping[str, Any], dataset: str, seed: int, versions: Mapping[str, int], checksum: str | None) -> str:
-    """Return the id that a specification has, given as plain data."""
-    identity = {
-        "spec": dict(spec),
-        "dataset": dataset,
-        "seed": seed,
-        "versions": dict(versions),
-        "checksum": checksum,
-    }
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def make_plan(
@@ -235,6 +179,7 @@ def _plan(
 ) -> Plan:
     trials: dict[str, Trial] = {}
     rows: dict[str, tuple[str, ...]] = {}
+    trained: dict[str, Trained] = {}
     overridden: dict[str, tuple[str, ...]] = {}
     for row in runnable:
         if row.computed and (why := _no_table(loaded, profile, row, data)):
@@ -245,15 +190,23 @@ def _plan(
         if not seeds:
             not_run[row.name] = f"none of the selected seeds: it has {_range(count)}"
             continue
-        found = list(expand(loaded, profile, row, seeds, overrides, data))
-        rows[row.name] = tuple(trial.id for trial in found)
-        if found[0].overrides:
-            overridden[row.name] = found[0].overrides
-        for trial in found:
+        training = None if row.computed else row_training(loaded, profile, row.name, _of(overrides, "training"), data)
+        if training is None and not row.searched:
+            not_run[row.name] = f"the profile {profile} trains nothing"
+            continue
+        searches = training.searches(seeds) if training else seeds
+        found = list(expand(loaded, profile, row, searches, overrides, data)) if row.searched or row.computed else []
+        short, final = training.expand(found, seeds) if training else ([], [])
+        rows[row.name] = tuple(trial.id for trial in found or final)
+        if training:
+            trained[row.name] = training.trained(final)
+        if changed := (final or found)[0].overrides:
+            overridden[row.name] = changed
+        for trial in (*found, *short, *final):
             earlier = trials.get(trial.id)
             trials[trial.id] = _joined(earlier, trial) if earlier else trial
     notes = tuple(_notes(runnable, trials.values(), data))
-    return Plan(tuple(trials.values()), rows, not_run, notes, overridden)
+    return Plan(tuple(trials.values()), rows, not_run, notes, overridden, trained)
 
 
 def _joined(earlier: Trial, trial: Trial) -> Trial:
@@ -271,7 +224,7 @@ def expand(
     data: DataAvailability,
 ) -> Iterator[Trial]:
     """Yield the trials of one row."""
-    ours = [layer for layer in overrides if _computes(layer) == row.computed]
+    ours = [layer for layer in overrides if _kind(layer) == ("computation" if row.computed else "search")]
     spec = _specification(loaded, profile, row, ours)
     changed = _changed(_specification(loaded, profile, row, ()), spec) if ours else ()
     benchmark: Benchmark = TableBenchmark(name="nb201-table")
@@ -320,16 +273,27 @@ def _changed(usual: SearchSpec | ComputedSpec, actual: SearchSpec | ComputedSpec
     return tuple(changes(usual.model_dump(mode="json"), actual.model_dump(mode="json")))
 
 
-def _computes(override: Layer) -> bool:
-    """Tell whether a ``--set`` is for computed rows: ``computation.budget_seconds=20000``."""
-    return "computation" in override.data
+def _kind(override: Layer) -> str:
+    """Tell what a ``--set`` is for: ``computation.budget_seconds=20000``, ``training.epochs=2``, else a search."""
+    return next((kind for kind in ("computation", "training") if kind in override.data), "search")
+
+
+def _of(overrides: Sequence[Layer], kind: str) -> list[Layer]:
+    """Return the overrides of a kind, without its name."""
+
+    def inside(layer: Layer) -> Layer:
+        return Layer(layer.data[kind], lambda path, text: layer.error((kind, *path), text))
+
+    return [inside(layer) for layer in overrides if _kind(layer) == kind]
 
 
 def _match_overrides(texts: Sequence[str], layers: Sequence[Layer], rows: Sequence[RowPlan]) -> None:
     for text, layer in zip(texts, layers, strict=True):
-        if rows and not any(row.computed == _computes(layer) for row in rows):
-            kind = "computed" if _computes(layer) else "searched"
-            raise HarnessError(f"--set {text}: none of the selected rows is {kind}")
+        kind = _kind(layer)
+        matches = {"computation": lambda row: row.computed, "search": lambda row: row.searched and not row.computed}
+        if rows and kind in matches and not any(map(matches[kind], rows)):
+            done = "computed" if kind == "computation" else "searched"
+            raise HarnessError(f"--set {text}: none of the selected rows is {done}")
 
 
 def _no_table(loaded: LoadedSuite, profile: ProfileName, row: RowPlan, data: DataAvailability) -> str | None:
@@ -348,7 +312,9 @@ def _check_images(row: RowPlan, spec: SearchSpec) -> None:
 
 
 def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
-    return profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    """Return what evaluates a search: nothing, where trainings follow it."""
+    asked = profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    return NoBenchmark(name="none") if isinstance(asked, TrainingBenchmark) else asked
 
 
 def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
@@ -357,29 +323,26 @@ def _rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
 
 def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAvailability) -> RowPlan:
     row, searched_on = loaded.suite.tables[table].rows[name], loaded.searched_on(table, name)
-    assert row.method is not None, "checked when the suite was loaded"
     if loaded.computes(table, name):
+        assert row.method is not None, "a row without a method is not computed"
         runs = 1 if loaded.resolve_computation(table, name, runs=1).deterministic else _seeds(row, loaded, profile)
         where = searched_on or "none"
         return RowPlan(f"{table}/{name}", row.method, where, where, False, runs, computed=True)
+    settings, searched = loaded.profile(profile), loaded.searches(table, name)
+    if not searched:
+        training = resolve_training(loaded, table, name, profile)
+        searched_on = training.dataset if training else searched_on or "none"
     assert searched_on is not None, "checked when the suite was loaded"
-    settings = loaded.profile(profile)
-    dataset = _dataset(settings, searched_on, data)
+    dataset = stand_in(settings, searched_on, data)
     embedded = dataset != searched_on
     seeds = settings.embedded.seeds if embedded and settings.embedded else _seeds(row, loaded, profile)
-    return RowPlan(f"{table}/{name}", row.method, searched_on, dataset, embedded, seeds, computed=False)
+    method = row.method or UNSEARCHED
+    return RowPlan(f"{table}/{name}", method, searched_on, dataset, embedded, seeds, computed=False, searched=searched)
 
 
 def _seeds(row: Row, loaded: LoadedSuite, profile: str) -> int:
     settings = loaded.profile(profile)
     return row.n or settings.unstated_seeds if settings.seeds == "published" else settings.seeds
-
-
-def _dataset(profile: Profile, searched_on: str, data: DataAvailability) -> str:
-    """Return the dataset that stands in where nothing is known of the suite's own, neither here nor recorded."""
-    if searched_on in data.checksums or profile.embedded is None:
-        return searched_on
-    return profile.embedded.dataset
 
 
 def _select(
@@ -408,8 +371,11 @@ def _facts(loaded: LoadedSuite, profile: str, table: str, row: str, data: DataAv
     """Return what the filters look at: the names of a row, both of them where a dataset is replaced."""
     method, searched_on = loaded.suite.tables[table].rows[row].method, loaded.searched_on(table, row)
     datasets = {searched_on} if searched_on else set()
-    if searched_on and loaded.why_not_run(table, row, profile) is None and not loaded.computes(table, row):
-        datasets.add(_dataset(loaded.profile(profile), searched_on, data))
+    runs = loaded.why_not_run(table, row, profile) is None
+    if runs and not loaded.computes(table, row):
+        planned = _row(loaded, profile, table, row, data)
+        datasets |= {planned.searched_on, planned.dataset}
+        method = planned.method
     return {"method": {method} if method else set(), "table": {table}, "dataset": datasets}
 
 

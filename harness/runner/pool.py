@@ -28,9 +28,9 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from harness.runner import environment
-from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.survey import Task
+from harness.runner.trial import Trial
 from harness.runner.worker import Beat, Finished, Link, Note, Settings
 
 WAKE_SECONDS = 0.2  # between two looks of a worker with several trials for what comes

@@ -15,7 +15,7 @@ from rich.tree import Tree
 from harness.text import printable
 
 if TYPE_CHECKING:
-    from harness.runner.plan import Trial
+    from harness.runner.trial import Trial
 
 Phase = Literal["waiting", "running", "done", "failed", "blocked"]
 STYLES: dict[Phase, str] = {"waiting": "dim", "running": "cyan", "done": "green", "failed": "red", "blocked": "yellow"}
@@ -43,7 +43,7 @@ class Item:
 
 def name(trial: Trial) -> str:
     """Name a trial for the reader."""
-    return f"{trial.subject} {trial.dataset} seed {trial.seed}"
+    return f"{trial.subject} {trial.dataset} seed {trial.seed}{' training' if trial.trains else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.engine.trajectory import Trajectory
+from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.text import printable
 
 SCHEMA = 1
@@ -64,7 +64,8 @@ class Provenance(BaseModel):
 class Record(BaseModel):
     """One trial. ``evaluations[architecture]["cifar10/test/200"]`` is an accuracy in percent.
 
-    A search leaves a trajectory, a computation ``values``: per key (``cifar10/test/200``, ``simulated_seconds``, a
+    A search leaves a trajectory, a training its curve (its last accuracy is among ``evaluations``), a computation
+    ``values``: per key (``cifar10/test/200``, ``simulated_seconds``, a
     name of a theory check) one number per run; ``found``: the architecture of each run, where there is one.
 
     ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id.
@@ -88,6 +89,7 @@ class Record(BaseModel):
     data_checksum: str | None = None
     benchmark_checksum: str | None
     trajectory: Trajectory | None
+    training: TrainingCurve | None = None
     evaluations: dict[str, dict[Key, float]]
     values: dict[str, list[float]] = {}
     found: list[str] = []
@@ -114,6 +116,8 @@ class Record(BaseModel):
         if self.trajectory is not None:
             for track in (*self.trajectory.earlier, self.trajectory):
                 _check_lengths(track)
+        if self.training is not None and (not self.training.accuracy or self.training.accuracy[-1] is None):
+            raise ValueError("training without an accuracy after its last epoch")
         return self
 
 

@@ -1,10 +1,9 @@
 """Records on disk: one JSON file per trial, written whole or not at all.
 
     <results>/<profile>/<method>/<dataset>/s<seed>-<id>.json     records
-    <results>/.checkpoints/<id>.pt                               unfinished searches
+    <results>/.checkpoints/<id>.pt                               unfinished searches and trainings
     <results>/.checkpoints/<id>@<epoch>.pt                       supernets that other trials start from
     <results>/.checkpoints/<id>.pt.damaged                       what was in a checkpoint's place and is none
-    <results>/.scratch/<key>.json                                architectures trained from scratch
     <results>/.claims/<id>                                       who works on a trial (`harness.runner.claims`)
 
 Keys are sorted and every epoch's mixing weights stand on their own line, so that records diff well.

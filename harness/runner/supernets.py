@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.methods.spec import SearchSpec
-from harness.runner.plan import Trial
 from harness.runner.store import Store
+from harness.runner.trial import Trial
 
 
 def start_epoch(trial: Trial) -> int | None:

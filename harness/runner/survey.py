@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from harness.benchmarks.spec import TableBenchmark
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
-from harness.runner.availability import TRAINING_IMAGES
-from harness.runner.cost import SECONDS_PER_RUN, estimate_seconds
+from harness.runner.cost import estimate
 from harness.runner.evaluate import is_evaluated, load_table, table_problem
 from harness.runner.integrity import forged, misquoted
-from harness.runner.plan import Trial
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
 from harness.runner.supernets import followers
+from harness.runner.trial import Trial
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
@@ -69,7 +68,7 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
         path = place(trial, store, index)
         before = stamp(path)
         tasks.append(replace(_task(trial, path, no_table, table, device, force), stamp=before))
-    return _shared(tasks, store, device)
+    return _after_others(_shared(tasks, store, device), index)
 
 
 def _table(data_root: Path | None) -> Nb201Table | None:
@@ -101,8 +100,30 @@ def _shared(tasks: list[Task], store: Store, device: str) -> list[Task]:
     shared = []
     for task in tasks:
         task = replace(task, leaves=tuple(waiting.get(task.trial.id, ())), follows=task.trial.id in led)
-        shared.append(replace(task, seconds=_cost(task.trial, device, follows=True)) if task.follows else task)
+        shared.append(replace(task, seconds=estimate(task.trial, device, follows=True)) if task.follows else task)
     return shared
+
+
+def _after_others(tasks: Sequence[Task], index: Mapping[str, Path]) -> list[Task]:
+    """Block what follows a trial that is neither done nor about to be; those come first in a plan."""
+    known: dict[str, Task] = {}
+    for task in tasks:
+        for before in task.trial.after if task.needs_work else ():
+            if (why := _never_ends(before, known, index)) is not None:
+                task = replace(task, state="blocked", reason=f"it follows trial {before}, which {why}", seconds=0.0)
+                break
+        known[task.trial.id] = task
+    return list(known.values())
+
+
+def _never_ends(trial_id: str, known: Mapping[str, Task], index: Mapping[str, Path]) -> str | None:
+    if trial_id in known:
+        return "is blocked" if known[trial_id].state == "blocked" else None
+    try:
+        record = read_record(index[trial_id])
+    except (KeyError, RecordError):
+        return "is not part of this run and has no record"
+    return None if record.status == "done" else "is not part of this run and failed before"
 
 
 def _task(
@@ -115,7 +136,7 @@ def _task(
     no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
         return _task_of_done(trial, record, no_table, table)
-    seconds = _cost(trial, device)
+    seconds = estimate(trial, device)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
     failed = broken or (record.error if record is not None else None)
@@ -125,7 +146,7 @@ def _task(
 
 def _task_of_done(trial: Trial, record: Record, no_table: str | None, table: Nb201Table | None) -> Task:
     """A search that is done needs no images to be looked up, and nothing at all once it has been, in this table."""
-    if isinstance(trial.spec, ComputedSpec) or (is_evaluated(record, trial.benchmark) and not misquoted(record, table)):
+    if not trial.searches or (is_evaluated(record, trial.benchmark) and not misquoted(record, table)):
         return Task(trial, "done", None, None, False, 0.0)
     blocked = no_table if _looks_up(trial) else trial.blocked
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
@@ -141,14 +162,6 @@ def _looks_up(trial: Trial) -> bool:
     if isinstance(trial.spec, ComputedSpec):
         return trial.spec.needs_table
     return isinstance(trial.benchmark, TableBenchmark)
-
-
-def _cost(trial: Trial, device: str, *, follows: bool = False) -> float:
-    """``follows``: another trial does the search proper."""
-    if isinstance(trial.spec, ComputedSpec):
-        return SECONDS_PER_RUN.get(trial.spec.computation.name, 0.0) * trial.spec.runs
-    done = trial.spec.search_epochs if follows else 0
-    return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device, done=done)
 
 
 def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, str | None]:

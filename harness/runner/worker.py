@@ -7,30 +7,32 @@ import platform
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from harness.benchmarks.spec import ScratchBenchmark
-from harness.engine.trajectory import Trajectory
+from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.methods.training import BestOf, Found, Given, TrainingSpec
 from harness.runner import environment
 from harness.runner.compute import Computed, compute
-from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
-from harness.runner.plan import Trial
+from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, found_architecture, load_table
 from harness.runner.record import Provenance, Record, Sitting
-from harness.runner.store import Store
+from harness.runner.store import RecordError, Store, read_record
 from harness.runner.supernets import states
+from harness.runner.trial import Trial
 
 if TYPE_CHECKING:
     from harness.data.images import Dataset
     from harness.engine.search import SearchResult
+    from harness.engine.training import TrainingResult
 
+Result = TypeVar("Result")
 _LOADING = threading.Lock()
 TRACEBACK_LINES = 12  # of the end of a traceback, kept in the record
 
@@ -113,10 +115,10 @@ class Clock:
 def run_trial(
     trial: Trial, settings: Settings, link: Link, *, keep: Record | None = None, leaves: Sequence[Trial] = ()
 ) -> Finished:
-    """Search, evaluate and store one trial; with ``keep``, only evaluate that record's trajectory anew.
+    """Search and evaluate, train, or compute, and store what came out.
 
-    ``leaves``: the trials for which it leaves its supernet. A failure is an outcome and not an exception: it is
-    stored, unless there is a record that is done.
+    ``keep``: a record whose trajectory is only evaluated anew. ``leaves``: the trials for which it leaves its supernet.
+    A failure is an outcome and not an exception: it is stored, unless there is a record that is done.
     """
     prepare(settings.threads)
     start, clock = link.clock(), Clock(environment.now())
@@ -124,6 +126,8 @@ def run_trial(
     try:
         if isinstance(trial.spec, ComputedSpec):
             record = _computed(trial, trial.spec, settings, clock)
+        elif isinstance(trial.spec, TrainingSpec):
+            record = _trained(trial, trial.spec, settings, link, clock)
         elif keep:
             record = _reevaluated(trial, trial.spec, keep, settings, link, clock)
         else:
@@ -174,6 +178,7 @@ def _record(
     clock: Clock,
     *,
     trajectory: Trajectory | None = None,
+    training: TrainingCurve | None = None,
     evaluated: Evaluated | None = None,
     computed: Computed | None = None,
     data: str | None = None,
@@ -195,6 +200,7 @@ def _record(
         data_checksum=trial.data_checksum,
         benchmark_checksum=source.checksum if (source := evaluated or computed) else None,
         trajectory=trajectory,
+        training=training,
         evaluations=evaluated.accuracies if evaluated else {},
         values=computed.values if computed else {},
         found=computed.found if computed else [],
@@ -224,15 +230,15 @@ def _provenance(trial: Trial, settings: Settings, clock: Clock, *, whole: bool) 
         epoch_seconds=clock.epoch_seconds,
         peak_memory_mb=environment.peak_memory_mb(settings.device),
         resumed_from_epoch=clock.resumed_from_epoch,
-        kernels=_kernels(trial, settings) if clock.epoch_seconds else None,
+        kernels=_kernels(trial.spec, settings) if isinstance(trial.spec, SearchSpec) and clock.epoch_seconds else None,
         supernet=clock.supernet,
         sittings=clock.sittings,
         cpu_seconds=time.process_time() - clock.cpu_start if whole else None,
     )
 
 
-def _kernels(trial: Trial, settings: Settings) -> bool:
-    return isinstance(trial.spec, SearchSpec) and trial.spec.space.compiled(settings.device)
+def _kernels(spec: SearchSpec, settings: Settings) -> bool:
+    return spec.space.compiled(settings.device)
 
 
 def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:
@@ -250,12 +256,61 @@ def _searched(
     result = _search(trial, spec, dataset, settings, link, clock, leaves)
     if result.from_supernet:
         clock.supernet = trial.supernet_id
+    _keep_time(trial, result, link, clock)
+    evaluated = _evaluated(trial, result.trajectory, settings, clock)
+    return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
+
+
+def _keep_time(trial: Trial, result: SearchResult | TrainingResult, link: Link, clock: Clock) -> None:
     clock.epoch_seconds, clock.resumed_from_epoch = result.epoch_seconds, result.resumed_from_epoch
     clock.sittings = [Sitting.model_validate(sitting) for sitting in result.sittings]
     if any(sitting.new_streams for sitting in clock.sittings):
         link.tell(Note(trial.id, "it changed the kind of device: no other run repeats it bit for bit"))
-    evaluated = _evaluated(trial, spec, result.trajectory, settings, clock)
-    return _record(trial, settings, clock, trajectory=result.trajectory, evaluated=evaluated, data=dataset.fingerprint)
+
+
+def _trained(trial: Trial, spec: TrainingSpec, settings: Settings, link: Link, clock: Clock) -> Record:
+    from harness.engine.training import run_training
+
+    link.tell(Beat(trial.id, 0, spec.epochs))
+    architecture = _subject(spec, Store(settings.results))
+    dataset = _load_for_all(trial.dataset, settings.data_root, spec.data.limit, test=spec.data.split == "test")
+
+    def train() -> TrainingResult:
+        checkpoint, pulse = Store(settings.results).checkpoint(trial.id), Pulse(trial.id, settings, link)
+        return run_training(
+            spec, architecture, dataset, trial.seed, settings.device, checkpoint, pulse,
+            sitting=_sitting(settings, clock), clock=link.clock,
+        )  # fmt: skip
+
+    result = _whole(trial, link, train)
+    _keep_time(trial, result, link, clock)
+    last = {f"{trial.dataset}/{spec.data.split}/{spec.epochs}": result.curve.evaluated[-1]}
+    evaluated = Evaluated({architecture: last}, None)
+    return _record(trial, settings, clock, training=result.curve, evaluated=evaluated, data=dataset.fingerprint)
+
+
+def _subject(spec: TrainingSpec, store: Store) -> str:
+    """Return the architecture that is trained; raise `HarnessError` where the trials that say so are not done."""
+    match spec.subject:
+        case Given(architecture=architecture):
+            return architecture
+        case Found(search=search):
+            return _found(search, store)[0]
+        case BestOf(trainings=trainings):
+            return max((_found(trial, store) for trial in trainings), key=lambda found: found[1])[0]
+
+
+def _found(trial_id: str, store: Store) -> tuple[str, float]:
+    """Return the architecture that a trial found or trained, and its last accuracy (percent) where it has one."""
+    path = store.index().get(trial_id)
+    try:
+        record = read_record(path) if path else None
+    except RecordError as error:
+        raise HarnessError(f"it follows trial {trial_id}: {error}") from error
+    architecture = found_architecture(record) if record and record.status == "done" else None
+    if record is None or architecture is None:
+        raise HarnessError(f"it follows trial {trial_id}, which has no record that is done")
+    return architecture, record.training.evaluated[-1] if record.training else 0.0
 
 
 def _search(
@@ -267,25 +322,35 @@ def _search(
     clock: Clock,
     leaves: Sequence[Trial],
 ) -> SearchResult:
-    """Search, from the last checkpoint that is whole: a damaged one is set aside and said."""
-    from harness.engine import checkpoint
     from harness.engine.search import run_search
 
     store = Store(settings.results)
+
+    def search() -> SearchResult:
+        return run_search(
+            spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), Pulse(trial.id, settings, link),
+            supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
+            sitting=_sitting(settings, clock), clock=link.clock,
+        )  # fmt: skip
+
+    return _whole(trial, link, search)
+
+
+def _whole(trial: Trial, link: Link, run: Callable[[], Result]) -> Result:
+    """Run from the last checkpoint that is whole: a damaged one is set aside and said."""
+    from harness.engine import checkpoint
+
     while True:
         try:
-            return run_search(
-                spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), Pulse(trial.id, settings, link),
-                supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
-                sitting=_sitting(settings, clock), clock=link.clock,
-            )  # fmt: skip
+            return run()
         except checkpoint.DamagedCheckpoint as error:
             aside = checkpoint.set_aside(error.file)
-            link.tell(Note(trial.id, f"{error}; it is now {aside.name}, and the search starts anew"))
+            what = "training" if trial.trains else "search"
+            link.tell(Note(trial.id, f"{error}; it is now {aside.name}, and the {what} starts anew"))
 
 
 class Pulse:
-    """Tells after every epoch how far a search is, and ends it where no other epoch would end in time."""
+    """Tells after every epoch how far a trial is, and ends it where no other epoch would end in time."""
 
     MARGIN = 1.05  # epochs vary by percents
 
@@ -323,7 +388,7 @@ def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Setting
     """Keep the trajectory and how it came to be; replace what the benchmark says."""
     assert keep.trajectory is not None
     link.tell(Beat(trial.id, spec.all_epochs, spec.all_epochs))
-    evaluated = _evaluated(trial, spec, keep.trajectory, settings, clock)
+    evaluated = _evaluated(trial, keep.trajectory, settings, clock)
     provenance = keep.provenance.model_copy(update={"evaluation_seconds": clock.evaluation_seconds})
     return keep.model_copy(
         update={
@@ -335,26 +400,20 @@ def _reevaluated(trial: Trial, spec: SearchSpec, keep: Record, settings: Setting
     )
 
 
-def _evaluated(trial: Trial, spec: SearchSpec, trajectory: Trajectory, settings: Settings, clock: Clock) -> Evaluated:
+def _evaluated(trial: Trial, trajectory: Trajectory, settings: Settings, clock: Clock) -> Evaluated:
     start = time.perf_counter()
-    evaluated = evaluate(
-        trajectory,
-        trial.benchmark,
-        space=spec.space,
-        images=lambda: _images(trial, spec, settings),
-        seed=trial.seed,
-        device=settings.device,
-        data_root=settings.data_root,
-        cache=settings.results / ".scratch",
-    )
+    evaluated = evaluate(trajectory, trial.benchmark, settings.data_root)
     clock.evaluation_seconds = time.perf_counter() - start
     return evaluated
 
 
 def _images(trial: Trial, spec: SearchSpec, settings: Settings) -> Dataset:
-    needs_test = isinstance(trial.benchmark, ScratchBenchmark) or spec.data.split == "test"
+    return _load_for_all(trial.dataset, settings.data_root, spec.data.limit, test=spec.data.split == "test")
+
+
+def _load_for_all(name: str, root: Path | None, limit: int | None, *, test: bool) -> Dataset:
     with _LOADING:  # one of several threads loads for all
-        return _load(trial.dataset, settings.data_root, spec.data.limit, needs_test)
+        return _load(name, root, limit, test)
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,7 @@ from harness.suite.figures import (
 )
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
+from harness.suite.training import NamedCell, resolve_training
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
@@ -123,8 +124,7 @@ class _Checks:
             if getattr(row, key) and not used:
                 what = "a row without a method" if row.method is None else f"method {row.method!r}"
                 self.fail((*at, key), f"{what} has nothing to set here")
-        runs = self.loaded.why_not_run(table_name, name) is None and not computes
-        if runs and not (row.searched_on or table.searched_on):
+        if self.loaded.searches(table_name, name) and not (row.searched_on or table.searched_on):
             self.fail(at, "missing key 'searched_on', here or in the table")
         if table.number == "own" and row.values:
             self.fail((*at, "values"), "a table of our own has no published values")
@@ -218,7 +218,7 @@ class _Checks:
         return [(t, r) for t, r in self.rows if self.loaded.why_not_run(t, r) is None]
 
     def searched(self) -> list[tuple[str, str]]:
-        return [(t, r) for t, r in self.runnable() if not self.loaded.computes(t, r)]
+        return [(t, r) for t, r in self.rows if self.loaded.searches(t, r)]
 
     def searches(self) -> None:
         """Resolve every search, so that no mistake waits for the day that it is run."""
@@ -232,6 +232,24 @@ class _Checks:
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
+                else:
+                    self.trained(name, table, row)
+                    if profile.embedded is not None:
+                        resolve_training(self.loaded, table, row, name, embedded=True)
+
+    def trained(self, profile: str, table: str, row: str) -> None:
+        """A training is of a known cell and data set; by the paper's protocol it answers a column of the row."""
+        at: KeyPath = ("tables", table, "rows", row)
+        training = resolve_training(self.loaded, table, row, profile)
+        if training is None:
+            return
+        if isinstance(training.of, NamedCell):
+            self.known(at, "cell", training.of.cell, load_cells())
+        self.known(at, "dataset of training", training.dataset, DATASETS)
+        columns = [self.suite.columns[column] for column in self.suite.tables[table].columns]
+        if self.loaded.profile(profile).comparable and not any(map(training.answers, columns)):
+            asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
+            self.fail(at, f"its training answers none of the table's columns ({asked})")
 
     def looked_up(self, at: KeyPath, row: str, asked: benchmark.Benchmark, spec: SearchSpec) -> None:
         """A table has the architectures of its space alone."""

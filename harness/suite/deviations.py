@@ -9,6 +9,7 @@ from harness.config import validate
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.methods.training import TrainingSpec
 from harness.suite.schema import Deviation
 
 CHECKSUM = "data_checksum"  # the key of a deviation in the images themselves
@@ -38,22 +39,22 @@ def deviate(
 
 
 def applying(
-    deviations: Iterable[Deviation], spec: SearchSpec | ComputedSpec, dataset: str, checksum: str | None
+    deviations: Iterable[Deviation], spec: SearchSpec | ComputedSpec | TrainingSpec, dataset: str, checksum: str | None
 ) -> tuple[Deviation, ...]:
-    """Return the deviations that a trial has: those of a search whose setting, or whose images, are ours."""
+    """Return the deviations that a trial has: those of a setting, or of images, that are ours."""
     if isinstance(spec, ComputedSpec):
         return ()
     return tuple(d for d in deviations if _applies(d, spec, dataset, checksum))
 
 
-def _applies(deviation: Deviation, spec: SearchSpec, dataset: str, checksum: str | None) -> bool:
+def _applies(deviation: Deviation, spec: SearchSpec | TrainingSpec, dataset: str, checksum: str | None) -> bool:
     if deviation.key == CHECKSUM:
         return deviation.dataset == dataset and deviation.ours == checksum
     return bool(setting(spec, deviation.key.split(".")) == deviation.ours)
 
 
-def setting(spec: SearchSpec, path: Sequence[str]) -> Any:
-    """Return a search's value at a key path; `ABSENT` where it has no such key."""
+def setting(spec: SearchSpec | TrainingSpec, path: Sequence[str]) -> Any:
+    """Return a specification's value at a key path; `ABSENT` where it has no such key."""
     here: Any = spec
     for key in path:
         if key not in getattr(type(here), "model_fields", ()):

@@ -161,7 +161,7 @@ def searched_rows(loaded: LoadedSuite) -> Iterator[tuple[str, str]]:
     """Yield table and row of every search that a suite can run."""
     for table, entry in loaded.suite.tables.items():
         for row in entry.rows:
-            if loaded.why_not_run(table, row) is None and not loaded.computes(table, row):
+            if loaded.searches(table, row):
                 yield table, row
 
 

@@ -15,6 +15,7 @@ from harness.methods.spec import SearchSpec
 from harness.suite.deviations import deviate
 from harness.suite.scale import Factor, scaled
 from harness.suite.schema import Profile, Suite
+from harness.suite.training import trains_a_cell
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class LoadedSuite:
     def why_not_run(self, table: str, row: str, profile: str | None = None) -> str | None:
         """Return why nothing can be run for a row, at all or under a profile; None where it can."""
         entry = self.suite.tables[table].rows[row]
-        stated = entry.not_run or self.suite.tables[table].not_run
+        stated = entry.not_run or (None if entry.training else self.suite.tables[table].not_run)
         if stated is not None:
             return stated
         if (entry.kind or self.suite.tables[table].kind) == "setting":
             return "a printed setting is no result"
+        if trains_a_cell(self, table, row):
+            return None
         if entry.method is None:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:
@@ -98,6 +101,12 @@ class LoadedSuite:
                 factors[key] = Factor(value, (*at, "scales", name, key))
         return factors
 
+    def searches(self, table: str, row: str) -> bool:
+        """Tell whether a row can be searched for: it is not computed, and not a training of a published cell."""
+        if self.why_not_run(table, row) is not None or self.computes(table, row):
+            return False
+        return not trains_a_cell(self, table, row)
+
     def computes(self, table: str, row: str) -> bool:
         """Tell whether a row is computed and not searched for."""
         return self.catalogue.computes(self._method(table, row))
@@ -118,9 +127,10 @@ class LoadedSuite:
 
     def _layers(self, paths: Sequence[KeyPath]) -> list[Layer]:
         """Return the settings that are written at those of the paths that exist."""
-        return [self._layer(path) for path in paths if path in self.document]
+        return [self.layer(path) for path in paths if path in self.document]
 
-    def _layer(self, path: KeyPath) -> Layer:
+    def layer(self, path: KeyPath) -> Layer:
+        """Return the settings that are written at a path."""
         data: Any = self.document.data
         for key in path:
             data = data[key]

@@ -76,6 +76,14 @@ class Deviation(Strict):
     because: str = Field(min_length=1)
 
 
+class TrainingBlock(Strict):
+    """A published protocol of final training by its name. ``extends``: a block whose settings come first."""
+
+    extends: Name | None = None
+    source: str = Field(min_length=1, description="where its settings are stated")
+    settings: dict[str, Any]
+
+
 class Column(Strict):
     """What every number of a table's column measures."""
 
@@ -158,6 +166,7 @@ class Row(Strict):
     per_dataset: bool = Field(default=False, description="one search per dataset: its columns' architectures differ")
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
+    training: dict[str, Any] = Field(default_factory=dict, description="final training: `harness.suite.training`")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
     n: Runs | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None
@@ -191,6 +200,7 @@ class Table(Strict):
     columns: list[str]
     searched_on: str | None = None
     search: dict[str, Any] = Field(default_factory=dict, description="settings of all rows that search")
+    training: dict[str, Any] = Field(default_factory=dict, description="final training of its rows")
     band: Band | None = None
     std: Scatter | None = None
     kind: Kind = "result"
@@ -249,6 +259,7 @@ class Embedded(Strict):
     seeds: Runs
     benchmark: Benchmark
     search: dict[str, Any]
+    training: dict[str, Any] = Field(default_factory=dict)
 
 
 class Profile(Strict):
@@ -263,6 +274,7 @@ class Profile(Strict):
     unstated_seeds: Runs = Field(description="seeds of a row whose n the paper does not state")
     benchmark: Benchmark
     search: dict[str, Any]
+    training: dict[str, Any] = Field(default_factory=dict, description="settings of the trainings of its rows")
     scale: dict[str, Factor] = Field(default_factory=dict, description="key path of a number: factor")
     scales: dict[str, dict[str, Factor]] = Field(
         default_factory=dict, description="the same by method, table or table/row"
@@ -293,6 +305,8 @@ class Suite(Strict):
     bands: dict[str, dict[Metric, ToleranceBand]] = Field(default_factory=dict)
     std: Scatter = Field(default="unknown", description="of the printed deviations; unknown is read as population")
     search: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict, description="final training of all rows that search")
+    trainings: dict[Name, TrainingBlock] = Field(default_factory=dict, description="named blocks of settings")
     profiles: dict[Literal["paper", "reduced"], Profile] = Field(default_factory=dict)
     columns: dict[Name, Column]
     tables: dict[Name, Table]

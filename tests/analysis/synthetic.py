@@ -10,8 +10,9 @@ import numpy as np
 from harness.engine.trajectory import Trajectory
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import TABLE, DataAvailability
-from harness.runner.plan import Filters, Plan, ProfileName, Trial, make_plan
+from harness.runner.plan import Filters, Plan, make_plan
 from harness.runner.record import Provenance, Record
+from harness.runner.trial import ProfileName, Trial
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.registry import published
 from harness.suite.load import load_suite

@@ -10,8 +10,9 @@ import pytest
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.runner.plan import Filters, Plan, ProfileName, plan_further
+from harness.runner.plan import Filters, Plan, plan_further
 from harness.runner.record import Record
+from harness.runner.trial import ProfileName
 from harness.suite.loaded import LoadedSuite
 from tests.analysis import synthetic
 

@@ -129,14 +129,14 @@ class Arena:
             os.utime(path, (0, 0))  # what was killed while it wrote is swept a minute later
         Store(self.results).clean()
         left = [path for path in self.results.rglob("*") if path.is_file() and path not in self._paths()]
-        assert [path for path in left if path.parent.name != ".scratch" and path.name != ".lock"] == []
+        assert [path for path in left if path.name != ".lock"] == []
         others = [
             path for path in self.temporary.iterdir() if not path.name.startswith("torchinductor")
         ]  # torch's cache
         assert others == [], "temporary files were left"
 
     def _paths(self) -> list[Path]:
-        return sorted(path for path in self.results.rglob("s*-*.json") if ".scratch" not in path.parts)
+        return sorted(self.results.rglob("s*-*.json"))
 
 
 def until(true: Callable[[], Any], what: str) -> None:

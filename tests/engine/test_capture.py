@@ -134,7 +134,7 @@ def test_recordings_are_made_on_cuda_unless_that_is_turned_off(monkeypatch):
 def test_recordings_of_epochs_that_are_over_are_dropped():
     made = Tapes()
     search = searched("darts-minus", made, epochs=7)
-    assert len(made) == 7 and len(search.recorder.tapes) == KEPT
+    assert len(made) == 7 and len(search.recorder.recorded.tapes) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_cuda_graphs_follow_plain_steps(method):
         search.observe(None)
         while search.epoch < spec.epochs:
             search.run_epoch()
-        assert not record or search.recorder.tapes
+        assert not record or search.recorder.recorded.tapes
         return search.trajectory
 
     plain, recorded = run(False), run(True)

@@ -1,5 +1,7 @@
 """Optimisers and schedules against formulas, a minimisation by scipy, and torch's own schedules."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,16 @@ from scipy import optimize
 from torch import nn
 
 from harness.engine.optimisers import build_optimiser
-from harness.methods.optimisers import Adam, Constant, Cosine, ExponentiatedGradient, Sgd, WarmupCosine
+from harness.methods.optimisers import (
+    Adam,
+    Constant,
+    Cosine,
+    Decay,
+    ExponentiatedGradient,
+    Linear,
+    Sgd,
+    WarmupCosine,
+)
 
 START = torch.rand(6, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64).add(0.1)
 START = START / START.sum(-1, keepdim=True)
@@ -129,3 +140,13 @@ BY_HAND = {
 def test_warm_up_then_cosine_then_floor(warmup, epoch, rate):
     schedule = WarmupCosine(name="warmup-cosine", final_lr=0.001, warmup=warmup, period=50)
     assert schedule.rate(0.025, epoch, 50 + warmup) == pytest.approx(rate, rel=1e-5)
+
+
+def test_decay_and_line_are_the_published_ones():
+    """DARTS on ImageNet: 0.97 an epoch. PC-DARTS' `adjust_lr`: 250 epochs, a flatter line in the last five."""
+    decay, line = Decay(name="decay", factor=0.97), Linear(name="linear", tail=5)
+    assert [decay.rate(0.1, epoch, 250) for epoch in (0, 1, 10.7)] == pytest.approx([0.1, 0.097, 0.1 * 0.97**10])
+    rates = [line.rate(0.5, epoch, 250) for epoch in range(250)]
+    assert rates[0] == 0.5 and rates[100] == pytest.approx(0.5 * 145 / 245) and rates[244] == pytest.approx(0.5 / 245)
+    assert rates[245:] == pytest.approx([0.5 * left / (245 * 5) for left in (5, 4, 3, 2, 1)])
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.methods.catalogue import load_catalogue
-from harness.runner.plan import Trial
 from harness.runner.record import Record
+from harness.runner.trial import Trial
 from harness.spaces.nb201 import encoding as nb201
 from harness.suite.load import load_suite
 from harness.suite.loaded import LoadedSuite

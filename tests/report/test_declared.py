@@ -19,8 +19,9 @@ from harness.report.markdown import render_markdown
 from harness.report.operations import correlation_lines, gradients_panel
 from harness.report.page import RecordLinks, render_page
 from harness.report.panels import FigureData, Panel, to_csv
-from harness.runner.plan import Filters, Plan, Trial
+from harness.runner.plan import Filters, Plan
 from harness.runner.record import Record
+from harness.runner.trial import Trial
 from harness.suite.figures import TheoryPanel
 from harness.theory.checks import FIGURES
 from tests.analysis import synthetic

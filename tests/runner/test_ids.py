@@ -13,7 +13,8 @@ import pytest
 
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, ProfileName, Trial, make_plan
+from harness.runner.plan import Filters, make_plan
+from harness.runner.trial import ProfileName, Trial
 from harness.suite.load import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"

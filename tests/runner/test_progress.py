@@ -20,7 +20,7 @@ from harness.runner.progress import (
 
 def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",), part=""):
     about = {"method": method, "subject": f"{method} {part}".rstrip(), "dataset": "digits", "seed": seed}
-    return SimpleNamespace(id=trial_id, suite="tiny", rows=rows, **about)
+    return SimpleNamespace(id=trial_id, suite="tiny", rows=rows, trains=False, **about)
 
 
 class Clock:

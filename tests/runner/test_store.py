@@ -179,7 +179,7 @@ def test_ids_are_found_by_their_beginning(tmp_path, make_record):
 def test_what_is_no_record_is_told_apart(tmp_path, make_record):
     store = Store(tmp_path)
     store.write(make_record())
-    write_atomically(tmp_path / ".scratch" / "s0-00.json", "{}")
+    write_atomically(tmp_path / ".claims" / "s0-00.json", "{}")
     (tmp_path / "notes.md").write_text("notes")
     (tmp_path / "reduced" / "summary.json").write_text("{}")
     assert store.strays() == [tmp_path / "reduced" / "summary.json"]

@@ -43,6 +43,8 @@ class FakeTrial:
     spec: SearchSpec = field(default_factory=spec)
     benchmark: TableBenchmark = TABLE
     blocked: str | None = None
+    after: tuple[str, ...] = ()
+    searches: bool = True
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, Plan, ProfileName, make_plan
+from harness.runner.plan import Filters, Plan, make_plan
+from harness.runner.trial import ProfileName
 from harness.spaces.registry import published
 from harness.suite.load import load_suite
 from harness.suite.loaded import LoadedSuite

@@ -1,0 +1,61 @@
+"""Which images a training sees, and how: index batches, augmented on the device of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from harness.data.augment import average_pool_images, cut_out, moved, normalise
+from harness.data.batches import epoch_batches
+from harness.data.images import Dataset, ImageSet
+from harness.methods.training import TrainingSpec
+
+
+class TrainingFeed:
+    """The images of one training, those that train and those that are evaluated. ``generator``: of augmentation."""
+
+    def __init__(self, spec: TrainingSpec, dataset: Dataset, device: torch.device, generator: Generator) -> None:
+        self.spec, self.dataset, self.device, self.generator = spec, dataset, device, generator
+        train, evaluated = spec.data.counts(len(dataset.train), len(dataset.test))
+        held_out, first = (dataset.test, 0) if spec.data.split == "test" else (dataset.train, train)
+        self.images = self._sized(dataset.train, 0, train)
+        self.held_out = self._sized(held_out, first, first + evaluated)
+
+    def _sized(self, images: ImageSet, first: int, last: int) -> ImageSet:
+        pixels = average_pool_images(images.images[first:last], self.spec.data.image_size)
+        return ImageSet(pixels, images.labels[first:last]).to(self.device)
+
+    @property
+    def recordable(self) -> bool:
+        """Tell whether nothing about augmentation is drawn on the host."""
+        return True
+
+    @property
+    def evaluated_count(self) -> int:
+        """Return how many images are evaluated."""
+        return len(self.held_out)
+
+    def batches(self, generator: Generator) -> Iterator[Tensor]:
+        """Yield the index batches of one shuffled pass; the last one holds the rest."""
+        for batch in epoch_batches(len(self.images), self.spec.batch_size, generator, drop_last=False):
+            yield batch.to(self.device, non_blocking=True)
+
+    def augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
+        data = self.spec.data
+        pixels = moved(self.images.images[indices], padding=data.crop_padding, flip=data.flip, generator=self.generator)
+        images = self._normalised(pixels)
+        if data.cutout:
+            images = cut_out(images, data.cutout, 1.0, self.generator)
+        return images, self.images.labels[indices]
+
+    def evaluated(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the images that are evaluated, as they are, with their labels."""
+        for start in range(0, len(self.held_out), size):
+            part = slice(start, start + size)
+            yield self._normalised(self.held_out.images[part]), self.held_out.labels[part]
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return normalise(pixels, self.dataset.mean, self.dataset.std)

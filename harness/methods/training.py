@@ -1,0 +1,183 @@
+"""The resolved specification of one final training: a stand-alone network from its first weights to its accuracy.
+
+There are no defaults here: a scientific quantity is written in a named block of ``suites/_base/training.yaml``, or in
+a suite. Which images, how large a network, and whose architecture it has are part of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from harness.config import Strict
+from harness.errors import HarnessError
+from harness.methods.optimisers import Schedule, WeightOptimiser
+from harness.part import Part
+from harness.spaces.registry import published
+from harness.spaces.space import Size, Space
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+class NetworkSize(Part):
+    """How large the network is, as its space counts cells and channels."""
+
+    cells: PositiveInt
+    channels: PositiveInt
+    stem: Literal["cifar", "imagenet"]
+
+    @property
+    def size(self) -> Size:
+        """Return it as spaces take it."""
+        return Size(self.cells, self.channels, self.stem)
+
+
+class TrainingData(Part):
+    """Which images train the network, how they are changed, and which it is tested on.
+
+    ``split``: ``test`` trains on the training images and evaluates on the test set; ``valid`` trains on their first
+    half and evaluates on the second. Numbers of images are of the first ones of each.
+    """
+
+    split: Literal["test", "valid"]
+    images: PositiveInt | Literal["all"] = Field(description="that train; 'all': everything that the split leaves")
+    evaluated: PositiveInt | Literal["all"] = Field(description="images that the accuracy is of")
+    image_size: PositiveInt
+    crop_padding: NonNegativeInt
+    flip: bool
+    cutout: NonNegativeInt = Field(description="side of the square that every image loses; 0: none")
+
+    @property
+    def limit(self) -> int | None:
+        """Number of training images that are read (a prefix of the set); None: all."""
+        if self.images == "all" or (self.split == "valid" and self.evaluated == "all"):
+            return None
+        return self.images + (int(self.evaluated) if self.split == "valid" else 0)
+
+    def counts(self, total: int, test: int) -> tuple[int, int]:
+        """Return how many images train and how many are evaluated; raise `HarnessError` if there are too few.
+
+        ``total``: training images of the data set; ``test``: its test images.
+        """
+        valid = self.split == "valid"
+        train = self.images if self.images != "all" else total // 2 if valid else total
+        left = total - train if valid else test
+        evaluated = left if self.evaluated == "all" else self.evaluated
+        if train > total or evaluated > left or not evaluated:
+            kind = "training" if valid else "test"
+            raise HarnessError(
+                f"the training needs {train} images and {evaluated} {kind} images beside them, the dataset has {total} "
+                f"training and {test} test images"
+            )
+        return train, evaluated
+
+
+class Given(Part):
+    """A published architecture, or any other that is written down."""
+
+    name: Literal["given"]
+    architecture: str
+
+
+class Found(Part):
+    """What a search found. ``search``: the id of its trial."""
+
+    name: Literal["found"]
+    search: str
+
+
+class BestOf(Part):
+    """The architecture that came out best of several trainings, by their last accuracy; of equals, the first."""
+
+    name: Literal["best"]
+    trainings: tuple[str, ...] = Field(min_length=1, description="ids of their trials")
+
+
+Subject = Annotated[Given | Found | BestOf, Field(discriminator="name")]
+
+
+class TrainingSettings(Strict):
+    """How a network is trained, whichever it is.
+
+    ``space``: of `harness.spaces.registry.published`, that reads the architecture.
+    """
+
+    space: str
+    network: NetworkSize
+    data: TrainingData
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    precision: Literal["float32", "bfloat16"] = Field(description="of the network; losses are float32")
+    optimiser: WeightOptimiser
+    schedule: Schedule
+    ramp: NonNegativeInt = Field(description="epochs e at the start whose rate is the schedule's times (e + 1) / ramp")
+    clip: float | None = Field(gt=0, description="of the gradient's norm")
+    label_smoothing: float = Field(ge=0, lt=1)
+    drop_path: float = Field(ge=0, lt=1, description="probability, in epoch e of E this times e / E")
+    auxiliary: float | None = Field(gt=0, description="weight of the auxiliary head's loss; null: no such head")
+    evaluated_every: PositiveInt = Field(description="epochs; the last one is evaluated in any case")
+
+    @field_validator("space")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            published(name)
+        except HarnessError as error:
+            raise ValueError(str(error)) from error
+        return name
+
+    @property
+    def architectures(self) -> Space:
+        """Return the space that reads the architecture and builds its network."""
+        return published(self.space)
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch."""
+        rate = self.schedule.rate(self.optimiser.lr, epoch, self.epochs)
+        return rate * (epoch + 1) / self.ramp if epoch < self.ramp else rate
+
+    def kept(self, epoch: int) -> float:
+        """Return the probability with which a path is kept in an epoch."""
+        return 1 - self.drop_path * epoch / self.epochs
+
+
+class TrainingSpec(TrainingSettings):
+    """One training, fully written out."""
+
+    subject: Subject
+
+    @model_validator(mode="after")
+    def _readable(self) -> TrainingSpec:
+        if isinstance(self.subject, Given):
+            try:
+                self.architectures.operations(self.subject.architecture)
+            except HarnessError as error:
+                raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def follows_one(self) -> bool:
+        """Tell whether the architecture is what one search found."""
+        return isinstance(self.subject, Found)
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Return the ids of the trials whose records say which architecture it is."""
+        match self.subject:
+            case Found(search=search):
+                return (search,)
+            case BestOf(trainings=trainings):
+                return trainings
+        return ()
+
+
+def path_factors(shape: tuple[int, int], kept: Tensor, generator: Generator) -> Tensor:
+    """Draw what paths are multiplied by, image by image [paths, B]: 0, or 1 / kept with probability ``kept``.
+
+    All on one device, so that a step with it can be recorded (FractalNet's drop-path as in NASNet and DARTS).
+    """
+    import torch
+
+    return (torch.rand(shape, generator=generator, device=kept.device) < kept).to(kept) / kept

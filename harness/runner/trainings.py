@@ -1,0 +1,163 @@
+"""The trainings of a row: what follows its searches, or trains a published cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness import engine
+from harness.benchmarks.spec import NoBenchmark
+from harness.errors import HarnessError
+from harness.methods.catalogue import Layer, part_versions
+from harness.methods.training import BestOf, Found, Given, Subject, TrainingSettings, TrainingSpec
+from harness.runner.availability import TEST_IMAGES, TRAINING_IMAGES, DataAvailability
+from harness.runner.trial import ProfileName, Trial, trial_id
+from harness.spaces.cells import load_cells
+from harness.suite.changes import changes
+from harness.suite.loaded import LoadedSuite
+from harness.suite.schema import Profile
+from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, resolve_training
+
+UNSEARCHED = "published"  # stands where others have their method
+PAPER = "paper"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A row's trainings: the ``trials`` whose accuracies the row reports, those of ``columns``.
+
+    ``reports``: the accuracy of the last epoch, or the best of all that were evaluated.
+    """
+
+    trials: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    reports: Literal["last", "best"] = "last"
+
+
+@dataclass(frozen=True)
+class RowTraining:
+    """What the trainings of a row have in common. ``dataset``: that is trained on, a stand-in where ``embedded``."""
+
+    loaded: LoadedSuite
+    profile: ProfileName
+    row: str
+    method: str
+    stated: Retraining
+    usual: Retraining
+    dataset: str
+    embedded: bool
+    data: DataAvailability
+    overrides: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        usual, ours = (one.settings.model_dump(mode="json") for one in (self.usual, self.stated))
+        object.__setattr__(self, "overrides", tuple(changes(usual, ours, "training.")))
+
+    def searches(self, seeds: Sequence[int]) -> Sequence[int]:
+        """Return the seeds of the searches that trainings with ``seeds`` follow."""
+        match self.stated.of:
+            case EachSearch():
+                return seeds
+            case OneSearch():
+                return (0,)
+            case BestSearch(searches=count):
+                return range(count)
+            case NamedCell():
+                return ()
+
+    def expand(self, searches: Sequence[Trial], seeds: Sequence[int]) -> tuple[list[Trial], list[Trial]]:
+        """Return the trainings that choose among searches, and those with ``seeds`` that the row reports."""
+        short: list[Trial] = []
+        subjects: Iterator[Subject]
+        match self.stated.of:
+            case EachSearch():
+                subjects = (Found(name="found", search=search.id) for search in searches)
+            case OneSearch():
+                subjects = (Found(name="found", search=searches[0].id) for _ in seeds)
+            case BestSearch():
+                short = list(self._choosing(searches))
+                best = BestOf(name="best", trainings=tuple(trial.id for trial in short))
+                subjects = (best for _ in seeds)
+            case NamedCell(cell=cell):
+                given = Given(name="given", architecture=load_cells()[cell].architecture)
+                subjects = (given for _ in seeds)
+        overridden = searches[0].overrides if searches else ()
+        final = [
+            self._trial(self.stated.settings, subject, seed, overridden)
+            for subject, seed in zip(subjects, seeds, strict=True)
+        ]
+        return short, final
+
+    def _choosing(self, searches: Sequence[Trial]) -> Iterator[Trial]:
+        assert self.stated.short is not None, "resolved with the statement"
+        for search in searches:
+            subject = Found(name="found", search=search.id)
+            yield self._trial(self.stated.short, subject, search.seed, search.overrides)
+
+    def _trial(self, settings: TrainingSettings, subject: Subject, seed: int, overridden: tuple[str, ...]) -> Trial:
+        spec = TrainingSpec(**dict(settings), subject=subject)
+        versions = {**part_versions(spec), "training": engine.TRAINING_VERSION}
+        checksum = self.data.checksums.get(self.dataset)
+        own = trial_id(spec, self.dataset, seed, versions, checksum)
+        return Trial(
+            id=own,
+            supernet_id=own,
+            suite=self.loaded.suite.suite,
+            profile=self.profile,
+            method=self.method,
+            dataset=self.dataset,
+            seed=seed,
+            spec=spec,
+            benchmark=NoBenchmark(name="none"),
+            embedded=self.embedded,
+            rows=(self.row,),
+            part_versions=versions,
+            data_checksum=checksum,
+            blocked=self.data.missing.get(self.dataset),
+            overrides=(*overridden, *self.overrides),
+        )
+
+    def trained(self, trials: Sequence[Trial]) -> Trained:
+        """Say of which columns they report what: those that the paper's protocol answers."""
+        table, _, name = self.row.partition("/")
+        profile = PAPER if PAPER in self.loaded.suite.profiles else self.profile
+        paper = resolve_training(self.loaded, table, name, profile)
+        columns = self.loaded.suite.tables[table].columns if paper else ()
+        answered = tuple(c for c in columns if paper and paper.answers(self.loaded.suite.columns[c]))
+        return Trained(tuple(trial.id for trial in trials), answered, self.stated.reports)
+
+
+def row_training(
+    loaded: LoadedSuite, profile: ProfileName, row: str, overrides: Sequence[Layer], data: DataAvailability
+) -> RowTraining | None:
+    """Return what is trained for ``table/row``, None where nothing is; ``overrides``: of ``training``.
+
+    Raises `HarnessError` where the data set has too few images.
+    """
+    table, _, name = row.partition("/")
+    for embedded in (False, True):
+        usual = resolve_training(loaded, table, name, profile, embedded=embedded)
+        dataset = stand_in(loaded.profile(profile), usual.dataset, data) if usual else ""
+        if usual is None or embedded != (dataset != usual.dataset):
+            continue
+        stated = resolve_training(loaded, table, name, profile, embedded=embedded, overrides=overrides) or usual
+        _check_images(row, dataset, stated)
+        method = loaded.suite.tables[table].rows[name].method
+        return RowTraining(loaded, profile, row, method or UNSEARCHED, stated, usual, dataset, embedded, data)
+    return None
+
+
+def stand_in(profile: Profile, dataset: str, data: DataAvailability) -> str:
+    """Return the dataset that stands in where nothing is known of the suite's own, neither here nor recorded."""
+    if dataset in data.checksums or profile.embedded is None:
+        return dataset
+    return profile.embedded.dataset
+
+
+def _check_images(row: str, dataset: str, stated: Retraining) -> None:
+    for settings in filter(None, (stated.settings, stated.short)):
+        try:
+            settings.data.counts(TRAINING_IMAGES[dataset], TEST_IMAGES[dataset])
+        except HarnessError as error:
+            raise HarnessError(f"{row} on {dataset}: {error}") from error
