@@ -24,6 +24,7 @@ from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, ProfileName, Trial, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
+from harness.suite.first import first_trials
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
@@ -129,8 +130,11 @@ def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
     settings = loaded.suite.profiles.get(profile)
     if settings is None or not settings.first:
         raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
-    trials = {f"{row} {trial.seed}": trial for trial in plan.trials for row in trial.rows}
-    return replace(plan, trials=tuple(trials[name] for name in settings.first if name in trials), not_run={})
+    trials = {(row, trial.seed): trial for trial in plan.trials for row in trial.rows}
+    rows = [f"{table}/{row}" for table, entry in loaded.suite.tables.items() for row in entry.rows]
+    named = [name for text in settings.first for name in first_trials(text, rows)]
+    chosen = {trials[name].id: trials[name] for name in named if name in trials}
+    return replace(plan, trials=tuple(chosen.values()), not_run={})
 
 
 def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[Task]:

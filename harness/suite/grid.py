@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from harness.config import Strict
 
@@ -47,6 +47,9 @@ class Sample(Strict):
     correlations: Correlations
 
 
+Design = Full | Array | Sample
+
+
 class Exclusion(Strict):
     """Combinations that no cell has: all that agree with ``levels``, one level or several of each factor."""
 
@@ -70,19 +73,26 @@ class Grid(Strict):
 
     A row is ``fixed``, then the parts of its levels, factor by factor, then what the table's ``rows`` has under its
     name, which is that of its levels joined by ``-``. Their labels are joined by commas, an empty one being left out.
-    ``like``: a table above whose grid's factors and exclusions come first.
+    ``like``: a table above whose grid's factors, exclusions and fixed part come first; without a ``design`` of its own
+    a grid has the cells of that one, each with all combinations of its own factors.
     """
 
     like: str | None = None
     factors: dict[Name, Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]] = Field(default_factory=dict)
     without: list[Exclusion] = Field(default_factory=list)
     fixed: dict[str, Any] = Field(default_factory=dict)
-    design: Annotated[Full | Array | Sample, Field(discriminator="kind")]
+    design: Annotated[Design, Field(discriminator="kind")] | None = None
 
     @field_validator("design", mode="before")
     @classmethod
     def _short_form(cls, design: Any) -> Any:
         return {"kind": design} if isinstance(design, str) else design
+
+    @model_validator(mode="after")
+    def _says_which_cells(self) -> Self:
+        if self.design is None and self.like is None:
+            raise ValueError("missing key 'design'")
+        return self
 
 
 def combinations(factors: Mapping[str, Sequence[str]], without: Sequence[Exclusion]) -> Iterator[Cell]:
@@ -93,7 +103,7 @@ def combinations(factors: Mapping[str, Sequence[str]], without: Sequence[Exclusi
             yield cell
 
 
-def chosen(design: Full | Array | Sample, factors: Mapping[str, Sequence[str]], allowed: Sequence[Cell]) -> list[Cell]:
+def chosen(design: Design, factors: Mapping[str, Sequence[str]], allowed: Sequence[Cell]) -> list[Cell]:
     """Return the cells of a design, out of those that are allowed."""
     if isinstance(design, Array):
         return [dict(zip(factors, cell, strict=True)) for cell in design.cells]

@@ -11,6 +11,7 @@ from harness.config import Strict
 from harness.methods.stops import Stop
 from harness.suite.figures import Figure
 from harness.suite.grid import Grid, Name
+from harness.suite.hypotheses import Hypothesis
 from harness.suite.values import Published
 
 Split = Literal["train", "valid", "test"]
@@ -277,7 +278,9 @@ class Profile(Strict):
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
-        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+        default_factory=list,
+        description="table/row and seed of the trials to run first, in this order; rows by pattern, seeds by range: "
+        "'core/joint-* 0-4' is all those rows with seed 0, then with 1",
     )
     embedded: Embedded | None = None
 
@@ -301,4 +304,5 @@ class Suite(Strict):
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)
+    hypotheses: dict[Name, Hypothesis] = Field(default_factory=dict)
     figures: dict[Name, Figure] = Field(default_factory=dict)

@@ -42,11 +42,16 @@ def _known(document: Document, path: KeyPath, kind: str, name: str, names: Itera
 
 @dataclass
 class _Factors:
-    """The factors of a table's grid, those first that it is `like`: names of levels, and where each is written."""
+    """The factors of a table's grid, those first that it is `like`: names of levels, and where each is written.
+
+    ``fixed``: where what is part of every row is written; ``cells``: what the design has.
+    """
 
     levels: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, KeyPath] = field(default_factory=dict)
     without: list[Exclusion] = field(default_factory=list)
+    fixed: list[KeyPath] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
 
 
 class _Grids:
@@ -61,7 +66,8 @@ class _Grids:
                 at: KeyPath = ("tables", name, "grid")
                 grid = validate(Grid, table["grid"], Describe(self.document, at))
                 self.factors[name] = self._factors(at, grid)
-                self._write(name, self._cells(at, grid, self.factors[name]), self.factors[name])
+                self.factors[name].cells += self._cells(at, grid, self.factors[name])
+                self._write(name, self.factors[name])
 
     def _factors(self, at: KeyPath, grid: Grid) -> _Factors:
         if grid.like is not None:
@@ -80,10 +86,15 @@ class _Grids:
                 _known(self.document, here, "factor", factor, levels)
                 for name in names:
                     _known(self.document, here, f"level of {factor!r}", name, levels[factor])
-        return _Factors(levels, places, [*base.without, *grid.without])
+        return _Factors(levels, places, [*base.without, *grid.without], [*base.fixed, (*at, "fixed")])
 
     def _cells(self, at: KeyPath, grid: Grid, factors: _Factors) -> list[Cell]:
         here: KeyPath = (*at, "design")
+        if grid.design is None and grid.like is not None:
+            own = list(combinations({factor: list(parts) for factor, parts in grid.factors.items()}, []))
+            cells = [{**cell, **more} for cell in self.factors[grid.like].cells for more in own]
+            return [cell for cell in cells if not any(exclusion.excludes(cell) for exclusion in grid.without)]
+        assert grid.design is not None
         count = math.prod(map(len, factors.levels.values()))
         if isinstance(grid.design, Array):
             self._listed((*here, "cells"), grid.design.cells, factors)
@@ -107,13 +118,13 @@ class _Grids:
                 if exclusion.excludes(dict(zip(factors.levels, levels, strict=True))):
                     raise self.document.error((*at, index), f"is excluded: {exclusion.because}")
 
-    def _write(self, name: str, cells: Iterable[Cell], factors: _Factors) -> None:
+    def _write(self, name: str, factors: _Factors) -> None:
         at: KeyPath = ("tables", name)
         table, rows = self.document.data["tables"][name], dict[str, Document]()
         own = table.get("rows") or {}
         if not isinstance(own, dict):
             return  # the schema will complain of it
-        for cell in cells:
+        for cell in factors.cells:
             row = "-".join(cell.values())
             if row in rows:
                 raise self.document.error((*at, "grid"), f"two cells would be row {row!r}: names of levels join to one")
@@ -128,7 +139,7 @@ class _Grids:
         levels: list[KeyPath] = [(*factors.places[factor], level) for factor, level in cell.items()]
         own: KeyPath = ("tables", table, "rows", name)
         row = Document({}, {})
-        for path in ((*grid, "fixed"), *levels, own):
+        for path in (*factors.fixed, *levels, own):
             if path in self.document:
                 merge_documents(row, self.document.below(path))
         row.places[()] = self.document.place(own if own in self.document else grid)

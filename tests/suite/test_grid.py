@@ -78,8 +78,17 @@ def test_a_grid_goes_on_from_another(tmp_path: Path) -> None:
     more = "  more:\n    grid:\n      like: t\n      design: full\n      factors: {depth: {d1: {n: 1}, d2: {}}}\n"
     rows = written_out(tmp_path, GRID + more).data["tables"]["more"]["rows"]
     assert list(rows) == ["sc-slow-d1", "sc-slow-d2", "es-slow-d1", "es-slow-d2", "es-fast-d1", "es-fast-d2"]
-    assert rows["sc-slow-d1"]["n"] == 1 and "n" not in rows["sc-slow-d2"]  # what is fixed there is fixed there alone
+    assert (rows["sc-slow-d1"]["n"], rows["sc-slow-d2"]["n"]) == (1, 5)  # what is fixed there lies below all levels
     assert rows["es-fast-d1"]["levels"] == {"rule": "es", "rate": "fast", "depth": "d1"}
+
+
+def test_a_grid_without_a_design_has_the_cells_of_the_one_that_it_is_like(tmp_path: Path) -> None:
+    said = "source: mine, correlations: {main_effects: 1, with_two_way: 1}"
+    array = ("design: full", f"design: {{kind: array, {said}, cells: [[es, fast], [sc, slow]]}}")
+    own = "factors: {depth: {d1: {}, d2: {}}}, without: [{levels: {rule: sc, depth: d2}, because: b}]"
+    more = f"  more:\n    grid: {{like: t, {own}}}\n"
+    rows = written_out(tmp_path, GRID + more, array).data["tables"]["more"]["rows"]
+    assert list(rows) == ["es-fast-d1", "es-fast-d2", "sc-slow-d1"]
 
 
 def test_an_array_has_the_cells_that_are_listed_and_a_sample_some(tmp_path: Path) -> None:
@@ -94,7 +103,7 @@ def test_an_array_has_the_cells_that_are_listed_and_a_sample_some(tmp_path: Path
 CELLS = ("design: full", "design: {kind: array, source: s, correlations: {main_effects: 1, with_two_way: 1}, cells: ")
 MISTAKES = {
     "a design": (("design: full", "design: ful"), r":5: .*grid.design.kind: unknown value 'ful'; did you mean 'full'"),
-    "no design": (("      design: full\n", ""), r":4: .*grid.design: missing key 'design'"),
+    "no design": (("      design: full\n", ""), r":4: .*grid: missing key 'design'"),
     "a factor that is excluded": (("{rule: sc, rate: [fast]}", "{rle: sc}"), r":13: .*unknown factor 'rle'.*'rule'"),
     "a level that is excluded": (("[fast]", "[fst]"), r":13: .*unknown level of 'rate' 'fst'; did you mean 'fast'"),
     "an unknown level": ((CELLS[0], CELLS[1] + "[[es, fst]]}"), r":5: .*\[0\]\[1\]: unknown level of 'rate' 'fst'"),
