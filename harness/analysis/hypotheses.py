@@ -81,7 +81,7 @@ def _look(suite: Suite, trials: DataFrame, before: HypothesisVerdict, seeds: int
     planned, chosen = _cells(suite, hypothesis), _chosen(trials, hypothesis, seeds)
     done, wanted = len(chosen), seeds * planned
     if done < wanted:
-        if before.seeds:
+        if before.reason:
             return before
         why = f"{done} of {wanted} trials of its cells, seeds 0 to {seeds - 1}"
         return HypothesisVerdict(before.key, hypothesis, "INCOMPLETE" if done else "NOT RUN", why)
