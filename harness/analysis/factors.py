@@ -66,8 +66,8 @@ def shares(
 ) -> list[Share]:
     """Return what each term explains of the variance, seeds as a term of their own, one after the other in this order.
 
-    The order is of no account where cells are balanced. ``draws`` of the bootstrap take the trials of every cell anew,
-    with replacement.
+    The order is of no account where cells are balanced. A draw of the bootstrap keeps what cells and seeds have in the
+    mean, and takes what a trial has beside anew from its cell, with replacement.
     """
     random = np.random.default_rng(seed)
     trials = trials[trials[response].notna()]
@@ -75,15 +75,25 @@ def shares(
     every = [("seed",), *terms(factors, order)]
     bases = _successive(trials, every)
     seen = _omega(y, bases)
+    expected, rest = _additive(trials, response, cells)
     members = [np.flatnonzero(cells == cell) for cell in range(int(cells.max()) + 1)]
-    drawn = np.empty((draws, len(every)))
+    places, drawn = np.concatenate(members), np.empty((draws, len(every)))
     for draw in range(draws):
-        taken = np.concatenate([random.choice(of_cell, len(of_cell)) for of_cell in members])
-        values = np.empty_like(y)
-        values[np.concatenate(members)] = y[taken]
+        values = expected.copy()
+        values[places] += rest[np.concatenate([random.choice(of_cell, len(of_cell)) for of_cell in members])]
         drawn[draw] = _omega(values, bases)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     return [Share(term, float(seen[i]), float(low[i]), float(high[i])) for i, term in enumerate(every)]
+
+
+def _additive(trials: DataFrame, response: str, cells: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
+    """Return what cells and seeds have in the mean, and what each trial has beside, as wide as its cell's variance."""
+    y = trials[response]
+    of_seeds = y.groupby(trials["seed"]).transform("mean") - y.mean()
+    of_cells = (y - of_seeds).groupby(cells).transform("mean")
+    count = y.groupby(cells).transform("size")
+    rest = (y - of_cells - of_seeds) * np.sqrt(count / np.maximum(count - 1, 1))
+    return (of_cells + of_seeds).to_numpy(dtype=float), rest.to_numpy(dtype=float)
 
 
 def _successive(trials: DataFrame, every: Sequence[tuple[str, ...]]) -> list[Matrix]:

@@ -25,9 +25,9 @@ STOP = MagnitudePeak(name="magnitude-peak", equation=13, operation=CONVOLUTION)
 RESPONSES = {  # by name: what it is, and its unit
     "accuracy": ("accuracy of the last epoch's architecture", "points"),
     "regret": ("what the best architecture of these operations has more", "points"),
-    "collapsed": (f"share of searches that end below {COLLAPSED} %", ""),
-    "skip": ("weight of the skip connection at the end", ""),
-    "convolution": ("weight of the 3x3 convolution at the end", ""),
+    "collapsed": (f"share of searches that end below {COLLAPSED} %", "share"),
+    "skip": ("weight of the skip connection at the end", "of an edge"),
+    "convolution": ("weight of the 3x3 convolution at the end", "of an edge"),
     "collapse-epoch": (f"share of the epochs until never again within {WITHIN:g} points of the best so far", ""),
     "best": ("accuracy of the best epoch's architecture", "points"),
     "selective-stop": ("accuracy where the selective stop (SS) ends", "points"),
@@ -45,7 +45,9 @@ def trials_of(suite: Suite, evidence: Evidence, best: Best | None = None) -> Dat
     """
     import pandas as pd
 
-    return pd.DataFrame(list(_rows(suite, evidence, best)))
+    every = [{**DEFAULT_LEVELS, **row.levels} for entry in suite.tables.values() for row in entry.rows.values()]
+    columns = dict.fromkeys(["table", "row", "seed", *(factor for levels in every for factor in levels), *RESPONSES])
+    return pd.DataFrame(list(_rows(suite, evidence, best)), columns=list(columns))
 
 
 def _rows(suite: Suite, evidence: Evidence, best: Best | None) -> Iterator[dict[str, Any]]:

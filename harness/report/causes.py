@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 DOTS = 160
-HIDDEN = "-"  # what stands for nothing in a table of numbers
 
 
 def effects_png(effects: Mapping[str, Sequence[MainEffect]], title: str) -> bytes:
@@ -50,22 +49,23 @@ def _effects(ax: Axes, response: str, found: Sequence[MainEffect]) -> None:
         ax.plot([low, high], [place, place], color=colour, linewidth=2)
         ax.plot([effect.found.effect], [place], "o", color=colour, markersize=4)
     ax.set_title("\n".join(textwrap.wrap(text, 30)), loc="left")
-    ax.set_xlabel(unit or "share")
+    ax.set_xlabel(unit)
 
 
 def collapse_png(
     trials: DataFrame, panels: Mapping[str, str], weights: Mapping[str, str], alpha: Mapping[str, str],
-    marks: Mapping[tuple[str, str], str],
+    marks: Mapping[tuple[str, str, str], str],
 ) -> bytes:  # fmt: skip
     """Draw the share of collapsed searches by both rates, one panel a level of the update.
 
-    ``panels``, ``weights`` and ``alpha``: label by level; ``marks``: what a pair of rates is known as.
+    ``panels``, ``weights`` and ``alpha``: label by level; ``marks``: what a paper calls an update with a pair of rates.
     """
     with matplotlib.rc_context({**SETTINGS, "axes.grid": False}):
         figure = Figure(figsize=(1.2 + 2.9 * len(panels), 3.6), layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False).flat
         for ax, (update, label) in zip(axes, panels.items(), strict=True):
-            image = _collapse(ax, trials[trials["update"] == update], list(weights), list(alpha), marks)
+            own = {(weight, rate): mark for (of, weight, rate), mark in marks.items() if of == update}
+            image = _collapse(ax, trials[trials["update"] == update], list(weights), list(alpha), own)
             ax.set_title(label, loc="left")
             ax.set_xticks(range(len(alpha)), list(alpha.values()))
             ax.set_xlabel("rate of alpha")

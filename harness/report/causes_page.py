@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an array
 DRAWN = ("accuracy", "collapsed", "skip", "best")  # responses with a panel of their own
-MARKS = {
-    ("w-default", "a-default"): "DARTS, Single-DARTS",
-    ("w-exchanged", "a-exchanged"): "Delve, Exp. 5",
-    ("w-small", "a-small"): "SS-DARTS",
+MARKS = {  # the papers' settings by update and rates
+    ("halves", "w-default", "a-default"): "DARTS",
+    ("halves", "w-exchanged", "a-exchanged"): "Delve, Exp. 5",
+    ("halves", "w-small", "a-small"): "SS-DARTS",
+    ("joint", "w-small", "a-default"): "near Single-DARTS",
 }
 
 
@@ -124,7 +126,9 @@ corrected by Holm over all {len(rows)}, at {LOOKS[0]} seeds a cell and, for what
         ]
 
     def pictures(self) -> str:
-        """Name the pictures."""
+        """Show the pictures."""
+        if self.trials.empty:
+            return "## Effects\n\nNothing was run yet."
         return """## Effects
 
 ![Main effects of all factors on four responses, with 97.5% intervals](why-effects.png)
@@ -206,6 +210,15 @@ both sides."""
         order = {f: list(of) for t in self.suite.tables.values() if t.grid for f, of in t.grid.factors.items()}
         return {factor: [level for level in order[factor] if level in of] for factor, of in found.items()}
 
+    def rates(self, factor: str) -> dict[str, str]:
+        """Return labels of a rate's levels: what they are called, and what they are under the profile."""
+        found = {}
+        for row, settings in self.suite.tables[CORE].rows.items():
+            spec, level = self.loaded.resolve(CORE, row, self.profile), settings.levels[factor]
+            optimiser = spec.weight_optimiser if factor == "weights" else spec.architecture_optimiser
+            found[level] = f"{level.partition('-')[2]}\n{optimiser.lr:g}"
+        return found
+
     def collapses(self) -> str:
         """Show the tests of collapse itself, beside those of accuracy."""
         rows = []
@@ -240,13 +253,16 @@ both sides."""
         """Say how the design is built."""
         grid = self.suite.tables[AROUND].grid
         assert grid is not None and isinstance(grid.design, Array)
-        of = grid.design.correlations
+        of, cells = grid.design.correlations, {name: len(self.suite.tables[name].rows) for name in (CORE, AROUND)}
+        built = (
+            f"`core` has all {cells[CORE]} cells of update and the two rates. `around` has {cells[AROUND]} cells of "
+            f"nine factors: {grid.design.source}. Its largest correlations are {of.main_effects:g} between two main "
+            f"effects and {of.with_two_way:g} between a main effect and an interaction of two others, by so much of "
+            "which a main effect there may be off. `*-selected` are the same supernets under perturbation."
+        )
         return f"""## The design
 
-`core` has all {len(self.suite.tables[CORE].rows)} cells of update and the two rates. `around` has
-{len(self.suite.tables[AROUND].rows)} cells of nine factors: {grid.design.source}. Its largest correlations are
-{of.main_effects:g} between two main effects and {of.with_two_way:g} between a main effect and an interaction of two
-others, by so much of which a main effect there may be off. `*-selected` are the same supernets under perturbation.
+{textwrap.fill(built, 120, break_long_words=False, break_on_hyphens=False)}
 
 Effects of the core are means of differences cell by cell; seeds are blocks, every cell has its own variance (HC3,
 Satterthwaite). Effects of the array are from a model of main effects on the cells' means; its scatter is what it leaves
@@ -301,8 +317,8 @@ def pictures(page: Page) -> dict[str, bytes]:
 
     grid = page.suite.tables[CORE].grid
     assert grid is not None
-    labels = {f: {level: str(part.get("label", level)) for level, part in of.items()} for f, of in grid.factors.items()}
+    updates = {level: str(part.get("label", level)) for level, part in grid.factors["update"].items()}
     return {
         "why-effects.png": effects_png({response: effects(response) for response in DRAWN}, "What a level changes"),
-        "why-collapse.png": collapse_png(core, labels["update"], labels["weights"], labels["alpha"], MARKS),
+        "why-collapse.png": collapse_png(core, updates, page.rates("weights"), page.rates("alpha"), MARKS),
     }

@@ -87,11 +87,17 @@ def draw(suite: Suite, random: np.random.Generator, seeds: int = 10) -> pd.DataF
             skip = expected(cell, "skip") + random.normal(0, 0.08, seeds)
             numbers = zip(range(seeds), accuracy, collapsed.astype(float), skip, strict=True)
             rows += [(table, name, *cell.values(), *found) for found in numbers]
+    factors = {table: list(cells(suite, table)[0]) for table in suite.tables}
     return pd.concat(
-        pd.DataFrame([r for r in rows if r[0] == table], columns=["table", "row", *cells(suite, table)[0], "seed",
-                                                                 "accuracy", "collapsed", "skip"])
-        for table in suite.tables
-    )  # fmt: skip
+        (
+            pd.DataFrame(
+                [row for row in rows if row[0] == table],
+                columns=["table", "row", *of, "seed", "accuracy", "collapsed", "skip"],
+            )
+            for table, of in factors.items()
+        ),
+        ignore_index=True,
+    )
 
 
 def simulate(count: int, seed: int = 0) -> dict[str, list[HypothesisVerdict]]:
