@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run evidence test full contract regression lint report readme bench bench-short clean
+.PHONY: run evidence test full contract regression lint report readme why bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -25,11 +25,12 @@ evidence: $(READY) ## searches at paper size, what says most first, until it is 
 test: $(READY) ## all tests, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-full: $(READY) lint test ## what takes longer: the package as it is installed, runs killed 150 times
+full: $(READY) lint test ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
 	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.analysis.recovery
 
 contract: $(READY) ## every method on every space of the papers: runs, resumes bit for bit, or is refused with a reason
 	$(BIN)/python -m tests.engine.test_spaces
@@ -48,6 +49,9 @@ report: $(READY) ## verdicts, tables and figures of all records
 
 readme: $(READY) ## README's generated tables, and its figure from the last reduced run
 	$(BIN)/python scripts/readme.py
+
+why: $(READY) ## docs/why.md and its pictures, from the records of suites/why.yaml that are there
+	$(BIN)/python scripts/why.py
 
 bench-short: $(READY) ## a few of them, in a minute; fails below 60% of a recorded ratio
 	$(BIN)/python -m pytest -q benchmarks --benchmark-only --short --benchmark-columns=median

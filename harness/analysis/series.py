@@ -134,7 +134,9 @@ def _variant(suite: Suite, trial: Trial) -> str | None:
 
     def changes(table: str, row: str) -> list[object]:
         entries = suite.tables[table]
-        return [entries.search, entries.rows[row].search, scales.get(table), scales.get(f"{table}/{row}")]
+        own = entries.rows[row]
+        at_size = own.reduced if trial.profile == "reduced" else {}
+        return [entries.search, own.search, scales.get(table), scales.get(f"{table}/{row}"), at_size]
 
     table, _, row = trial.rows[0].partition("/")
     wanted, method = changes(table, row), suite.tables[table].rows[row].method

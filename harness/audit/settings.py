@@ -68,7 +68,8 @@ def our_setting(cell: PublishedCell, facts: Facts) -> Any:
     if cell.runs is None or cell.column.setting is None:
         return None
     suite, _, rest = cell.runs.partition("/")
-    stated = facts.of(suite, *rest.split("/", 1)) if rest.count("/") == 1 else {}
+    table, _, row = rest.partition("/")
+    stated = facts.of(suite, table, row) if rest.count("/") == 1 else {}
     if cell.column.setting not in stated:
         raise HarnessError(f"{cell.table}/{cell.row}: {cell.runs!r} has no setting {cell.column.setting!r}")
     return stated[cell.column.setting].value

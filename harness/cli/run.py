@@ -25,6 +25,7 @@ from harness.runner.plan import Plan, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
 from harness.runner.trial import ProfileName, Trial
+from harness.suite.first import first_trials
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
@@ -131,11 +132,13 @@ def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
     if settings is None or not settings.first:
         raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
     known = {trial.id: trial for trial in plan.trials}
-    named: dict[str, list[Trial]] = {}
+    trials: dict[tuple[str, int], list[Trial]] = {}
     for trial in plan.trials:
         for row in trial.rows:
-            named.setdefault(f"{row} {trial.seed}", []).extend(_with_those_before(trial, known))
-    chosen = {trial.id: trial for name in settings.first for trial in named.get(name, ())}
+            trials.setdefault((row, trial.seed), []).extend(_with_those_before(trial, known))
+    rows = [f"{table}/{row}" for table, entry in loaded.suite.tables.items() for row in entry.rows]
+    named = [name for text in settings.first for name in first_trials(text, rows)]
+    chosen = {trial.id: trial for name in named for trial in trials.get(name, ())}
     return replace(plan, trials=tuple(chosen.values()), not_run={})
 
 

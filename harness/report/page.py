@@ -118,7 +118,7 @@ class _Shown:
         None where it is no search, or no sources are at hand.
         """
         table, _, name = row.key.partition("/")
-        if self.facts is None or (loaded.suite.suite, table, name) not in self.facts.rows():
+        if self.facts is None or not self.facts.have(loaded.suite.suite, table, name):
             return None
         found = sourced_settings(self.facts, loaded, table, name)
         text = "\n".join(f"{key}: {json.dumps(value)}  [{source}]" for key, value, source in found)

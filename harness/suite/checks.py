@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
@@ -30,6 +29,8 @@ from harness.suite.figures import (
     SweepPanel,
     search_number,
 )
+from harness.suite.first import first_trials
+from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
 from harness.suite.training import NamedCell, resolve_training
@@ -57,6 +58,17 @@ def check(loaded: LoadedSuite) -> None:
     _Checks(loaded).run()
 
 
+def _levels_of(hypothesis: Hypothesis) -> Iterator[tuple[KeyPath, str, list[str]]]:
+    """Yield what a hypothesis says of levels: where, of which factor, and which."""
+    contrasts = {"effect": hypothesis.effect, "at": hypothesis.at}
+    for key, contrast in contrasts.items():
+        for side in ("left", "right") if contrast else ():
+            for factor, level in getattr(contrast, side).items():
+                yield (key, side, factor), factor, [level]
+    for factor, levels in hypothesis.among.items():
+        yield ("among", factor), factor, levels
+
+
 class _Checks:
     def __init__(self, loaded: LoadedSuite) -> None:
         self.loaded, self.suite, self.catalogue = loaded, loaded.suite, loaded.catalogue
@@ -73,6 +85,7 @@ class _Checks:
         self.searches()
         self.answers()
         self.claims()
+        self.hypotheses()
         self.figures()
 
     def fail(self, path: KeyPath, message: str) -> None:
@@ -193,11 +206,11 @@ class _Checks:
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
             self.deviations(at, profile_name, profile)
-            for index, trial in enumerate(profile.first):
-                row, _, seed = trial.partition(" ")
-                if not re.fullmatch(r"\d{1,6}", seed, re.ASCII):
-                    self.fail((*at, "first", index), f"{trial!r}: expected a row and a seed such as 'table/row 0'")
-                self.known((*at, "first", index), "row", row, [f"{t}/{r}" for t, r in self.runnable()])
+            for index, trials in enumerate(profile.first):
+                try:
+                    first_trials(trials, [f"{t}/{r}" for t, r in self.runnable()])
+                except HarnessError as error:
+                    self.fail((*at, "first", index), str(error))
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 
@@ -294,6 +307,23 @@ class _Checks:
                     self.fail(
                         ("claims", name, "right", "of"), f"{claim.right.of} cannot be compared with {claim.left.of}"
                     )
+
+    def hypotheses(self) -> None:
+        """What they name must be factors and levels of their tables' grids."""
+        for name, hypothesis in self.suite.hypotheses.items():
+            at: KeyPath = ("hypotheses", name)
+            self.known((*at, "paper"), "paper", hypothesis.paper, self.suite.papers)
+            levels: dict[str, dict[str, None]] = {}
+            for index, table in enumerate(hypothesis.tables):
+                grids = [t for t, entry in self.suite.tables.items() if entry.grid is not None]
+                self.known((*at, "tables", index), "table with a grid", table, grids)
+                for row in self.suite.tables[table].rows.values():
+                    for factor, level in {**DEFAULT_LEVELS, **row.levels}.items():
+                        levels.setdefault(factor, {})[level] = None
+            for path, factor, chosen in _levels_of(hypothesis):
+                self.known((*at, *path), "factor", factor, levels)
+                for level in chosen:
+                    self.known((*at, *path), f"level of {factor!r}", level, levels[factor])
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])

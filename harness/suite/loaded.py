@@ -68,8 +68,8 @@ class LoadedSuite:
         """Return the full specification of a row's search under a profile.
 
         Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
-        what results so far; its settings of the method, the embedded ones, ``overrides``; its declared deviations take
-        the place of the paper's values. Raises the error of the layer that wrote a mistake.
+        what results so far; its settings of the method, the row's for it, the embedded ones, ``overrides``;
+        its declared deviations take the place of the paper's values. Raises the error of whoever wrote a mistake.
         """
         method = self._method(table, row)
         below = self._layers([("search",)])
@@ -78,7 +78,7 @@ class LoadedSuite:
         )
         if factors := self._factors(profile, table, row):
             layers += scaled(resolve(self.catalogue, method, layers, below), method, factors, self.document)
-        paths: list[KeyPath] = [("profiles", profile, "methods", method)]
+        paths: list[KeyPath] = [("profiles", profile, "methods", method), ("tables", table, "rows", row, profile)]
         if embedded:
             paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)

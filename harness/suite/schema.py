@@ -10,6 +10,8 @@ from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
 from harness.methods.stops import Stop
 from harness.suite.figures import Figure
+from harness.suite.grid import Grid, Name
+from harness.suite.hypotheses import Hypothesis
 from harness.suite.values import Published
 
 Split = Literal["train", "valid", "test"]
@@ -17,7 +19,6 @@ Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Statistic = Literal["mean", "best"]
 Kind = Literal["result", "setting"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
 Runs = Annotated[int, Field(gt=0, le=100_000, description="each is planned: a slip of the hand must not fill memory")]
 
@@ -158,6 +159,8 @@ class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
     method: str | None = Field(description="a name of the catalogue; null where nothing can be run")
+    like: str | None = Field(default=None, description="a row above: what decides its search comes first")
+    levels: dict[str, str] = Field(default_factory=dict, description="by factor, of a row of a grid")
     label: str | None = None
     subject: str | None = Field(
         default=None, description="what the numbers are of, where the label says more or less: the same in all tables"
@@ -165,6 +168,9 @@ class Row(Strict):
     searched_on: str | None = None
     per_dataset: bool = Field(default=False, description="one search per dataset: its columns' architectures differ")
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
+    reduced: dict[str, Any] = Field(
+        default_factory=dict, description="settings under the reduced profile, as written: its factors are not applied"
+    )
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     training: dict[str, Any] = Field(default_factory=dict, description="final training: `harness.suite.training`")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
@@ -204,6 +210,7 @@ class Table(Strict):
     band: Band | None = None
     std: Scatter | None = None
     kind: Kind = "result"
+    grid: Grid | None = None
     rows: dict[Name, Row]
 
 
@@ -236,11 +243,13 @@ class Claim(Strict):
 
     ``margin``: by how much ``>`` and ``<`` must be exceeded; how much ``>=`` and ``<=`` may fall short, which cannot
     be nothing: no number of seeds shows that two things are equal.
+    A side may be the name of a row alone where ``column``, one of accuracies, says what is measured of both.
     """
 
     text: str
     source: str
     relation: Literal[">", ">=", "<", "<="]
+    column: str | None = None
     left: Measure
     right: Measure | float
     margin: float = Field(ge=0)
@@ -285,7 +294,9 @@ class Profile(Strict):
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
-        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+        default_factory=list,
+        description="table/row and seed of the trials to run first, in this order; rows by pattern, seeds by range: "
+        "'core/joint-* 0-4' is all those rows with seed 0, then with 1",
     )
     embedded: Embedded | None = None
 
@@ -311,4 +322,5 @@ class Suite(Strict):
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)
+    hypotheses: dict[Name, Hypothesis] = Field(default_factory=dict)
     figures: dict[Name, Figure] = Field(default_factory=dict)

@@ -81,10 +81,10 @@ def incoming(node: int) -> list[tuple[int, int]]:
 
 
 class Mix:
-    """What the cells of one stage mix by: ``matrix`` [E, O] for channels C, edge e and operation o.
+    """What the cells of one stage mix by: ``matrix`` [E, O] for channels C, edge e and option o, a place in ``ops``.
 
     ``weights[e, o]`` are scalars, ``scales[e, o]`` the same for every channel, ``rows[e]`` their sums over o.
-    ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros, are
+    ``active``: the one option of each edge that is evaluated; None: all. The weights of the others, zeros, are
     then added as numbers, which gives them a gradient as in GDAS' official code. ``again``: a pass is
     repeated for its second derivatives, in torch's operations, and leaves running statistics alone.
     """
@@ -93,8 +93,8 @@ class Mix:
         self, matrix: Tensor, ops: Sequence[int], channels: int, *, sampled: bool = False, again: bool = False
     ) -> None:
         self.matrix, self.channels, self.again = matrix, channels, again
-        self.keys = [(edge, op) for edge in range(len(EDGES)) for op in ops]
-        self.active = [ops[i] for i in matrix.argmax(-1).tolist()] if sampled else None
+        self.keys = [(edge, option) for edge in range(len(EDGES)) for option in range(len(ops))]
+        self.active: list[int] | None = matrix.argmax(-1).tolist() if sampled else None
 
     @cached_property
     def weights(self) -> dict[tuple[int, int], Tensor]:
@@ -138,12 +138,12 @@ class MixedCell(nn.Module):
     def __init__(self, channels: int, ops: tuple[int, ...], bias: bool, running: bool, partial: int) -> None:
         super().__init__()
         self.channels, self.ops, self.partial = channels // partial, ops, partial
-        kernels = {op: KERNELS[op] for op in ops if op in KERNELS}
         self.convs = nn.ModuleDict(
             {
-                f"{edge}_{op}": MixedConv(self.channels, k, bias, running)
+                self._key(edge, option): MixedConv(self.channels, KERNELS[op], bias, running)
                 for edge in range(len(EDGES))
-                for op, k in kernels.items()
+                for option, op in enumerate(ops)
+                if op in KERNELS
             }
         )
 
@@ -156,11 +156,20 @@ class MixedCell(nn.Module):
                 return self._fused(x, mix, FusedCell, self._job(x))
         return self._plain(x, mix, drops)
 
+    def _key(self, edge: int, option: int) -> str:
+        """Name a convolution: by its operation, a second one of the kind also by its place."""
+        op = self.ops[option]
+        return f"{edge}_{op}" if self.ops.index(op) == option else f"{edge}_{op}_{option}"
+
     @property
     def _dense(self) -> bool:
-        """Tell whether all channels pass all operations, of which some convolve, on a batch's own statistics."""
+        """Tell whether all channels pass all operations, of which some convolve, on a batch's own statistics.
+
+        The kernels know an operation by its kind: each must be there once.
+        """
         conv = next(iter(self.convs.values()), None)
-        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1
+        once = len(set(self.ops)) == len(self.ops)
+        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1 and once
 
     def fusible(self, x: Tensor) -> bool:
         """Tell whether there are compiled kernels for all operations on x."""
@@ -227,7 +236,7 @@ class MixedCell(nn.Module):
     def _source(self, x: Tensor, number: int, active: Sequence[int] | None) -> Source:
         """Prepare node ``number`` for the operations that leave it."""
         leaving = [edge for edge, (_, source) in enumerate(EDGES) if source == number]
-        used = {op for edge in leaving for op in (self.ops if active is None else (active[edge],))}
+        used = {op for edge in leaving for op in (self.ops if active is None else (self.ops[active[edge]],))}
         mixed, rest = x, None
         if self.partial > 1:
             mixed, rest = x[:, : self.channels], x[:, self.channels :]
@@ -241,16 +250,16 @@ class MixedCell(nn.Module):
         idle: list[Tensor] = []
         for edge, source in incoming(target):
             drop = None if drops is None else drops[edge, :, None, None, None]
-            for op in self.ops:
-                weight = mix.weights[edge, op]
-                if mix.active is not None and mix.active[edge] != op:
+            for option, op in enumerate(self.ops):
+                weight = mix.weights[edge, option]
+                if mix.active is not None and mix.active[edge] != option:
                     idle.append(weight)
                     continue
                 if op == NONE:
                     continue
                 if op in KERNELS:
-                    conv = self.convs[f"{edge}_{op}"]
-                    term = conv(sources[source].relu, mix.scales[edge, op], again=mix.again)
+                    conv = self.convs[self._key(edge, option)]
+                    term = conv(sources[source].relu, mix.scales[edge, option], again=mix.again)
                     term = term if drop is None else term * drop
                     total = term if total is None else total + term
                     continue
