@@ -14,10 +14,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,official]"
 	touch $@
 
-run: $(READY) ## the main job: search, look up, report, judge (digits when no data is at hand); 1: a claim does not hold
+run: $(READY) ## the main job: search, look up, report, judge (digits when no data is at hand); a verdict is no failure
 	$(BIN)/python -m harness run $(SUITE) --profile reduced
 	$(BIN)/python -m harness report $(SUITE) --profile reduced
-	$(BIN)/python -m harness check $(SUITE) --profile reduced
+	$(BIN)/python -m harness check $(SUITE) --profile reduced || case $$? in 1|3) ;; *) exit 1 ;; esac
 
 evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
 	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.audit.printed import Printed
 from harness.benchmarks import spec as benchmark
+from harness.config import Strict
 from harness.methods.computed import FixedArchitecture, Optimum
 from harness.methods.stops import BestAccuracy
 from harness.suite.loaded import LoadedSuite
@@ -150,7 +152,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[PublishedRow]:
             who=_who(loaded, table_name, row_name),
             principal=_principal(loaded, table_name, row_name),
             run=_run(loaded, table_name, row_name),
-            stop=None if row.stop is None else row.stop.model_dump_json(),
+            stop=None if row.stop is None else _plain(row.stop),
             bound=isinstance(row.stop, BestAccuracy),
             searched_on=row.searched_on or table.searched_on,
             source=row.source,
@@ -188,8 +190,13 @@ def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
     if method not in loaded.catalogue.methods:
         return None
     if loaded.computes(table, row):
-        return f"{method} {loaded.resolve_computation(table, row, runs=1).model_dump_json()}"
-    return f"{method} {loaded.resolve(table, row, 'paper').model_dump_json()}" if loaded.suite.profiles else None
+        return f"{method} {_plain(loaded.resolve_computation(table, row, runs=1))}"
+    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}" if loaded.suite.profiles else None
+
+
+def _plain(settings: Strict) -> str:
+    """Write settings as text, whatever the order of their fields."""
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
 def _number(loaded: LoadedSuite, table: Table, row: Row, cell: PublishedCell) -> Number:

@@ -150,7 +150,7 @@ def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
     why = (task.reason or "").partition("\n")[0]
-    return trial.id, trial.suite, trial.method, trial.dataset, str(trial.seed), task.state, cost, why
+    return trial.id, trial.suite, trial.subject, trial.dataset, str(trial.seed), task.state, cost, why
 
 
 def _not_run(plans: Sequence[Plan]) -> dict[str, str]:
@@ -170,7 +170,7 @@ def _place(asked: RunRequest) -> str:
 
 def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], tally: Tally, seconds: float) -> None:
     """Print how many trials ended how, where the records are, and what to do about the rest."""
-    names = {t.trial.id: f"{t.trial.method} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
+    names = {t.trial.id: f"{t.trial.subject} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
     for trial_id, error in tally.failed.items():
         typer.echo(printable(f"failed: {names[trial_id]} ({trial_id}): {error}"), err=True)
     for why in dict.fromkeys(tally.blocked.values()):

@@ -28,6 +28,7 @@ from harness.report.panels import (
     what_lines_are,
 )
 from harness.report.replayed import STATUS, replayed_panel
+from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
 from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
@@ -48,6 +49,7 @@ MEASUREMENTS = {
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
+OF_STRENGTH = ("strength", "strongest", "agreement")
 BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
@@ -178,9 +180,15 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
         caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
-        legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
+        legend="own" if _looks_differ(figure) else "shared",
     )
     return DeclaredFigure(key, data.name, title, data, waiting)
+
+
+def _looks_differ(figure: declared.Figure) -> bool:
+    """Tell whether panels need legends of their own: looks mean other things there, or labels hold numbers."""
+    of_operations = {panel.kind in BY_OPERATION for panel in figure.panels}
+    return len(of_operations) > 1 or any(panel.kind == "agreement" for panel in figure.panels)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
@@ -191,12 +199,14 @@ def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
 def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, panels: Sequence[Panel]) -> list[str]:
     """Say whose the lines are and what, and which are not there yet."""
     if any(isinstance(panel, declared.ReplayedPanel) for panel in figure.panels):
-        return [STATUS, what_lines_are(panels)]
+        return [STATUS, *what_lines_are(panels)]
     if not rows.names:
         return [heading(verdict), "Computed from formulas: no search is behind it"]
     missing = [rows.label(row) for row in rows.names if not rows.done(row)]
     by_epoch = any(panel.x_label == EPOCH for panel in panels)
-    said = [heading(verdict), what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    of_strength = about(rows) if any(panel.kind in OF_STRENGTH for panel in figure.panels) else []
+    said = [heading(verdict), *what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    said += of_strength
     return [*said, f"No records yet: {'; '.join(missing)}"] if missing else said
 
 
@@ -336,6 +346,9 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
+    "strength": strength_panels,
+    "strongest": strongest_panels,
+    "agreement": agreement_panels,
     "theory": _theory,
     "replayed": _replayed,
 }

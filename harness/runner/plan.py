@@ -33,7 +33,7 @@ ProfileName = Literal["paper", "reduced"]
 
 @dataclass(frozen=True)
 class Trial:
-    """One method x dataset x seed under one profile. ``rows``: all ``table/row`` that show it.
+    """One method x dataset x seed under one profile, or a part of it. ``rows``: all ``table/row`` that show it.
 
     ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
     ``supernet_id``: id of the search that trains its supernet, its own unless a selection comes afterwards.
@@ -60,6 +60,12 @@ class Trial:
     def computed(self) -> bool:
         """Tell whether this is a computation and not a search."""
         return isinstance(self.spec, ComputedSpec)
+
+    @property
+    def subject(self) -> str:
+        """Return its method, with the part of it that this is where trials of one seed share it."""
+        part = self.spec.select.part if isinstance(self.spec, SearchSpec) else ""
+        return f"{self.method} {part}".rstrip()
 
     @property
     def runs(self) -> int:
@@ -281,23 +287,24 @@ def expand(
     if isinstance(spec, SearchSpec) and supernet != spec:
         del supernet_versions[f"select/{spec.select.name}"]
     for seed in seeds:
-        yield Trial(
-            id=trial_id(spec, row.dataset, seed, versions, checksum),
-            supernet_id=trial_id(supernet, row.dataset, seed, supernet_versions, checksum),
-            suite=loaded.suite.suite,
-            profile=profile,
-            method=row.method,
-            dataset=row.dataset,
-            seed=seed,
-            spec=spec,
-            benchmark=benchmark,
-            embedded=row.embedded,
-            rows=(row.name,),
-            part_versions=versions,
-            data_checksum=checksum,
-            blocked=data.missing.get(source) if source else None,
-            overrides=changed,
-        )
+        for part in [spec] if isinstance(spec, ComputedSpec) else spec.each(seed):
+            yield Trial(
+                id=trial_id(part, row.dataset, seed, versions, checksum),
+                supernet_id=trial_id(supernet, row.dataset, seed, supernet_versions, checksum),
+                suite=loaded.suite.suite,
+                profile=profile,
+                method=row.method,
+                dataset=row.dataset,
+                seed=seed,
+                spec=part,
+                benchmark=benchmark,
+                embedded=row.embedded,
+                rows=(row.name,),
+                part_versions=versions,
+                data_checksum=checksum,
+                blocked=data.missing.get(source) if source else None,
+                overrides=changed,
+            )
 
 
 def _specification(

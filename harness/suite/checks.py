@@ -11,17 +11,21 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
+from harness.methods.strength import Strength
 from harness.spaces import operations
 from harness.spaces.cells import load_cells
 from harness.spaces.registry import published
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
+    AgreementPanel,
     CellPanel,
     DiagnosticPanel,
     EigenvaluePanel,
     GradientsPanel,
     Panel,
+    StrengthPanel,
+    StrongestPanel,
     SweepPanel,
     search_number,
 )
@@ -35,11 +39,15 @@ if TYPE_CHECKING:
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
-NEEDED: dict[str, tuple[str, ...]] = {  # what a claim's measure takes
+OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
+NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
     "accuracy": ("dataset", "split", "training_epochs"),
     "magnitude": ("operation",),
     "chosen": ("operation",),
     "diagnostic": ("diagnostic",),
+    "strongest": ("by",),
+    "agreement": ("by",),
+    "rank": ("by", "operation"),
 }
 PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
 
@@ -189,9 +197,11 @@ class _Checks:
             at: KeyPath = ("profiles", profile_name)
             if profile.comparable != (profile_name == "paper"):
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
-            for key in ("methods", "left_out"):
-                for method in getattr(profile, key):
-                    self.known((*at, key, method), "method", method, self.catalogue.methods)
+            for method in profile.methods:
+                self.known((*at, "methods", method), "method", method, self.catalogue.methods)
+            places = [*self.suite.tables, *(f"{t}/{r}" for t, r in self.rows)]
+            for name in profile.left_out:
+                self.known((*at, "left_out", name), "method, table or row", name, [*self.catalogue.methods, *places])
             scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
@@ -299,14 +309,15 @@ class _Checks:
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
-        needed = NEEDED[measure.of]
-        if "operation" not in needed and measure.cell is not None:
+        if measure.of in ("accuracy", "diagnostic") and measure.cell is not None:
             self.fail((*at, "cell"), f"{measure.of} does not take 'cell'")
         for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
             given = getattr(measure, key) is not None
-            if given != (key in needed):
+            if given != (key in NEEDED[measure.of]):
                 problem = "does not take" if given else "needs"
                 self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
+        if measure.by is not None:
+            self.strength((*at, "row"), measure.row)
         if measure.of == "accuracy":
             self.answer(at, measure.dataset, measure.split, measure.training_epochs)
         elif measure.of == "diagnostic":
@@ -318,8 +329,14 @@ class _Checks:
         """A diagnostic is known of a search that measures it."""
         self.curve((*at, "row"), measure.row)
         for spec in self.specs(measure.row):
-            names = [part.name for part in spec.diagnostics]
+            cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
+            names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
             self.known((*at, "diagnostic"), "diagnostic of the row's search", measure.diagnostic, names)
+
+    def strength(self, at: KeyPath, row: str) -> None:
+        """Only a row that measures strength has something to compare with it."""
+        if any(not isinstance(spec.select, Strength) for spec in self.specs(row)):
+            self.fail(at, f"row {row!r} measures no strength: its select is not 'strength'")
 
     def operation(self, at: KeyPath, measure: Measure) -> None:
         table, _, row = measure.row.partition("/")
@@ -329,7 +346,7 @@ class _Checks:
             for profile in self.suite.profiles:
                 space = self.loaded.resolve(table, row, profile).space
                 self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
-                cells = space.cell_types if measure.of == "chosen" else space.cell_types[:1]
+                cells = space.cell_types[:1] if measure.of == "magnitude" else space.cell_types
                 rows = [row for cell in ([measure.cell] if measure.cell else cells) for row in space.rows(cell)]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
@@ -347,6 +364,8 @@ class _Checks:
                 self.curve((*at, key, index), row)
         if isinstance(panel, CellPanel):
             self.cell(at, panel)
+        for index, row in enumerate(panel.rows if isinstance(panel, OF_STRENGTH) else ()):
+            self.strength((*at, "rows", index), row)
         if isinstance(panel, AccuracyPanel | EigenvaluePanel):
             self.accuracy((*at, "column"), panel.column)
         for index, column in enumerate(panel.columns if isinstance(panel, SweepPanel) else ()):
@@ -400,4 +419,5 @@ class _Checks:
     def specs(self, name: str) -> list[SearchSpec]:
         """Return a row's search under every profile."""
         table, _, row = name.partition("/")
-        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles]
+        searched = (table, row) in self.searched()
+        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles if searched]

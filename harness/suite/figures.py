@@ -78,6 +78,36 @@ class CorrelationPanel(_Panel):
     cell: Literal["first", "middle", "last"]
 
 
+class StrengthPanel(_Panel):
+    """Alpha and the strength of every operation, as bars: a set of axes per edge that was measured of a row.
+
+    ``seed``: of the supernet, null for all.
+    """
+
+    kind: Literal["strength"]
+    rows: OneRow
+    seed: NonNegativeInt | None = None
+
+
+class StrongestPanel(_Panel):
+    """The best operation by alpha and the strongest, on every edge that was measured of the supernet of a seed."""
+
+    kind: Literal["strongest"]
+    rows: OneRow
+    seed: NonNegativeInt
+
+
+class AgreementPanel(_Panel):
+    """Kendall's tau of criteria with strength: mean over the edges with its interval, and every edge.
+
+    A set of axes per row. ``table``: the mean accuracy of all architectures that have the operation there.
+    """
+
+    kind: Literal["agreement"]
+    rows: Rows
+    by: Annotated[list[Literal["alpha", "perturbation", "table"]], Field(min_length=1)]
+
+
 class EigenvaluePanel(_Panel):
     """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
 
@@ -164,6 +194,9 @@ Panel = Annotated[
     | DiagnosticPanel
     | GradientsPanel
     | CorrelationPanel
+    | StrengthPanel
+    | StrongestPanel
+    | AgreementPanel
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel

@@ -45,9 +45,9 @@ class LoadedSuite:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
-        if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:
-            return f"left out of the {profile} profile: {self.profile(str(profile)).left_out[entry.method]}"
-        return None
+        left_out = self.profile(str(profile)).left_out if profile in self.suite.profiles else {}
+        why = next((left_out[name] for name in (entry.method, table, f"{table}/{row}") if name in left_out), None)
+        return f"left out of the {profile} profile: {why}" if why is not None else None
 
     def searched_on(self, table: str, row: str) -> str | None:
         """Return the dataset that a row's search runs on; None where the suite does not say."""

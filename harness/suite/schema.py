@@ -205,19 +205,23 @@ class Table(Strict):
 
 
 class Measure(Strict):
-    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
+    """A number taken from the trials of one row, one per seed: ``of`` names the function, the rest its arguments.
 
     ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch.
+    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch. Of a row that
+    measures strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength itself): ``strongest``, how many
+    edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``,
+    the mean place of the operation among those of its edge, 1 being the last.
     """
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
-    diagnostic: Literal["eigenvalue", "supernet-accuracy", "discretised-accuracy"] | None = None
+    diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
     )
@@ -274,7 +278,7 @@ class Profile(Strict):
     )
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
     left_out: dict[str, str] = Field(
-        default_factory=dict, description="methods that this profile does not run, and why"
+        default_factory=dict, description="methods, tables or rows that this profile does not run, and why"
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
