@@ -267,8 +267,8 @@ both sides."""
 Effects of the core are means of differences cell by cell; seeds are blocks, every cell has its own variance (HC3,
 Satterthwaite). Effects of the array are from a model of main effects on the cells' means; its scatter is what it leaves
 over. `tests/analysis/recovery.py` puts simulated bimodal records with known effects through all of it. Also recorded:
-the epoch of collapse (after which no architecture is within {WITHIN:g} points of the best so far), the best epoch, the
-selective stop."""
+the epoch of collapse (after which no architecture is within {WITHIN:g} points of the search's best), the best epoch,
+the selective stop."""
 
     def limits(self) -> str:
         """Say what it does not show."""

@@ -29,7 +29,7 @@ LOADED = load_suite(Path(__file__).parents[2] / "suites" / "why.yaml", load_cata
     ([93, 60, 60, 60], 0.25),
     ([60, 70, 80, 90], 1.0),
 ])  # fmt: skip
-def test_the_epoch_of_collapse_is_the_last_that_was_near_the_best_so_far(curve: list[float], share: float) -> None:
+def test_the_epoch_of_collapse_is_the_last_that_was_near_the_best(curve: list[float], share: float) -> None:
     assert collapse_epoch(np.array(curve, dtype=float)) == share
 
 
