@@ -1,6 +1,7 @@
 """Write docs/why.md and its pictures from the records of `suites/why.yaml`, whatever is there of them.
 
-Usage: ``python scripts/why.py [--results FOLDER] [--profile reduced] [--out docs]``.
+Usage: ``python scripts/why.py [--results FOLDER] [--profile reduced] [--out docs] [--table FILE]``. The table is one
+parquet file of all trials: levels of factors and responses.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--profile", default="reduced", choices=("reduced", "paper"))
     parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--table", type=Path)
     asked = parser.parse_args()
     reader = Reader(Request((str(SUITE),), asked.profile, Filters(), (), asked.results))
     loaded = load_suite(SUITE, load_catalogue())
@@ -44,6 +46,8 @@ def main() -> None:
     evidence = gather(plan, {record.id: digest(record) for record in reader.records(plan)})
     best = best_of(load_table(data_root())) if table_problem(data_root()) is None else None
     page = Page(loaded, evidence, asked.profile, written(), best)
+    if asked.table is not None:
+        page.trials.to_parquet(asked.table, index=False)
     for name, content in {"why.md": page.text().encode(), **pictures(page)}.items():
         with replacing(asked.out / name) as temporary:
             temporary.write_bytes(content)

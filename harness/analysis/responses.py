@@ -28,7 +28,7 @@ RESPONSES = {  # by name: what it is, and its unit
     "collapsed": (f"share of searches that end below {COLLAPSED} %", "share"),
     "skip": ("weight of the skip connection at the end", "of an edge"),
     "convolution": ("weight of the 3x3 convolution at the end", "of an edge"),
-    "collapse-epoch": (f"share of the epochs until never again within {WITHIN:g} points of the best so far", ""),
+    "collapse-epoch": (f"share of the epochs until never again within {WITHIN:g} points of the search's best", ""),
     "best": ("accuracy of the best epoch's architecture", "points"),
     "selective-stop": ("accuracy where the selective stop (SS) ends", "points"),
     "supernet-accuracy": ("accuracy of the supernet at the end", "points"),
@@ -80,12 +80,11 @@ def responses(outcome: Outcome, best: Best | None = None) -> dict[str, float]:
 
 
 def collapse_epoch(curve: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """Return after which share of the epochs [epochs] no architecture is within `WITHIN` points of the best so far.
+    """Return after which share of the epochs [epochs] no architecture is within `WITHIN` points of the search's best.
 
     1: the last one still is. Of a search that starts at its best and falls at once it is the share of one epoch.
     """
-    within = curve >= np.maximum.accumulate(curve) - WITHIN
-    return float(1 + np.flatnonzero(within)[-1]) / len(curve)
+    return float(1 + np.flatnonzero(curve >= np.nanmax(curve) - WITHIN)[-1]) / len(curve)
 
 
 def _operations(outcome: Outcome) -> tuple[str, ...]:

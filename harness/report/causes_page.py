@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness.analysis.contrasts import estimate
 from harness.analysis.evidence import Evidence
 from harness.analysis.factors import MainEffect, chance_of_all, collapse_odds, exact_collapse, main_effects, shares
-from harness.analysis.hypotheses import LOOKS, HypothesisVerdict, judge_hypotheses
+from harness.analysis.hypotheses import CONFIDENCE, LOOKS, HypothesisVerdict, judge_hypotheses
 from harness.analysis.manipulations import check_manipulations
 from harness.analysis.responses import COLLAPSED, RESPONSES, WITHIN, Best, missing, trials_of
 from harness.benchmarks.nb201 import Nb201Table
@@ -19,6 +20,7 @@ from harness.report.causes import collapse_png, effects_png
 from harness.runner.availability import TRAINING_IMAGES
 from harness.spaces.registry import published
 from harness.suite.grid import Array
+from harness.suite.hypotheses import Contrast
 from harness.suite.loaded import LoadedSuite
 
 if TYPE_CHECKING:
@@ -33,6 +35,16 @@ MARKS = {  # the papers' settings by update and rates
     ("joint", "w-small", "a-default"): "near Single-DARTS",
 }
 
+_DEFAULT, _EXCHANGED = ({"weights": f"w-{pair}", "alpha": f"a-{pair}"} for pair in ("default", "exchanged"))
+_JOINT = Contrast(left={"update": "joint"}, right={"update": "halves"})
+_RATES = Contrast(left=_EXCHANGED, right=_DEFAULT)
+SPECIAL: tuple[tuple[str, Contrast, dict[str, str]], ...] = (
+    ("joint updates for bi-level ones on halves, at the default rates", _JOINT, _DEFAULT),
+    ("joint updates for bi-level ones on halves, at exchanged rates", _JOINT, _EXCHANGED),
+    ("exchanged rates for the default ones, bi-level on halves", _RATES, {"update": "halves"}),
+    ("exchanged rates for the default ones, joint", _RATES, {"update": "joint"}),
+)
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Write a markdown table."""
@@ -43,6 +55,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def number(value: float, digits: int = 2) -> str:
     """Write a number, a dash where there is none."""
     return "-" if math.isnan(value) else f"{value:+.{digits}f}".replace("+-", "-")
+
+
+def _having(trials: DataFrame, levels: Mapping[str, str]) -> Any:
+    return (trials[list(levels)] == list(levels.values())).all(axis=1)
 
 
 class Page:
@@ -63,7 +79,8 @@ class Page:
 
     def sections(self) -> Iterator[str]:
         """Yield its sections."""
-        yield from (self.opening(), self.hypotheses(), self.pictures(), self.manipulations(), self.confounds())
+        yield from (self.opening(), self.hypotheses(), self.special_cases(), self.pictures())
+        yield from (self.manipulations(), self.confounds())
         yield from (self.shares(), self.collapses(), self.design(), self.limits())
 
     def opening(self) -> str:
@@ -103,9 +120,22 @@ A search has *collapsed* where its last architecture is below {COLLAPSED} % on C
 Written before the first record (commit {self.written}). PASS: shown; FAIL: its opposite is; both by one-sided tests,
 corrected by Holm over all {len(rows)}, at {LOOKS[0]} seeds a cell and, for what is open then, at {LOOKS[1]}.
 
+{self.in_short()}
+
 {table(header, rows)}
 
 {words}{further}"""
+
+    def in_short(self) -> str:
+        """Say in a line each what holds at this size, what does not, and what cannot be told."""
+        words: dict[str, tuple[str, ...]] = {
+            "Holds here": ("PASS",),
+            "Does not": ("FAIL",),
+            "Cannot be told": ("UNDECIDED",),
+        }
+        words["Waits for searches"] = ("INCOMPLETE", "NOT RUN")
+        found = {text: [v.key for v in self.verdicts if v.verdict in of] for text, of in words.items()}
+        return "\n".join(f"- {text}: {', '.join(keys) if keys else 'none'}." for text, keys in found.items())
 
     def _hypothesis(self, verdict: HypothesisVerdict) -> list[str]:
         of, found = verdict.hypothesis, verdict.found
@@ -124,6 +154,23 @@ corrected by Holm over all {len(rows)}, at {LOOKS[0]} seeds a cell and, for what
             verdict.size or "-",
             f"{verdict.verdict}: {verdict.reason}",
         ]
+
+    def special_cases(self) -> str:
+        """Show whether one explanation is a special case of another: each where the other is at work, and where not."""
+        core = self._complete(CORE)
+        if core is None:
+            return f"## Is one a special case of another?\n\n`{CORE}`: not all of its cells have {LOOKS[0]} seeds."
+        rows = []
+        for asked, effect, among in SPECIAL:
+            chosen = core[(core[list(among)] == list(among.values())).all(axis=1)]
+            found = estimate(chosen, "accuracy", list(self.levels(CORE)), effect)
+            low, high = found.interval(CONFIDENCE)
+            counts = [f"{chosen[_having(chosen, side)]['collapsed'].sum():.0f}" for side in (effect.left, effect.right)]
+            of = len(chosen[_having(chosen, effect.left)])
+            collapsed = f"{counts[0]} and {counts[1]} of {of}"
+            rows.append([asked, f"{number(found.effect)} points", f"{number(low)} to {number(high)}", collapsed])
+        header = ("effect on the accuracy", "estimate", "97.5% interval", "collapses with and without")
+        return f"## Is one a special case of another?\n\n{table(header, rows)}"
 
     def pictures(self) -> str:
         """Show the pictures."""
@@ -267,8 +314,8 @@ both sides."""
 Effects of the core are means of differences cell by cell; seeds are blocks, every cell has its own variance (HC3,
 Satterthwaite). Effects of the array are from a model of main effects on the cells' means; its scatter is what it leaves
 over. `tests/analysis/recovery.py` puts simulated bimodal records with known effects through all of it. Also recorded:
-the epoch of collapse (after which no architecture is within {WITHIN:g} points of the best so far), the best epoch, the
-selective stop."""
+the epoch of collapse (after which no architecture is within {WITHIN:g} points of the search's best), the best epoch,
+the selective stop."""
 
     def limits(self) -> str:
         """Say what it does not show."""

@@ -43,7 +43,7 @@ def record(
     options = group.options[row]
     curves = [[value] * (part.patience + 1) for value in strength]
     if rising:
-        curves[0] = [strength[0] + 2 * part.gain * epoch for epoch in range(part.cap)]
+        curves[0] = [strength[0] + 10 * part.gain * epoch for epoch in range(part.cap)]
     entries = 2 + sum(map(len, curves))
     nothing: list[float | None] = [None] * entries
     diagnostics = {series: [*nothing] for series in part.names(space)}

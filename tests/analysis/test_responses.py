@@ -29,7 +29,7 @@ LOADED = load_suite(Path(__file__).parents[2] / "suites" / "why.yaml", load_cata
     ([93, 60, 60, 60], 0.25),
     ([60, 70, 80, 90], 1.0),
 ])  # fmt: skip
-def test_the_epoch_of_collapse_is_the_last_that_was_near_the_best_so_far(curve: list[float], share: float) -> None:
+def test_the_epoch_of_collapse_is_the_last_that_was_near_the_best(curve: list[float], share: float) -> None:
     assert collapse_epoch(np.array(curve, dtype=float)) == share
 
 
@@ -118,6 +118,11 @@ def test_the_page_says_what_is_there_and_what_is_missing() -> None:
     assert "| +22.00 points |" in line and line.endswith("at 5 seeds |") and "PASS" in line and "| yes |" in line
     assert "| like-operations | stacnas | - | - | 2 | - | NOT RUN: 0 of 360 trials" in text
     assert "`around`: not all of its cells have 5 seeds." in text and "| update | 100.0 | 100.0 to 100.0 |" in text
+    assert "- Holds here: bi-level.\n- Does not: none.\n- Cannot be told: exchanged-rates, " in text
+    special = [line for line in text.splitlines() if line.startswith("| joint updates for")]
+    assert (
+        all("| +22.00 points |" in line and line.endswith("| 0 and 5 of 5 |") for line in special) and len(special) == 2
+    )
     assert "| halves | 704 | 2,000 | 2,000 | 368 |" in text
     assert all(picture.startswith(b"\x89PNG") for picture in pictures(page).values())
 

@@ -103,7 +103,7 @@ def test_what_was_measured_is_read_back(planned: Plan) -> None:
     assert (edge.name, edge.cell, edge.seed) == ("cell/2<-1", "cell", 0) and edge.options == nb201.OPS
     assert edge.alpha == pytest.approx(ALPHA) and edge.without.tolist() == WITHOUT
     assert edge.strength[1:].tolist() == STRENGTH[1:]
-    last = [STRENGTH[0] + 2 * part.gain * epoch for epoch in range(part.cap)][-part.patience :]
+    last = [STRENGTH[0] + 10 * part.gain * epoch for epoch in range(part.cap)][-part.patience :]
     assert edge.strength[0] == pytest.approx(sum(last) / len(last))
     assert edge.capped == (True, False, False, False, False)
 

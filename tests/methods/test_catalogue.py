@@ -101,7 +101,7 @@ def test_unknown_and_planned_methods(catalogue: Catalogue, tmp_path: Path) -> No
         resolve(load_catalogue(file), "robust", [layer(SPACE)])
 
 
-TWICE = "0: space.ops: must name at least one operation, each only once unless it is a convolution"
+TWICE = "0: space.ops: must name at least one operation, each only once, convolutions twice"
 
 
 @pytest.mark.parametrize(

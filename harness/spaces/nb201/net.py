@@ -22,12 +22,24 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding, kernels, triton_cell
-from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201.encoding import (
+    CONV1,
+    CONV3,
+    EDGES,
+    GROUP,
+    NODES,
+    NONE,
+    POOL,
+    SKIP,
+    STAGES,
+    Architecture,
+    second,
+)
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
 from harness.spaces.nb201.triton_cell import TritonCell
 from harness.spaces.supernet import Mixing, Network, Supernet, average_pool, shuffled
 
-KERNELS = {CONV1: 1, CONV3: 3}
+KERNELS = {CONV1: 1, CONV3: 3, second(CONV1): 1, second(CONV3): 3}
 
 
 def pool(x: Tensor) -> Tensor:
@@ -81,10 +93,10 @@ def incoming(node: int) -> list[tuple[int, int]]:
 
 
 class Mix:
-    """What the cells of one stage mix by: ``matrix`` [E, O] for channels C, edge e and option o, a place in ``ops``.
+    """What the cells of one stage mix by: ``matrix`` [E, O] for channels C, edge e and operation o.
 
     ``weights[e, o]`` are scalars, ``scales[e, o]`` the same for every channel, ``rows[e]`` their sums over o.
-    ``active``: the one option of each edge that is evaluated; None: all. The weights of the others, zeros, are
+    ``active``: the one operation of each edge that is evaluated; None: all. The weights of the others, zeros, are
     then added as numbers, which gives them a gradient as in GDAS' official code. ``again``: a pass is
     repeated for its second derivatives, in torch's operations, and leaves running statistics alone.
     """
@@ -93,8 +105,8 @@ class Mix:
         self, matrix: Tensor, ops: Sequence[int], channels: int, *, sampled: bool = False, again: bool = False
     ) -> None:
         self.matrix, self.channels, self.again = matrix, channels, again
-        self.keys = [(edge, option) for edge in range(len(EDGES)) for option in range(len(ops))]
-        self.active: list[int] | None = matrix.argmax(-1).tolist() if sampled else None
+        self.keys = [(edge, op) for edge in range(len(EDGES)) for op in ops]
+        self.active = [ops[i] for i in matrix.argmax(-1).tolist()] if sampled else None
 
     @cached_property
     def weights(self) -> dict[tuple[int, int], Tensor]:
@@ -138,38 +150,29 @@ class MixedCell(nn.Module):
     def __init__(self, channels: int, ops: tuple[int, ...], bias: bool, running: bool, partial: int) -> None:
         super().__init__()
         self.channels, self.ops, self.partial = channels // partial, ops, partial
+        kernels = {op: KERNELS[op] for op in ops if op in KERNELS}
         self.convs = nn.ModuleDict(
             {
-                self._key(edge, option): MixedConv(self.channels, KERNELS[op], bias, running)
+                f"{edge}_{op}": MixedConv(self.channels, k, bias, running)
                 for edge in range(len(EDGES))
-                for option, op in enumerate(ops)
-                if op in KERNELS
+                for op, k in kernels.items()
             }
         )
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
         if drops is None and mix.active is None and not mix.again and self._dense:
-            if triton_cell.usable(x):
+            if triton_cell.usable(x) and not any(second(op) in self.ops for op in self.ops):
                 return self._fused(x, mix, TritonCell, self._job(x, torch.float32))
             if kernels.usable(x):
                 return self._fused(x, mix, FusedCell, self._job(x))
         return self._plain(x, mix, drops)
 
-    def _key(self, edge: int, option: int) -> str:
-        """Name a convolution: by its operation, a second one of the kind also by its place."""
-        op = self.ops[option]
-        return f"{edge}_{op}" if self.ops.index(op) == option else f"{edge}_{op}_{option}"
-
     @property
     def _dense(self) -> bool:
-        """Tell whether all channels pass all operations, of which some convolve, on a batch's own statistics.
-
-        The kernels know an operation by its kind: each must be there once.
-        """
+        """Tell whether all channels pass all operations, of which some convolve, on a batch's own statistics."""
         conv = next(iter(self.convs.values()), None)
-        once = len(set(self.ops)) == len(self.ops)
-        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1 and once
+        return isinstance(conv, MixedConv) and conv.uses_batch and self.partial == 1
 
     def fusible(self, x: Tensor) -> bool:
         """Tell whether there are compiled kernels for all operations on x."""
@@ -236,7 +239,7 @@ class MixedCell(nn.Module):
     def _source(self, x: Tensor, number: int, active: Sequence[int] | None) -> Source:
         """Prepare node ``number`` for the operations that leave it."""
         leaving = [edge for edge, (_, source) in enumerate(EDGES) if source == number]
-        used = {op for edge in leaving for op in (self.ops if active is None else (self.ops[active[edge]],))}
+        used = {op for edge in leaving for op in (self.ops if active is None else (active[edge],))}
         mixed, rest = x, None
         if self.partial > 1:
             mixed, rest = x[:, : self.channels], x[:, self.channels :]
@@ -250,16 +253,16 @@ class MixedCell(nn.Module):
         idle: list[Tensor] = []
         for edge, source in incoming(target):
             drop = None if drops is None else drops[edge, :, None, None, None]
-            for option, op in enumerate(self.ops):
-                weight = mix.weights[edge, option]
-                if mix.active is not None and mix.active[edge] != option:
+            for op in self.ops:
+                weight = mix.weights[edge, op]
+                if mix.active is not None and mix.active[edge] != op:
                     idle.append(weight)
                     continue
                 if op == NONE:
                     continue
                 if op in KERNELS:
-                    conv = self.convs[self._key(edge, option)]
-                    term = conv(sources[source].relu, mix.scales[edge, option], again=mix.again)
+                    conv = self.convs[f"{edge}_{op}"]
+                    term = conv(sources[source].relu, mix.scales[edge, op], again=mix.again)
                     term = term if drop is None else term * drop
                     total = term if total is None else total + term
                     continue
@@ -290,7 +293,8 @@ class Nb201Supernet(Supernet):
         partial_channels: int,
     ) -> None:
         super().__init__()
-        self.ops = tuple(encoding.OPS.index(op) for op in ops)
+        codes = [encoding.OPS.index(op) for op in ops]
+        self.ops = tuple(second(op) if op in codes[:place] else op for place, op in enumerate(codes))
         self.partial = partial_channels
         running = bn_statistics == "running"
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))

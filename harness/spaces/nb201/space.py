@@ -39,8 +39,8 @@ class Nb201(Space):
         for op in ops:
             if op not in OPS:
                 raise ValueError(f"unknown operation {op!r}{nearest(op, OPS)}")
-        if not ops or any(ops.count(op) > 1 for op in ops if operation(op).kind != "conv"):
-            raise ValueError("must name at least one operation, each only once unless it is a convolution")
+        if not ops or any(ops.count(op) > 1 + (operation(op).kind == "conv") for op in ops):
+            raise ValueError("must name at least one operation, each only once, convolutions twice")
         return ops
 
     @classmethod
