@@ -11,7 +11,7 @@ import typer
 from harness.benchmarks.spec import NoBenchmark, TableBenchmark, TrainingBenchmark
 from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import columns, percent
-from harness.data.sources import CIFAR
+from harness.data.sources import CIFAR, FOLDERS
 from harness.engine.trajectory import TrainingCurve
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
@@ -136,6 +136,7 @@ def _spaces() -> Table:
 def _datasets() -> Table:
     rows = [("digits", "comes with scikit-learn")]
     rows += [(s.name, f"data root: {s.folder}, {s.archive.file} or parquet") for s in CIFAR.values()]
+    rows += [(s.name, f"data root: {s.folder}, {', '.join(sum(s.members.values(), ()))}") for s in FOLDERS.values()]
     return ("dataset", "where"), rows
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from harness.data.cifar import load_cifar
 from harness.data.digits import TRAIN_IMAGES, load_digits
+from harness.data.folders import load_folder
 from harness.data.images import Dataset
-from harness.data.sources import CIFAR
+from harness.data.sources import CIFAR, FOLDERS
 from harness.errors import HarnessError, nearest
 
-NAMES = ("digits", *CIFAR)
+NAMES = ("digits", *CIFAR, *FOLDERS)
 
 
 def load_dataset(name: str, root: Path | None, *, limit: int | None = None, test: bool = True) -> Dataset:
@@ -25,9 +26,12 @@ def load_dataset(name: str, root: Path | None, *, limit: int | None = None, test
     """
     if name not in NAMES:
         raise HarnessError(f"unknown dataset {name!r}{nearest(name, NAMES)}")
-    count = CIFAR[name].counts["train"] if name in CIFAR else TRAIN_IMAGES
+    source = CIFAR.get(name) or FOLDERS.get(name)
+    count = source.counts["train"] if source else TRAIN_IMAGES
     if limit is not None and not 1 <= limit <= count:
         raise HarnessError(f"dataset {name}: limit {limit} is not in 1..{count}")
     if name in CIFAR:
         return load_cifar(CIFAR[name], root, limit=limit, test=test)
+    if name in FOLDERS:
+        return load_folder(FOLDERS[name], root, limit=limit, test=test)
     return load_digits(limit=limit, test=test)

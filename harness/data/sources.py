@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -94,6 +94,71 @@ CIFAR100 = CifarSource(
     crop_padding=4,
 )
 CIFAR = {source.name: source for source in (CIFAR10, CIFAR100)}
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Facts of a data set that is read from its publisher's files in one folder. ``remedy``: how to get them."""
+
+    name: str
+    classes: int
+    counts: dict[Part, int]
+    folder: str
+    members: dict[Part, tuple[str, ...]]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop_padding: int
+    remedy: str
+
+
+# Cropped digits. Means and deviations: those of the code of RobustDARTS and DARTS-PT.
+SVHN = FolderSource(
+    name="svhn",
+    classes=10,
+    counts={"train": 73_257, "test": 26_032},
+    folder="svhn",
+    members={"train": ("train_32x32.mat",), "test": ("test_32x32.mat",)},
+    mean=(111.61, 113.17, 120.56),
+    std=(50.49, 51.26, 50.24),
+    crop_padding=4,
+    remedy="get its files from http://ufldl.stanford.edu/housenumbers and put them there",
+)
+SVHN_EXTRA = replace(
+    SVHN,
+    name="svhn_extra",
+    counts={"train": 73_257 + 531_131, "test": 26_032},
+    members={"train": ("train_32x32.mat", "extra_32x32.mat"), "test": ("test_32x32.mat",)},
+)
+# The first 120 classes of ImageNet at 16x16. Means, deviations and padding: AutoDL-Projects.
+IMAGENET16_120 = FolderSource(
+    name="imagenet16_120",
+    classes=120,
+    counts={"train": 151_700, "test": 6_000},
+    folder="ImageNet16",
+    members={"train": tuple(f"train_data_batch_{i}" for i in range(1, 11)), "test": ("val_data",)},
+    mean=(122.68, 116.66, 104.01),
+    std=(63.22, 61.26, 65.09),
+    crop_padding=2,
+    remedy="get ImageNet16 as NAS-Bench-201 links it and put its batches there",
+)
+FOLDERS = {source.name: source for source in (SVHN, SVHN_EXTRA, IMAGENET16_120)}
+COUNTS: dict[str, dict[Part, int]] = {
+    **{name: source.counts for name, source in CIFAR.items()},
+    **{name: source.counts for name, source in FOLDERS.items()},
+}
+
+
+def locate_folder(source: FolderSource, root: Path | None) -> dict[Part, list[Path]]:
+    """Find the files of a source by part; raise `DataMissing` where the folder, or one of them, is absent."""
+    folder = first_existing(root, (source.folder,))
+    if folder is None:
+        raise missing(f"dataset {source.name}", root, (source.folder,), source.remedy)
+    found = {part: [folder / name for name in names] for part, names in source.members.items()}
+    for file in (file for files in found.values() for file in files):
+        if not os.path.isfile(file):
+            raise DataMissing(f"dataset {source.name}: {file}: No such file or directory; {source.remedy}")
+    return found
+
 
 NB201_TABLE = ("nb201/nb201.parquet", "nb201.parquet")
 

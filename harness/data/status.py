@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.data.encoded import first_image, open_parquet
-from harness.data.sources import CIFAR, CifarSource, DataStatus, FoundCifar, locate_cifar, parquet_files
+from harness.data.sources import (
+    CIFAR,
+    FOLDERS,
+    CifarSource,
+    DataStatus,
+    FolderSource,
+    FoundCifar,
+    locate_cifar,
+    locate_folder,
+    parquet_files,
+)
 from harness.errors import HarnessError
 
 PNG = b"\x89PNG"
@@ -15,7 +25,17 @@ IMAGE_BYTES = 3 * 32 * 32
 def status(root: Path | None) -> list[DataStatus]:
     """Return one line per known data set under the data root."""
     digits = DataStatus("digits", True, None, 1797, None, "embedded in scikit-learn")
-    return [digits, *(_cifar(source, root) for source in CIFAR.values())]
+    folders = (_folder(source, root) for source in FOLDERS.values())
+    return [digits, *(_cifar(source, root) for source in CIFAR.values()), *folders]
+
+
+def _folder(source: FolderSource, root: Path | None) -> DataStatus:
+    """Say whether the files are there; how many images they hold is only known once they are read."""
+    try:
+        where = locate_folder(source, root)["train"][0].parent
+    except HarnessError as error:
+        return DataStatus(source.name, False, None, None, None, str(error))
+    return DataStatus(source.name, True, where, sum(source.counts.values()), None, "official files")
 
 
 def _cifar(source: CifarSource, root: Path | None) -> DataStatus:

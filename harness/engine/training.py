@@ -129,7 +129,7 @@ class Training:
         """Do a step from its recording, where there is one; the rest of a pass has none."""
         assert self.tapes is not None
         dropping = self.spec.kept(self.epoch) < 1
-        full = len(batch) == len(self.batch) and self.feed.recordable
+        full = len(batch) == len(self.batch)
         tape = self.tapes.of(dropping, lambda: self.step(self.batch)) if full else None
         if tape is None:
             self.step(batch)

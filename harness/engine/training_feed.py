@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from harness.data.augment import average_pool_images, cut_out, moved, normalise
+from harness.data.augment_large import centre_crop, jitter, random_resized_crop
 from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.methods.training import TrainingSpec
@@ -24,13 +25,10 @@ class TrainingFeed:
         self.held_out = self._sized(held_out, first, first + evaluated)
 
     def _sized(self, images: ImageSet, first: int, last: int) -> ImageSet:
-        pixels = average_pool_images(images.images[first:last], self.spec.data.image_size)
+        pixels = images.images[first:last]
+        if self.spec.data.resized_crop is None:
+            pixels = average_pool_images(pixels, self.spec.data.image_size)
         return ImageSet(pixels, images.labels[first:last]).to(self.device)
-
-    @property
-    def recordable(self) -> bool:
-        """Tell whether nothing about augmentation is drawn on the host."""
-        return True
 
     @property
     def evaluated_count(self) -> int:
@@ -44,8 +42,12 @@ class TrainingFeed:
 
     def augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
-        data = self.spec.data
-        pixels = moved(self.images.images[indices], padding=data.crop_padding, flip=data.flip, generator=self.generator)
+        data, pixels = self.spec.data, self.images.images[indices]
+        if (crop := data.resized_crop) is not None:
+            pixels = random_resized_crop(pixels, data.image_size, crop.scale, crop.ratio, self.generator)
+        pixels = moved(pixels, padding=data.crop_padding, flip=data.flip, generator=self.generator)
+        if data.jitter is not None:
+            pixels = jitter(pixels.float(), **dict(data.jitter), generator=self.generator)
         images = self._normalised(pixels)
         if data.cutout:
             images = cut_out(images, data.cutout, 1.0, self.generator)
@@ -55,7 +57,8 @@ class TrainingFeed:
         """Yield the images that are evaluated, as they are, with their labels."""
         for start in range(0, len(self.held_out), size):
             part = slice(start, start + size)
-            yield self._normalised(self.held_out.images[part]), self.held_out.labels[part]
+            pixels = centre_crop(self.held_out.images[part], self.spec.data.image_size)
+            yield self._normalised(pixels), self.held_out.labels[part]
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         return normalise(pixels, self.dataset.mean, self.dataset.std)

@@ -34,6 +34,25 @@ class NetworkSize(Part):
         return Size(self.cells, self.channels, self.stem)
 
 
+class ResizedCrop(Part):
+    """Random crops of larger images, stretched to their size: share of the area, width by height.
+
+    Images are evaluated on their middle.
+    """
+
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+
+
+class Jitter(Part):
+    """Random changes of colour (`harness.data.augment_large.jitter`)."""
+
+    brightness: float = Field(ge=0)
+    contrast: float = Field(ge=0)
+    saturation: float = Field(ge=0)
+    hue: float = Field(ge=0, le=0.5)
+
+
 class TrainingData(Part):
     """Which images train the network, how they are changed, and which it is tested on.
 
@@ -45,8 +64,10 @@ class TrainingData(Part):
     images: PositiveInt | Literal["all"] = Field(description="that train; 'all': everything that the split leaves")
     evaluated: PositiveInt | Literal["all"] = Field(description="images that the accuracy is of")
     image_size: PositiveInt
+    resized_crop: ResizedCrop | None = Field(description="of images larger than image_size; null: of padded ones")
     crop_padding: NonNegativeInt
     flip: bool
+    jitter: Jitter | None
     cutout: NonNegativeInt = Field(description="side of the square that every image loses; 0: none")
 
     @property

@@ -8,20 +8,29 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from harness.data.sources import CIFAR, DataMissing, FoundCifar, locate_cifar, parquet_files
+from harness.data.sources import (
+    CIFAR,
+    COUNTS,
+    FOLDERS,
+    DataMissing,
+    FoundCifar,
+    locate_cifar,
+    locate_folder,
+    parquet_files,
+)
 from harness.errors import HarnessError
 from harness.runner.record import Record
 
 # Known without reading a file, and without torch (which `harness.data.digits` needs).
 TRAINING_IMAGES = {
     "digits": 1442,
-    "imagenet16_120": 151_700,
-    **{name: source.counts["train"] for name, source in CIFAR.items()},
+    "imagenet": 1_281_167,
+    **{name: counts["train"] for name, counts in COUNTS.items()},
 }
 TEST_IMAGES = {
     "digits": 355,
-    "imagenet16_120": 6000,
-    **{name: source.counts["test"] for name, source in CIFAR.items()},
+    "imagenet": 50_000,
+    **{name: counts["test"] for name, counts in COUNTS.items()},
 }
 TABLE = "nb201-table"  # stands beside the datasets: what computed trials read
 
@@ -77,6 +86,8 @@ def _training_files(name: str, root: Path | None) -> list[Path]:
         from harness.benchmarks.nb201 import locate_table
 
         return [locate_table(root)]
+    if name in FOLDERS:
+        return locate_folder(FOLDERS[name], root)["train"]
     if name not in CIFAR:
         raise DataMissing(f"dataset {name}: there is no reader for its images yet")
     found: FoundCifar = locate_cifar(CIFAR[name], root)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
-from harness.data.sources import CIFAR
+from harness.data.sources import CIFAR, FOLDERS
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
@@ -38,7 +38,7 @@ from harness.suite.training import NamedCell, resolve_training
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
-DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS)))
+DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, "imagenet")))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
 OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
 NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
@@ -50,7 +50,6 @@ NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
     "agreement": ("by",),
     "rank": ("by", "operation"),
 }
-PUBLISHED_DATASETS = (*DATASETS, "svhn", "imagenet")  # those of published numbers alone come last
 
 
 def check(loaded: LoadedSuite) -> None:
@@ -98,7 +97,7 @@ class _Checks:
 
     def columns(self) -> None:
         for name, column in self.suite.columns.items():
-            self.known(("columns", name, "dataset"), "dataset", column.dataset, PUBLISHED_DATASETS)
+            self.known(("columns", name, "dataset"), "dataset", column.dataset, DATASETS)
             self.known(("columns", name, "operation"), "operation", column.operation, operations.names())
 
     def table(self, name: str, table: Table) -> None:

@@ -160,6 +160,23 @@ def test_the_accuracy_is_of_the_images_that_the_split_names():
         assert training.accuracies()[0] == pytest.approx(100 * right / len(logits))
 
 
+def test_larger_images_are_cropped_stretched_and_recoloured_and_evaluated_on_their_middle():
+    jitter = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.2}
+    data = {"resized_crop": {"scale": [0.1, 1], "ratio": [0.75, 1.33]}, "jitter": jitter, "crop_padding": 0}
+    dataset = toy(12)
+    training = start(make({"data": data}), dataset)
+    images, _ = training.feed.augmented(torch.arange(16))
+    plain, _ = next(training.feed.evaluated(24))
+    assert images.shape == (16, 3, 8, 8) and plain.shape == (24, 3, 8, 8)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (dataset.mean, dataset.std))
+    assert torch.allclose(plain, (dataset.test.images[:, :, 2:10, 2:10] - mean) / std, atol=1e-6)
+    levels = images * std + mean
+    assert levels.min() >= -1e-3 and levels.max() <= 255.001
+    again = start(make({"data": data}), dataset).feed.augmented(torch.arange(16))[0]
+    assert torch.equal(images, again) and not torch.equal(training.feed.augmented(torch.arange(16))[0], images)
+    assert run_training(make({"data": data}), CELL, dataset, 3, "cpu").curve.accuracy[-1] >= 0
+
+
 @pytest.mark.parametrize(
     ("data", "says"),
     [

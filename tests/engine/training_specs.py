@@ -21,8 +21,8 @@ TINY: dict[str, Any] = {
     "space": "nb201",
     "network": {"cells": 1, "channels": 4, "stem": "cifar"},
     "data": {
-        "split": "test", "images": "all", "evaluated": "all", "image_size": 8, "crop_padding": 1, "flip": True,
-        "cutout": 0,
+        "split": "test", "images": "all", "evaluated": "all", "image_size": 8, "resized_crop": None, "crop_padding": 1,
+        "flip": True, "jitter": None, "cutout": 0,
     },
     "epochs": 3,
     "batch_size": 16,

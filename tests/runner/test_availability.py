@@ -45,10 +45,10 @@ def test_the_official_archive_is_hashed_whole(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_says_why() -> None:
-    found = find_data(["cifar10", "imagenet16_120", "digits"], None)
+    found = find_data(["cifar10", "imagenet", "digits"], None)
     assert list(found.checksums) == ["digits"]
     assert "HARNESS_DATA is not set" in found.missing["cifar10"]
-    assert found.missing["imagenet16_120"] == "dataset imagenet16_120: there is no reader for its images yet"
+    assert found.missing["imagenet"] == "dataset imagenet: there is no reader for its images yet"
 
 
 def test_looking_for_digits_imports_nothing_heavy() -> None:

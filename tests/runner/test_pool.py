@@ -27,7 +27,7 @@ ABOUT = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "d
 
 
 def task(seed: int, **about: Any) -> Task:
-    trial: Any = SimpleNamespace(id=f"{seed}a", seed=seed, **ABOUT)
+    trial: Any = SimpleNamespace(id=f"{seed}a", seed=seed, after=(), trains=False, **ABOUT)
     return Task(trial, about.pop("state", "to run"), None, about.pop("keep", None), False, 1.0, **about)
 
 

@@ -37,7 +37,9 @@ def settings(name: str) -> TrainingSettings:
     block = BLOCKS[name]
     merged = settings(block["extends"]).model_dump() if "extends" in block else {}
     for key, value in block["settings"].items():
-        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+        below = merged.get(key)
+        same = isinstance(below, dict) and value.get("name", below.get("name")) == below.get("name")
+        merged[key] = {**below, **value} if same else value
     return TrainingSettings.model_validate(merged)
 
 
@@ -53,6 +55,7 @@ def test_trainings_on_small_images_are_those_of_their_code(name: str) -> None:
     assert found.rate(0) == 0.025 and found.rate(300) == pytest.approx(0.0125) and found.rate(599) < 1e-6
     assert found.kept(0) == 1 and found.kept(599) == pytest.approx(1 - found.drop_path * 599 / 600)
     assert (found.data.image_size, found.data.crop_padding, found.data.flip, found.data.split) == (32, 4, True, "test")
+    assert found.data.resized_crop is found.data.jitter is None
     assert found.data.images == found.data.evaluated == "all" and found.label_smoothing == 0 and found.ramp == 0
 
 
@@ -68,6 +71,31 @@ def test_the_benchmarks_own_training_is_that_of_its_configuration(name: str, epo
     assert found.clip is found.auxiliary is None and found.drop_path == found.label_smoothing == 0
 
 
+# batch, first rate, rates after some epochs. quark0/darts, cnn/train_imagenet.py: 0.1 and 0.97 an epoch.
+# yuhuixu1993/PC-DARTS, train_imagenet.py: a ramp over five epochs above batch 256, a line,
+# a flatter one in the last five.
+# Single-DARTS, 5.1.2: 768 for 1024, 0.375 for 0.5.
+LARGE = {
+    "darts-imagenet": (128, {0: 0.1, 1: 0.097, 100: 0.1 * 0.97**100}),
+    "pc-darts-imagenet": (1024, {0: 0.1, 1: 0.2 * 244 / 245, 5: 0.5 * 240 / 245, 244: 0.5 / 245, 249: 0.1 / 245}),
+    "single-darts-imagenet": (768, {0: 0.075, 5: 0.375 * 240 / 245, 249: 0.075 / 245}),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_trainings_on_imagenet_are_those_of_their_code(name: str) -> None:
+    found, (batch, rates) = settings(name), LARGE[name]
+    assert (found.batch_size, found.epochs, found.network.cells, found.network.channels) == (batch, 250, 14, 48)
+    assert found.network.stem == "imagenet" and found.data.image_size == 224 and found.data.split == "test"
+    assert {epoch: found.rate(epoch) for epoch in rates} == pytest.approx(rates)
+    rate, crop, jitter = found.optimiser, found.data.resized_crop, found.data.jitter
+    assert (rate.name, rate.momentum, rate.nesterov, rate.weight_decay, found.clip) == ("sgd", 0.9, False, 3e-5, 5)
+    assert (found.label_smoothing, found.auxiliary, found.drop_path, found.data.cutout) == (0.1, 0.4, 0, 0)
+    assert crop is not None and crop.scale == (0.08, 1) and crop.ratio == pytest.approx((3 / 4, 4 / 3))
+    assert jitter is not None and found.data.flip and found.data.crop_padding == 0
+    assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (0.4, 0.4, 0.4, 0.2)
+
+
 def test_every_block_is_compared() -> None:
-    assert set(BLOCKS) == {*DARTS_LIKE, "nb201-200", "nb201-12"}
+    assert set(BLOCKS) == {*DARTS_LIKE, *LARGE, "nb201-200", "nb201-12"}
     assert all(block["source"].startswith(("official: ", "paper: ")) for block in BLOCKS.values())
