@@ -191,7 +191,9 @@ def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
         return None
     if loaded.computes(table, row):
         return f"{method} {_plain(loaded.resolve_computation(table, row, runs=1))}"
-    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}" if loaded.suite.profiles else None
+    if not (loaded.suite.profiles and loaded.suite.search):  # nothing is searched, or published cells are trained
+        return None
+    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}"
 
 
 def _plain(settings: Strict) -> str:
