@@ -6,6 +6,7 @@ in an included file, is reported where the user wrote it.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 import os
@@ -118,6 +119,28 @@ class Document:
     def __contains__(self, path: KeyPath) -> bool:
         return path in self.places
 
+    def below(self, path: KeyPath) -> Document:
+        """Return a copy of the mapping at ``path`` as a document of its own."""
+        data: Any = self.data
+        for key in path:
+            data = data[key]
+        depth = len(path)
+        return Document(
+            copy.deepcopy(data) if isinstance(data, dict) else {},
+            {here[depth:]: place for here, place in self.places.items() if here[:depth] == path},
+        )
+
+    def put(self, path: KeyPath, other: Document) -> None:
+        """Put a document in place of what is at ``path``, below a mapping that is there."""
+        *above, last = path
+        data: Any = self.data
+        for key in above:
+            data = data[key]
+        data[last] = other.data
+        for old in [here for here in self.places if here[: len(path)] == path]:
+            del self.places[old]
+        self.places.update({(*path, *here): place for here, place in other.places.items()})
+
 
 class Describe:
     """Make the error for a key path of a block that lies at ``prefix`` of a document."""
@@ -163,14 +186,14 @@ def _load(file: Path, parents: tuple[Path, ...], count: Iterator[int]) -> Docume
         if target.resolve() in parents:
             chain = " -> ".join(p.name for p in (*parents, target.resolve()))
             raise local.error(("include", index), f"files include each other: {chain}")
-        _merge_documents(merged, _load(target, parents, count))
-    _merge_documents(merged, local)
+        merge_documents(merged, _load(target, parents, count))
+    merge_documents(merged, local)
     merged.places[()] = local.places[()]
     return merged
 
 
-def _merge_documents(base: Document, top: Document) -> None:
-    """Overlay ``top`` on ``base`` in place; a replaced value takes its places with it."""
+def merge_documents(base: Document, top: Document) -> None:
+    """Overlay ``top`` on ``base`` in place; a replaced value takes its places with it. They come to share data."""
 
     def overlay(under: dict[str, Any], over: dict[str, Any], path: KeyPath) -> None:
         for key, value in over.items():

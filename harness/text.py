@@ -35,6 +35,11 @@ def brief(value: Any) -> str:
         return "a number of thousands of digits"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 trial``, ``2 trials``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def no_formula(value: Any) -> Any:
     """Return a cell of a CSV file; text that a spreadsheet would take for a formula begins with an apostrophe.
 

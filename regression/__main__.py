@@ -20,7 +20,7 @@ from typing import Any
 from harness.analysis.baselines import BaselineVerdict, Recording, flat_settings, judge_baselines
 from harness.analysis.series import FIRST_LOSS
 from harness.analysis.verdicts import SuiteVerdict
-from harness.cli.judge import Evidence, baseline_path, load_baseline, store_baseline
+from harness.cli.judge import Reader, baseline_path, load_baseline, store_baseline
 from harness.cli.run import RunRequest, run_suites
 from harness.cli.select import Request
 from harness.cli.text import columns
@@ -38,7 +38,7 @@ def main(options: Sequence[str]) -> int:
         request = Request.read([str(SUITE)], "reduced", None, None, None, None, None, Path(folder))
         if code := run_suites(RunRequest(request, None, "cpu", force=False)):
             return code
-        (verdict,) = Evidence(request).verdicts()
+        (verdict,) = Reader(request).verdicts()
     if "--record" in options:
         store_baseline(verdict)
         return 0

@@ -1,6 +1,7 @@
-"""Write the generated parts of README.md anew: coverage of the printed numbers, and the methods.
+"""Write the generated parts of README.md anew, coverage of the printed numbers and the methods, and docs/methods.md.
 
-Each lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage: ``python scripts/readme.py [FILE]``.
+Each part of README lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage:
+``python scripts/readme.py [FILE]``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from harness.analysis.aggregate import Summary
 from harness.analysis.baselines import Baseline
 from harness.analysis.evidence import gather
 from harness.analysis.series import ACCURACY, find_series
-from harness.cli.judge import Evidence
+from harness.cli.judge import Reader
 from harness.cli.select import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
@@ -24,6 +25,7 @@ from harness.runner.plan import Filters, make_plan
 from harness.suite.load import find_suites, load_suite
 
 ROOT = Path(__file__).parents[1]
+METHODS = ROOT / "docs" / "methods.md"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -64,21 +66,29 @@ def reduced_accuracies(catalogue: Catalogue) -> dict[str, Summary]:
 
 
 def methods_table(catalogue: Catalogue) -> str:
-    """List every method with its parts, whose settings it follows, and what it finds in the reduced profile."""
+    """List every method with what it finds in the reduced profile."""
     found = reduced_accuracies(catalogue)
     rows = [
-        [
-            f"`{name}`",
-            method.title,
-            "; ".join(catalogue.own_parts(name)),
-            method.paper,
-            method.follows,
-            accuracy(found.get(name)),
-        ]
+        [f"[`{name}`](docs/methods.md#{name})", method.title, accuracy(found.get(name))]
         for name, method in catalogue.methods.items()
     ]
-    rows += [[f"`{name}`", title, "*no implementation yet*", "", "", ""] for name, title in catalogue.planned.items()]
-    return table(["method", "what", "parts beyond its protocol's", "paper", "settings follow", "reduced: finds"], rows)
+    return table(["method", "title", "reduced: finds"], rows)
+
+
+def methods_page(catalogue: Catalogue) -> str:
+    """Describe every method: where it comes from, whose settings it follows, what it is composed of."""
+    parts = [
+        "# Methods",
+        "Made by `make readme` from [the catalogue](../harness/methods/catalogue.yaml). *Parts* are those beyond the "
+        "protocol or the method that it extends; `harness show suite/table/row` prints every setting of a row with its "
+        "source.",
+    ]
+    for name, method in catalogue.methods.items():
+        parts += [f"## {name}", f"**{method.title}.** {method.paper}."]
+        own = "; ".join(catalogue.own_parts(name))
+        parts += [f"*Parts:* {own}."] if own else []
+        parts += [f"*Follows* {method.follows}."] if method.follows else []
+    return "\n\n".join(parts) + "\n"
 
 
 def accuracy(found: Summary | None) -> str:
@@ -101,7 +111,7 @@ def splice(text: str, name: str, content: str) -> str:
 def render(text: str) -> str:
     """Return README's text with its generated parts made anew from suites, catalogue and committed records."""
     request = Request.read([str(ROOT / "suites")], "paper", None, None, None, None, None, ROOT / "results")
-    evidence = Evidence(request)
+    evidence = Reader(request)
     printed = Printed.of(list(evidence.printed()), evidence.findings)
     header, *rows = coverage_rows(printed.listed)
     text = splice(text, "coverage", f"{table(header, rows)}\n\n{printed.rest}.")
@@ -109,9 +119,14 @@ def render(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the file."""
+    """Rewrite the files."""
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "README.md"
-    text = render(file.read_text(encoding="utf-8"))
+    write(file, render(file.read_text(encoding="utf-8")))
+    write(METHODS, methods_page(load_catalogue()))
+
+
+def write(file: Path, text: str) -> None:
+    """Replace a file."""
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

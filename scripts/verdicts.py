@@ -24,7 +24,7 @@ from harness.analysis.cells import CellVerdict
 from harness.analysis.difference import ALPHA
 from harness.analysis.means import spread_text
 from harness.analysis.spread import judge_spread
-from harness.cli.judge import Evidence
+from harness.cli.judge import Reader
 from harness.cli.select import Request
 from harness.methods.catalogue import load_catalogue
 from harness.report.style import FAINT, INK, PALETTE
@@ -111,7 +111,7 @@ class Compared:
 def blackbox() -> Iterator[Compared]:
     """Yield the 24 black-box cells with their verdicts."""
     request = Request.read([str(ROOT / "suites/nb201.yaml")], "paper", None, None, None, None, None, ROOT / "results")
-    (verdict,) = Evidence(request).verdicts()
+    (verdict,) = Reader(request).verdicts()
     rows = {row.key: row for table in verdict.tables for row in table.rows}
     for name in BLACKBOX:
         for cell, control in zip(rows[f"delve-t1/{name}"].cells, rows["delve-t1/rs"].cells, strict=True):

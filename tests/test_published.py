@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from harness.audit.finding import Finding
-from harness.audit.lines import collect
+from harness.audit.published_rows import collect
 from harness.audit.record import AuditRecord, number_checksums
 from harness.methods.catalogue import load_catalogue
 from harness.suite.load import load_suite

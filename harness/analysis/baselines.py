@@ -46,8 +46,8 @@ class Machine(Strict):
 
     @classmethod
     def of(cls, environment: Environment) -> Machine | None:
-        """Return where a trial ran; None for a GPU, which promises no equal bits."""
-        if environment.device != "cpu":
+        """Return where a trial ran; None for a GPU, or where its parts ran otherwise, which promises no equal bits."""
+        if environment.device != "cpu" or environment.earlier:
             return None
         return cls(
             platform=environment.platform,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -44,15 +44,15 @@ class ClaimVerdict:
 
 @dataclass(frozen=True)
 class _Side:
-    """The trials of a claim's side, ``planned`` of them by the suite's own plan, and the values from seed 0 on.
+    """The trials of a claim's side by seed, ``planned`` seeds by the suite's own plan, and the values from seed 0 on.
 
-    ``seconds``: the processor time of each value, None of a resumed trial or an older record.
+    ``seconds``: the processor time of each trial that is done, None of a resumed one or an older record.
     """
 
-    trials: tuple[Trial, ...]
+    trials: tuple[tuple[Trial, ...], ...]
     planned: int
     values: tuple[float, ...]
-    seconds: tuple[float | None, ...]
+    seconds: Mapping[str, float | None]
 
 
 def judge_claims(suite: Suite, evidence: Evidence, further: Evidence | None = None) -> tuple[ClaimVerdict, ...]:
@@ -99,13 +99,22 @@ def _sides(claim: Claim, suite: Suite, evidence: Evidence, further: Evidence) ->
 def _side(measure: Measure, suite: Suite, evidence: Evidence, further: Evidence) -> _Side:
     table, _, row = measure.row.partition("/")
     stop = suite.tables[table].rows[row].stop
-    planned = sorted(further.of_row(measure.row), key=lambda trial: trial.seed)
-    trials = tuple(trial for number, trial in enumerate(planned) if trial.seed == number)
-    done = {outcome.id: outcome for outcome in further.done(trials) if not outcome.embedded}
-    values = (claim_value(done[trial.id], measure, stop) if trial.id in done else None for trial in trials)
+    seeds = list(_by_seed(further.of_row(measure.row)).items())
+    trials = tuple(of_seed for number, (seed, of_seed) in enumerate(seeds) if seed == number)
+    done = {outcome.id: outcome for outcome in further.done(further.of_row(measure.row)) if not outcome.embedded}
+    whole = takewhile(lambda of_seed: all(trial.id in done for trial in of_seed), trials)
+    values = (claim_value([done[trial.id] for trial in of_seed], measure, stop) for of_seed in whole)
     known = tuple(value for value in takewhile(lambda value: value is not None, values) if value is not None)
-    seconds = tuple(done[trial.id].cpu_seconds for trial, _ in zip(trials, known, strict=False))
-    return _Side(trials, len(evidence.of_row(measure.row)), known, seconds)
+    planned = len(_by_seed(evidence.of_row(measure.row)))
+    return _Side(trials, planned, known, {key: outcome.cpu_seconds for key, outcome in done.items()})
+
+
+def _by_seed(trials: Iterable[Trial]) -> dict[int, tuple[Trial, ...]]:
+    """Group trials by seed, in the order of the seeds: a seed has several where each measures a part."""
+    found: dict[int, tuple[Trial, ...]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.seed):
+        found[trial.seed] = (*found.get(trial.seed, ()), trial)
+    return found
 
 
 def _sample(claim: Claim, found: Sequence[_Side]) -> Sample | None:
@@ -131,7 +140,7 @@ def _paired(claim: Claim, found: Sequence[_Side]) -> bool:
     """Tell whether both sides are read from the same searches: then their seeds belong together."""
     if not isinstance(claim.right, Measure):
         return True
-    left, right = ([_search(trial) for trial in side.trials] for side in found)
+    left, right = ([_search(of_seed[0]) for of_seed in side.trials] for side in found)
     return bool(left) and all(a == b for a, b in zip(left, right, strict=False))
 
 
@@ -161,9 +170,7 @@ def _judge(
         effect=effect(sample.first(seeds)) if sample else None,
         next_look=None if decided else next((n for n in LOOKS if not sample or sample.seeds < n), None),
         trials={
-            trial.id: spent
-            for side in found
-            for trial, spent in zip(side.trials[:seeds], side.seconds[:seeds], strict=True)
+            trial.id: side.seconds[trial.id] for side in found for of_seed in side.trials[:seeds] for trial in of_seed
         },
     )
 

@@ -146,10 +146,11 @@ def _reproduction(cell: CellVerdict) -> tuple[Reproduction, str]:
     assert cell.published is not None
     if cell.published.kind == "setting":
         return "not a result", "a printed setting is no result"
-    if cell.verdict == "NOT JUDGED":
-        return ("UNDECIDED" if cell.ours is not None and cell.ours.n else "NOT RUN"), cell.reason
-    if cell.verdict == "NOT RUN" and cell.published.column.metric in COUNTED:
+    measured = cell.ours is not None and cell.ours.n > 0
+    if cell.verdict in ("NOT RUN", "NOT JUDGED") and not measured and cell.published.column.metric in COUNTED:
         return "NOT RUN", "no code counts it yet"
+    if cell.verdict == "NOT JUDGED":
+        return ("UNDECIDED" if measured else "NOT RUN"), cell.reason
     return cell.verdict, cell.reason
 
 

@@ -30,7 +30,7 @@ class Evidence:
         return (*self.plan.notes, *rejected)
 
     def of_row(self, row: str) -> list[Trial]:
-        """Return the planned trials of ``table/row``, one per seed."""
+        """Return the planned trials of ``table/row``, one per seed, or per part that is measured of a seed's search."""
         return [self.trials[trial_id] for trial_id in self.plan.rows.get(row, ())]
 
     def trained(self, row: str, column: str) -> list[Trial] | None:
@@ -54,11 +54,15 @@ class Evidence:
         return [outcome for outcome in found if outcome is not None and not outcome.done]
 
     def shortfall(self, trials: Sequence[Trial]) -> str:
-        """Say what is there and why the rest is not, as ``1 of 3 seeds done, 1 failed``."""
+        """Say what is there and why the rest is not, as ``1 of 3 seeds done, 1 failed``.
+
+        Trials are counted where seeds have several.
+        """
+        what = "seeds" if len({trial.seed for trial in trials}) == len(trials) else "trials"
         failed = len(self.failed(trials))
         rejected = sum(t.id in self.rejected for t in trials)
         blocked = sum(bool(t.blocked) and t.id not in self.outcomes for t in trials)
-        parts = [f"{len(self.done(trials))} of {len(trials)} seeds done"]
+        parts = [f"{len(self.done(trials))} of {len(trials)} {what} done"]
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{rejected} not judged (see the notes)"] if rejected else []
         parts += [f"{blocked} blocked by missing data (see the notes)"] if blocked else []

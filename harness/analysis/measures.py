@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from harness.analysis.outcomes import Outcome
+from harness.analysis.strength import Criterion, edge_strengths, mean_agreement, mean_rank, strongest_edges
 from harness.methods.history import History
 from harness.methods.stops import Stop
 from harness.suite.schema import Column, Measure
@@ -60,11 +62,15 @@ def history(outcome: Outcome, key: str) -> History:
     return History(groups, weights, [c[cell] for c in outcome.cells], outcome.accuracy[key], outcome.eigenvalues)
 
 
-def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float | None:
-    """Return what a claim measures of a done trial: percent, a magnitude from 0 to 1, or edges; None where unknown.
+def claim_value(outcomes: Sequence[Outcome], measure: Measure, stop: Stop | None) -> float | None:
+    """Return what a claim measures of a seed's trials, all done: of one, or of those that measured its edges.
 
-    The last epoch's accuracy of a row with a ``stop`` rule is that of the architecture which the rule takes.
+    In percent, edges, places, or a number as it is; None where unknown. The last epoch's accuracy of a row
+    with a ``stop`` rule is that of the architecture which the rule takes.
     """
+    if measure.by is not None:
+        return _strength_value(outcomes, measure, measure.by)
+    [outcome] = outcomes
     if measure.of == "accuracy":
         key = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
         return accuracy_at(outcome, key, 0 if measure.epoch == "first" else stop_epoch(outcome, key, stop))
@@ -73,7 +79,20 @@ def claim_value(outcome: Outcome, measure: Measure, stop: Stop | None) -> float 
         cells = outcome.cells[index]
         edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
         return float(sum(edge.operation == measure.operation for edge in edges))
+    if measure.of == "diagnostic":
+        curve = outcome.diagnostics.get(str(measure.diagnostic), np.array([]))
+        known = curve[~np.isnan(curve)]
+        return float(known[index]) if len(known) else None
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
+
+
+def _strength_value(outcomes: Sequence[Outcome], measure: Measure, by: Criterion) -> float | None:
+    measured = [edge for edge in edge_strengths(outcomes) if measure.cell in (None, edge.cell)]
+    if measure.of == "agreement":
+        return mean_agreement(measured, by)
+    if measure.of == "rank":
+        return mean_rank(measured, by, str(measure.operation))
+    return strongest_edges(measured, by) if measured else None
 
 
 def accuracy_at(outcome: Outcome, key: str, index: int = -1) -> float | None:

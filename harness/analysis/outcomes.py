@@ -22,13 +22,14 @@ from harness.errors import HarnessError
 from harness.runner.record import Provenance, Record
 from harness.spaces.registry import known
 from harness.spaces.space import Edge, Group
+from harness.text import counted
 
 _SAME: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # equal groups of many records share their memory
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Where trials ran."""
+    """Where trials ran. ``earlier``: the parts before the last of a search, where something was otherwise there."""
 
     harness: str
     git: str | None
@@ -38,6 +39,7 @@ class Environment:
     device: str
     threads: int
     kernels: bool | None = None
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _trajectory(record: Record) -> Trajectory | None:
     if trajectory is None or not trajectory.mixing or not trajectory.architectures:
         raise HarnessError(f"record {record.id}: done, but without a trajectory")
     epochs = len(trajectory.architectures)
-    if [*trajectory.mixing] != [group.name for group in trajectory.groups]:
+    if {*trajectory.mixing} != {group.name for group in trajectory.groups}:  # files have names in their order
         raise HarnessError(f"record {record.id}: mixing weights of {[*trajectory.mixing]} are not those of its groups")
     for group in trajectory.groups:
         (rows, options), weights = group.shape, trajectory.mixing[group.name]
@@ -194,4 +196,13 @@ def _environment(provenance: Provenance) -> Environment:
         device=sys.intern(provenance.device),
         threads=provenance.threads,
         kernels=provenance.kernels,
+        earlier=tuple(map(sys.intern, _earlier_parts(provenance))),
     )
+
+
+def _earlier_parts(provenance: Provenance) -> list[str]:
+    """Describe the parts of a search before its last, if any differs from it in what its bits depend on."""
+    parts = [(part.torch, part.platform, part.threads) for part in provenance.sittings]
+    if all(part == parts[-1] for part in parts):
+        return []
+    return [f"torch {torch}, {platform}, {counted(threads, 'thread')}" for torch, platform, threads in parts[:-1]]

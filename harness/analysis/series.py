@@ -99,13 +99,18 @@ class Series:
 def find_series(suite: Suite, evidence: Evidence) -> tuple[Series, ...]:
     """Group the planned trials, in the order of the plan."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
-    searched = (trial for trial in evidence.trials.values() if trial.searches)
+    searched = (trial for trial in evidence.trials.values() if _finds(trial))
     for trial in searched:
         groups.setdefault((trial.method, trial.dataset, _settings(trial)), []).append(trial)
     return tuple(
         Series(method, _variant(suite, trials[0]), dataset, settings, tuple(trials), tuple(evidence.done(trials)))
         for (method, dataset, settings), trials in groups.items()
     )
+
+
+def _finds(trial: Trial) -> bool:
+    """Tell whether a trial searches: a measurement of a supernet tells of no search that its own does not tell of."""
+    return isinstance(trial.spec, SearchSpec) and trial.spec.select.finds
 
 
 def _setup(trial: Trial) -> dict[str, Any]:
@@ -129,7 +134,9 @@ def _variant(suite: Suite, trial: Trial) -> str | None:
 
     def changes(table: str, row: str) -> list[object]:
         entries = suite.tables[table]
-        return [entries.search, entries.rows[row].search, scales.get(table), scales.get(f"{table}/{row}")]
+        own = entries.rows[row]
+        at_size = own.reduced if trial.profile == "reduced" else {}
+        return [entries.search, own.search, scales.get(table), scales.get(f"{table}/{row}"), at_size]
 
     table, _, row = trial.rows[0].partition("/")
     wanted, method = changes(table, row), suite.tables[table].rows[row].method

@@ -16,6 +16,7 @@ from harness.analysis.outcomes import Outcome, digest
 from harness.analysis.protocol import overrides
 from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
+from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
@@ -32,7 +33,10 @@ IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
 
 @dataclass(frozen=True)
 class SuiteVerdict:
-    """A suite under one profile: verdicts on published cells, on claims and against the baseline."""
+    """A suite under one profile: verdicts on published cells, on claims and against the baseline.
+
+    ``means``: what the benchmark's table says of the operations on each edge; None where strength is not measured.
+    """
 
     loaded: LoadedSuite
     profile_name: ProfileName
@@ -42,6 +46,7 @@ class SuiteVerdict:
     claims: tuple[ClaimVerdict, ...]
     baselines: tuple[BaselineVerdict, ...]
     series: tuple[Series, ...]
+    means: TableMeans | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -52,7 +57,16 @@ class SuiteVerdict:
             for metric, band in of_metric.items()
             if band.before is not None
         )
-        return (*self.evidence.notes, *changed)
+        return (*self.evidence.notes, *changed, *self._capped())
+
+    def _capped(self) -> Iterator[str]:
+        """Say of every row that measures strength how often its tuning ended before accuracies settled."""
+        for row in self.evidence.plan.rows:
+            trials = self.evidence.of_row(row)
+            measured = edge_strengths(self.evidence.done(trials)) if measures_strength(trials) else []
+            if measured:
+                capped, tried = capped_share(measured)
+                yield f"{row}: the cap of tuning bound on {capped} of {tried} discretisations ({capped / tried:.1%})"
 
     @property
     def embedded(self) -> bool:
@@ -134,6 +148,7 @@ def judge(
         claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
         baselines=judge_baselines(series, baseline),
         series=series,
+        means=table_means(table) if table is not None and measures_strength(plan.trials) else None,
     )
 
 

@@ -12,8 +12,8 @@ from itertools import combinations
 from math import sqrt
 
 from harness.audit.finding import SEVERITIES, Finding, Severity
-from harness.audit.lines import COSTS, Line, Number
 from harness.audit.printed import Printed, same, slip
+from harness.audit.published_rows import COSTS, Number, PublishedRow
 
 RULE = "agreement"
 RUNS_RULE = "number-of-runs"
@@ -24,8 +24,8 @@ STANDARD_ERRORS = 3.0  # between the means of independent runs
 class Pair:
     """Two printings of one quantity."""
 
-    first: Line
-    second: Line
+    first: PublishedRow
+    second: PublishedRow
     a: Number
     b: Number
 
@@ -65,9 +65,9 @@ class Pair:
         return means and (self.stds_agree or slip(float(a.std or 0), a.std_half, float(b.std or 0), b.std_half))
 
 
-def pairs(lines: Sequence[Line]) -> Iterator[Pair]:
+def pairs(lines: Sequence[PublishedRow]) -> Iterator[Pair]:
     """Yield every two numbers of the same quantity and the same runs, each two once."""
-    known: dict[object, list[tuple[Line, Number]]] = {}
+    known: dict[object, list[tuple[PublishedRow, Number]]] = {}
     for line in lines:
         for number in line.numbers:
             if not number.column.difference:
@@ -82,7 +82,7 @@ def pairs(lines: Sequence[Line]) -> Iterator[Pair]:
                 yield Pair(first, second, a, b)
 
 
-def agreement(lines: Sequence[Line]) -> list[Finding]:
+def agreement(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Compare all printings of the same quantities: a finding per two rows that disagree, and what agrees."""
     findings: list[Finding] = []
     agreeing: list[list[Pair]] = []
@@ -98,7 +98,7 @@ def agreement(lines: Sequence[Line]) -> list[Finding]:
     return findings + _agreements(agreeing)
 
 
-def number_of_runs(lines: Sequence[Line]) -> list[Finding]:
+def number_of_runs(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report equal means and stds that are said to be of different numbers of runs."""
     findings = []
     for (first, second), group in _by_rows(lines).items():
@@ -111,14 +111,14 @@ def number_of_runs(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _by_rows(lines: Sequence[Line]) -> dict[tuple[str, str], list[Pair]]:
+def _by_rows(lines: Sequence[PublishedRow]) -> dict[tuple[str, str], list[Pair]]:
     together: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs(lines):
         together.setdefault((pair.first.name, pair.second.name), []).append(pair)
     return together
 
 
-def _printings(lines: Sequence[Line]) -> Mapping[str, set[str]]:
+def _printings(lines: Sequence[PublishedRow]) -> Mapping[str, set[str]]:
     """Return by cell the papers that print its number alike, its own among them."""
     papers: dict[str, set[str]] = {}
     for pair in pairs(lines):
@@ -202,7 +202,7 @@ def _agreements(groups: Sequence[Sequence[Pair]]) -> list[Finding]:
     return findings
 
 
-def _who_copied(rows: Sequence[Line]) -> str:
+def _who_copied(rows: Sequence[PublishedRow]) -> str:
     """Say whose numbers agreeing rows are."""
     own = sorted(row.name for row in rows if row.source is None)
     papers = {row.paper for row in rows if row.source is None}

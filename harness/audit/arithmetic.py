@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.audit.finding import Finding
-from harness.audit.lines import Line, Number
 from harness.audit.printed import EPS
+from harness.audit.published_rows import Number, PublishedRow
 
 MOSTLY = 0.8  # of a square table's pairs must be equal for the others to be mistakes
 
 
-def differences(lines: Sequence[Line]) -> list[Finding]:
+def differences(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Recompute printed differences from a reference row, which is found as the row of the paper that explains most."""
     findings = []
     for line in lines:
@@ -42,7 +42,7 @@ def differences(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _minuend(line: Line, delta: Number) -> list[Number]:
+def _minuend(line: PublishedRow, delta: Number) -> list[Number]:
     """Return the number of the same row that a difference belongs to."""
     return [n for n in line.numbers if n.quantity.kind == "accuracy" and _facts(n) == _facts(delta)]
 
@@ -55,7 +55,7 @@ def _facts(number: Number) -> tuple[object, ...]:
 Deltas = list[tuple[Number, Number]]
 
 
-def _explained(deltas: Deltas, reference: Line) -> tuple[Deltas, Deltas]:
+def _explained(deltas: Deltas, reference: PublishedRow) -> tuple[Deltas, Deltas]:
     """Divide differences into those from a reference row and others; rounding may move each of the three numbers."""
     right: Deltas = []
     wrong: Deltas = []
@@ -70,7 +70,7 @@ def _explained(deltas: Deltas, reference: Line) -> tuple[Deltas, Deltas]:
     return right, wrong
 
 
-def _value(reference: Line, number: Number) -> Number:
+def _value(reference: PublishedRow, number: Number) -> Number:
     return next(n for n in reference.numbers if n.quantity.kind == "accuracy" and _facts(n) == _facts(number))
 
 
@@ -97,9 +97,9 @@ class _Square:
         return [self.cells[a, a] for a in self.names if abs(self.cells[a, a].printed.mean - 1.0) > EPS]
 
 
-def _squares(lines: Sequence[Line]) -> Iterator[_Square]:
+def _squares(lines: Sequence[PublishedRow]) -> Iterator[_Square]:
     """Yield the tables that are symmetric but for a few mistakes."""
-    tables: dict[tuple[str, str], list[Line]] = {}
+    tables: dict[tuple[str, str], list[PublishedRow]] = {}
     for line in lines:
         tables.setdefault((line.suite, line.table), []).append(line)
     for rows in tables.values():
@@ -110,7 +110,7 @@ def _squares(lines: Sequence[Line]) -> Iterator[_Square]:
             yield square
 
 
-def symmetry(lines: Sequence[Line]) -> list[Finding]:
+def symmetry(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Check tables whose rows are their columns: both halves equal, no negative eigenvalue."""
     return [finding for square in _squares(lines) for finding in _halves(square)]
 
@@ -135,7 +135,7 @@ def _unequal(x: Number, y: Number) -> Finding:
     return Finding("symmetry", "error", (x.cell, y.cell), text, "inconsistent")
 
 
-def diagonal(lines: Sequence[Line]) -> list[Finding]:
+def diagonal(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Check that symmetric tables which mostly have 1 on their diagonal have it everywhere there."""
     findings = []
     for square in _squares(lines):

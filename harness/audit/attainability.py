@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.audit.finding import Finding, Severity, Verdict
-from harness.audit.lines import Line
 from harness.audit.printed import EPS
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import (
     NAMES,
     READING,
@@ -34,7 +34,7 @@ INFEASIBLE = 2  # scipy's word for it; where it fails otherwise, nothing is clai
 MOST_RUNS = 30  # tried where the stated number of runs is impossible
 
 
-def attainability(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def attainability(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Test every row of means with spread; means without std need only lie in the table's range."""
     known: dict[tuple[object, ...], Tested | None] = {}
     findings = []

@@ -8,8 +8,8 @@ from itertools import permutations
 import numpy as np
 
 from harness.audit.finding import Finding
-from harness.audit.lines import Line
 from harness.audit.printed import EPS
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import (
     COLUMNS,
     NAMES,
@@ -30,7 +30,7 @@ CHANCE = 0.05  # accidental matches expected, below which a match says something
 RULE = "attribution"
 
 
-def attribution(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def attribution(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Identify the architecture of every row of at least two columns whose printed std is 0 throughout."""
     rows = [row for row in table_rows(lines) if len(row.numbers) > 1 and (row.std == 0).all()]
     return [_attributed(row, table) for row in rows]

@@ -13,19 +13,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.audit.finding import Finding
-from harness.audit.lines import COUNTS, Line, Number
 from harness.audit.printed import EPS
-from harness.spaces.cells import PublishedCell, load_cells
+from harness.audit.published_rows import COUNTS, Number, PublishedRow
+from harness.spaces.cells import PublishedArchitecture, load_cells
 from harness.spaces.registry import published
 from harness.spaces.space import Counts, Size, Space
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}
 MILLION = 1e6
-Row = tuple[Line, Number]
+Row = tuple[PublishedRow, Number]
 PLAIN, FULL = "convolutions and linear layers", "convolutions, linear layers, batch norms and ReLUs"
 
 
-def counts(lines: Sequence[Line]) -> list[Finding]:
+def counts(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Compare printed counts in millions with those of the cell that explains the row, and columns within themselves.
 
     A network is 20 cells of 36 channels on CIFAR and 14 of 48 on ImageNet, unless the cell says otherwise.
@@ -46,7 +46,7 @@ def counts(lines: Sequence[Line]) -> list[Finding]:
     return [*findings, *_mixed(conventions)]
 
 
-def _explaining() -> dict[str, tuple[str, PublishedCell]]:
+def _explaining() -> dict[str, tuple[str, PublishedArchitecture]]:
     """Return by table/row the one cell that explains it, of those that are architectures of their space."""
     named: dict[str, list[tuple[str, str]]] = {}
     for name, cell in load_cells().items():
@@ -65,7 +65,7 @@ def _own(space: Space, architecture: str) -> bool:
     return known and all({edge.node for edge in edges[cell]} == nodes[cell] for cell in nodes)
 
 
-def _ours(number: Number, cell: PublishedCell) -> tuple[Size, dict[str, float]] | None:
+def _ours(number: Number, cell: PublishedArchitecture) -> tuple[Size, dict[str, float]] | None:
     """Return the network and what it counts, in millions, by convention; None where the column does not tell."""
     space, dataset = published(cell.space), number.quantity.dataset
     size = space.large if dataset == "imagenet" else space.standard
@@ -85,7 +85,9 @@ def _values(number: Number, found: Counts) -> dict[str, float]:
     return {PLAIN: found.multiplications / MILLION, FULL: full / MILLION}
 
 
-def _compare(line: Line, number: Number, of: tuple[str, PublishedCell], size: Size, ours: dict[str, float]) -> Finding:
+def _compare(
+    line: PublishedRow, number: Number, of: tuple[str, PublishedArchitecture], size: Size, ours: dict[str, float]
+) -> Finding:
     network = f"{size.cells} cells of {size.channels} channels of {of[0]}"
     said = " and ".join(f"{value:.2f} M of {convention}" for convention, value in ours.items())
     text = f"{line.label}: {number.column.label} {number.printed} M; {network} have {said}"

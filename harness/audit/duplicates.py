@@ -8,8 +8,8 @@ from itertools import combinations
 
 from harness.audit.agreement import pairs
 from harness.audit.finding import Finding
-from harness.audit.lines import COSTS, COUNTS, Line, Number
 from harness.audit.printed import EPS
+from harness.audit.published_rows import COSTS, COUNTS, Number, PublishedRow
 
 ENOUGH = 3  # equal means with spread: more than two methods have by chance
 PEERS = 5  # rows that show how far valid and test lie apart
@@ -17,7 +17,7 @@ FAR = 20  # units of the last digit: no other row's valid and test are nearer th
 NETWORK_DIGITS = 4  # printed digits of a count that name a network
 
 
-def other_row(lines: Sequence[Line]) -> list[Finding]:
+def other_row(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report rows that print another's numbers.
 
     An error where the row's own numbers, as printed elsewhere, are others; a warning where there are too many equal
@@ -44,7 +44,9 @@ def other_row(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _equal_rows(lines: Sequence[Line]) -> Iterator[tuple[Line, Line, list[tuple[Number, Number]]]]:
+def _equal_rows(
+    lines: Sequence[PublishedRow],
+) -> Iterator[tuple[PublishedRow, PublishedRow, list[tuple[Number, Number]]]]:
     """Yield rows of different identity whose common quantities, costs aside, are printed alike without exception."""
     for first, second in combinations(lines, 2):
         if first.same_as(second):
@@ -55,7 +57,7 @@ def _equal_rows(lines: Sequence[Line]) -> Iterator[tuple[Line, Line, list[tuple[
             yield first, second, equal
 
 
-def _common(first: Line, second: Line) -> Iterator[tuple[Number, Number]]:
+def _common(first: PublishedRow, second: PublishedRow) -> Iterator[tuple[Number, Number]]:
     others = {number.quantity: number for number in second.numbers}
     for number in first.numbers:
         measured = number.quantity.kind != "statistic" and number.quantity.kind not in COSTS
@@ -69,9 +71,9 @@ def _alike(a: Number, b: Number) -> bool:
     return abs(x.mean - y.mean) < EPS and x.half == y.half and stds
 
 
-def repeated_number(lines: Sequence[Line]) -> list[Finding]:
+def repeated_number(lines: Sequence[PublishedRow]) -> list[Finding]:
     """List means that one paper prints with the same std for different things: chance, or a slip."""
-    known: dict[object, list[tuple[Line, Number]]] = {}
+    known: dict[object, list[tuple[PublishedRow, Number]]] = {}
     for line in lines:
         for number in line.numbers:
             if number.quantity.kind == "accuracy" and number.percent.std:
@@ -91,7 +93,7 @@ def repeated_number(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def repeated_mean(lines: Sequence[Line]) -> list[Finding]:
+def repeated_mean(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report a row whose valid and test means are equal where they lie far apart in all other rows."""
     findings = []
     both = [found for line in lines for found in _valid_and_test(line)]
@@ -111,7 +113,7 @@ def repeated_mean(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _valid_and_test(line: Line) -> Iterator[tuple[Line, Number, Number]]:
+def _valid_and_test(line: PublishedRow) -> Iterator[tuple[PublishedRow, Number, Number]]:
     for valid, test in combinations(line.numbers, 2):
         a, b = valid.quantity, test.quantity
         facts = (a.kind, a.dataset, a.epochs, a.label) == (b.kind, b.dataset, b.epochs, b.label)
@@ -119,9 +121,9 @@ def _valid_and_test(line: Line) -> Iterator[tuple[Line, Number, Number]]:
             yield line, valid, test
 
 
-def same_network(lines: Sequence[Line]) -> list[Finding]:
+def same_network(lines: Sequence[PublishedRow]) -> list[Finding]:
     """List networks of equal counts whose accuracies differ: how much training alone moves them."""
-    networks: dict[tuple[object, ...], list[tuple[Line, Number]]] = {}
+    networks: dict[tuple[object, ...], list[tuple[PublishedRow, Number]]] = {}
     for line in lines:
         counts = [number for number in line.numbers if number.quantity.kind in COUNTS]
         accuracy = [number for number in line.numbers if number.quantity.kind == "accuracy"]

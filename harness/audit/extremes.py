@@ -9,13 +9,13 @@ from itertools import combinations, product
 from math import sqrt
 
 from harness.audit.finding import Finding, graded
-from harness.audit.lines import COUNTS, SHARES, Line, Number
 from harness.audit.printed import EPS
+from harness.audit.published_rows import COUNTS, SHARES, Number, PublishedRow
 
 NEAR = 1.25  # between the best network's and the mean network's counts
 
 
-def best_of_runs(lines: Sequence[Line]) -> list[Finding]:
+def best_of_runs(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Compare the best of n runs with their mean and std: none of n numbers lies farther away than s sqrt(n - 1)."""
     findings = []
     for (line, best), (other, mean) in _best_and_mean(lines):
@@ -48,7 +48,7 @@ def best_of_runs(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def best_counts(lines: Sequence[Line]) -> list[Finding]:
+def best_counts(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Compare the size of the best network with that of the mean one: one search finds networks of a size."""
     findings = []
     for (line, best), (other, mean) in _best_and_mean(lines):
@@ -60,9 +60,11 @@ def best_counts(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _best_and_mean(lines: Sequence[Line]) -> list[tuple[tuple[Line, Number], tuple[Line, Number]]]:
+def _best_and_mean(
+    lines: Sequence[PublishedRow],
+) -> list[tuple[tuple[PublishedRow, Number], tuple[PublishedRow, Number]]]:
     """Return every best number with the one of all runs, of the same subject in the same paper."""
-    numbers: dict[object, list[tuple[Line, Number]]] = {}
+    numbers: dict[object, list[tuple[PublishedRow, Number]]] = {}
     for line in lines:
         for number in line.numbers if line.principal else ():
             numbers.setdefault((line.paper, line.who, replace(number.quantity, best=False)), []).append((line, number))
@@ -75,7 +77,7 @@ def _best_and_mean(lines: Sequence[Line]) -> list[tuple[tuple[Line, Number], tup
     return found
 
 
-def summary_rows(lines: Sequence[Line]) -> list[Finding]:
+def summary_rows(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Recompute rows that are the mean or the best of other rows, or the difference or ratio of two."""
     known = {line.name: line for line in lines}
     findings = []
@@ -109,7 +111,7 @@ def _summarises(number: Number, part: Number) -> bool:
     return replace(number.quantity, best=False) == replace(part.quantity, best=False)
 
 
-def _made(take: str, number: Number, values: Sequence[Number], parts: Sequence[Line]) -> tuple[float, float]:
+def _made(take: str, number: Number, values: Sequence[Number], parts: Sequence[PublishedRow]) -> tuple[float, float]:
     """Return the summary of the values and how far rounding may move it."""
     means = [value.printed.mean for value in values]
     if take == "difference":
@@ -123,7 +125,7 @@ def _made(take: str, number: Number, values: Sequence[Number], parts: Sequence[L
     return means[best], values[best].printed.half
 
 
-def derived_numbers(lines: Sequence[Line]) -> list[Finding]:
+def derived_numbers(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Recompute numbers that are said to follow from another of their column by a factor that is printed elsewhere."""
     known = {number.cell: number for line in lines for number in line.numbers}
     findings = []
@@ -142,7 +144,7 @@ def derived_numbers(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def upper_bounds(lines: Sequence[Line]) -> list[Finding]:
+def upper_bounds(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Check that no stop rule has a better mean than the best accuracy that the same runs ever had."""
     bounds = [line for line in lines if line.bound]
     findings = []

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.audit.finding import Finding, Severity, Verdict
-from harness.audit.lines import Line
 from harness.audit.mixture_search import DEVIATIONS, Mixture, Target, find_mixtures, partitions
 from harness.audit.printed import EPS
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import READING, SPACE, Floats, TableRow, TableValues, printed_row, table_rows
 
 RULE = "mixture"
@@ -26,7 +26,7 @@ CHANCE = 0.01  # accidental mixtures expected, below which a match says somethin
 Found = dict[int, list[Mixture]]  # by number of runs
 
 
-def mixtures(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def mixtures(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Search for at most three architectures that explain all columns of a row with a std, a finding per match."""
     known: dict[tuple[object, ...], Finding | None] = {}
     findings = []

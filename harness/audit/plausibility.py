@@ -7,13 +7,13 @@ from math import log10
 from statistics import median
 
 from harness.audit.finding import Finding
-from harness.audit.lines import COUNTS, SHARES, Line, Number, Quantity
+from harness.audit.published_rows import COUNTS, SHARES, Number, PublishedRow, Quantity
 
 PEERS = 4  # numbers of the same kind that show what is usual
 FACTOR = 8.0  # beyond which a count is in another unit
 
 
-def units(lines: Sequence[Line]) -> list[Finding]:
+def units(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report counts of parameters or FLOPs that powers of ten away from all others would be among them."""
     groups: dict[tuple[object, ...], list[Number]] = {}
     for line in lines:
@@ -45,7 +45,7 @@ def _among(number: Number, others: Sequence[float]) -> bool:
     return min(others) / FACTOR <= number.printed.mean <= max(others) * FACTOR
 
 
-def error_as_accuracy(lines: Sequence[Line]) -> list[Finding]:
+def error_as_accuracy(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report a number among errors that would be usual as an accuracy, or the reverse."""
     groups: dict[tuple[str, Quantity], list[Number]] = {}
     for line in lines:
@@ -68,9 +68,9 @@ def error_as_accuracy(lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def shifted_columns(lines: Sequence[Line]) -> list[Finding]:
+def shifted_columns(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report rows whose numbers lie outside their columns and inside those one place further left or right."""
-    tables: dict[tuple[str, str], list[Line]] = {}
+    tables: dict[tuple[str, str], list[PublishedRow]] = {}
     for line in lines:
         tables.setdefault((line.suite, line.table), []).append(line)
     findings = []
@@ -90,14 +90,14 @@ def shifted_columns(lines: Sequence[Line]) -> list[Finding]:
 Range = tuple[float, float] | None
 
 
-def _range(number: Number, others: Sequence[Line]) -> Range:
+def _range(number: Number, others: Sequence[PublishedRow]) -> Range:
     """Return the values of a column in other rows; None where there are too few."""
     name = number.cell.rsplit("/", 1)[1]
     values = [n.printed.mean for line in others for n in line.numbers if n.cell.rsplit("/", 1)[1] == name]
     return (min(values), max(values)) if len(values) >= PEERS else None
 
 
-def _fits_shifted(line: Line, ranges: Sequence[Range], step: int) -> bool:
+def _fits_shifted(line: PublishedRow, ranges: Sequence[Range], step: int) -> bool:
     """Tell whether each number but the one pushed out fits the neighbouring column, and hardly any its own."""
     values = [number.printed.mean for number in line.numbers]
     here = [_inside(value, known) for value, known in zip(values, ranges, strict=True)]

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.audit.finding import Finding, graded
-from harness.audit.lines import Line
 from harness.audit.printed import EPS
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import VERSION_SLACK, Floats, TableRow, TableValues, table_rows
 
 
-def optimum(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def optimum(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Compare rows of the best value of every column with the table's maxima."""
     best = table.accuracy.max(axis=0)
     rows = [row for row in table_rows(lines) if row.line.optimum]
     return [f for row in rows for f in _compared("optimum", row, best, "the best architecture of each column")]
 
 
-def fixed_architecture(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def fixed_architecture(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Compare rows of one architecture looked up with its values."""
     findings = []
     for row in table_rows(lines):
@@ -62,7 +62,7 @@ def _pairs(row: TableRow, expected: Floats, chosen: np.ndarray[tuple[int], np.dt
     return ", ".join(texts)
 
 
-def edge_counts(lines: Sequence[Line], table: TableValues) -> list[Finding]:
+def edge_counts(lines: Sequence[PublishedRow], table: TableValues) -> list[Finding]:
     """Compare printed numbers of edges with an operation with the architecture whose index the row prints."""
     place = {int(index): row for row, index in enumerate(table.indices)}
     findings = []

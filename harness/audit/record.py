@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.audit.finding import Finding
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.errors import HarnessError
 from harness.files import read_json
 
@@ -42,7 +42,7 @@ class Standing:
     changed: tuple[str, ...]
 
 
-def number_checksums(lines: Iterable[Line]) -> dict[str, str]:
+def number_checksums(lines: Iterable[PublishedRow]) -> dict[str, str]:
     """Identify every number by what it says and of whom: 8 hex digits by cell."""
     checksums = {}
     for line in lines:
@@ -60,7 +60,7 @@ def number_checksums(lines: Iterable[Line]) -> dict[str, str]:
     return checksums
 
 
-def standing(recorded: AuditRecord, lines: Iterable[Line]) -> Standing:
+def standing(recorded: AuditRecord, lines: Iterable[PublishedRow]) -> Standing:
     """Return what of a recorded audit is about the numbers as they are now."""
     now = number_checksums(lines)
     same = {cell for cell, checksum in now.items() if recorded.numbers.get(cell) == checksum}

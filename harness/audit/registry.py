@@ -19,10 +19,10 @@ from harness.audit import (
     settings,
 )
 from harness.audit.finding import SEVERITIES, Finding
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import TableValues
 
-Lines = Sequence[Line]
+Lines = Sequence[PublishedRow]
 RULES: dict[str, Callable[[Lines], list[Finding]]] = {
     "agreement": agreement.agreement,
     "number-of-runs": agreement.number_of_runs,

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.audit.consistency import Consistency
 from harness.audit.finding import Finding, graded
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.errors import HarnessError
 from harness.suite.facts import Facts
 from harness.suite.published import PublishedCell
@@ -34,7 +34,7 @@ def judge_setting(
     return "COHERENT", "; ".join(source for _, source in said)
 
 
-def settings(lines: Sequence[Line]) -> list[Finding]:
+def settings(lines: Sequence[PublishedRow]) -> list[Finding]:
     """Report of every printed setting what other places say of it; nothing where none does."""
     findings = []
     for line in lines:
@@ -68,7 +68,8 @@ def our_setting(cell: PublishedCell, facts: Facts) -> Any:
     if cell.runs is None or cell.column.setting is None:
         return None
     suite, _, rest = cell.runs.partition("/")
-    stated = facts.of(suite, *rest.split("/", 1)) if rest.count("/") == 1 else {}
+    table, _, row = rest.partition("/")
+    stated = facts.of(suite, table, row) if rest.count("/") == 1 else {}
     if cell.column.setting not in stated:
         raise HarnessError(f"{cell.table}/{cell.row}: {cell.runs!r} has no setting {cell.column.setting!r}")
     return stated[cell.column.setting].value

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audit.lines import Line, Number
 from harness.audit.printed import EPS
+from harness.audit.published_rows import Number, PublishedRow
 from harness.benchmarks.nb201 import Nb201Table
 from harness.benchmarks.spec import DATASETS, SPLITS, VERSIONS
 from harness.spaces.registry import published
@@ -65,7 +65,7 @@ class TableValues:
 class TableRow:
     """The numbers of a published row that the table answers: its columns [k] and the printed accuracies [k]."""
 
-    line: Line
+    line: PublishedRow
     numbers: tuple[Number, ...]
     columns: Integers
     mean: Floats
@@ -74,7 +74,7 @@ class TableRow:
     std_half: Floats
 
     @classmethod
-    def of(cls, line: Line, numbers: Sequence[Number]) -> TableRow:
+    def of(cls, line: PublishedRow, numbers: Sequence[Number]) -> TableRow:
         """Gather numbers on the table that are of one set of architectures. Stds that are not printed are NaN."""
         printed = [number.percent for number in numbers]
         return cls(
@@ -117,7 +117,7 @@ def column_of(number: Number) -> int | None:
     return COLUMNS.index((str(quantity.dataset), str(quantity.split)))
 
 
-def table_rows(lines: Sequence[Line]) -> list[TableRow]:
+def table_rows(lines: Sequence[PublishedRow]) -> list[TableRow]:
     """Return all rows that have numbers on the table; one of a search per dataset falls apart by dataset."""
     rows = []
     for line in lines:

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
-from harness.audit.lines import Line, collect
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
+from harness.audit.published_rows import PublishedRow, collect
 from harness.audit.record import FILE, AuditRecord, number_checksums
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
@@ -55,7 +55,7 @@ def audit_suites(suites: Sequence[str] | None, severity: str, layout: str, recor
     return INCOMPLETE if found.skipped else 0
 
 
-def _store(found: Audit, lines: Sequence[Line], checksum: str | None, folder: Path) -> None:
+def _store(found: Audit, lines: Sequence[PublishedRow], checksum: str | None, folder: Path) -> None:
     if checksum is None:
         raise HarnessError("an audit without the NAS-Bench-201 table is incomplete and not recorded")
     audited = AuditRecord(

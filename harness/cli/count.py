@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.text import columns
 from harness.errors import HarnessError, nearest
-from harness.spaces.cells import PublishedCell, load_cells
+from harness.spaces.cells import PublishedArchitecture, load_cells
 from harness.spaces.registry import known, published
 from harness.spaces.space import Counts, Size, Space
 
@@ -36,7 +36,7 @@ class Found:
 
     space: Space
     architecture: str
-    cell: PublishedCell | None
+    cell: PublishedArchitecture | None
     size: Size
     classes: int
     image_size: int

@@ -10,7 +10,7 @@ import typer
 from harness.analysis.claims import ClaimVerdict, sides
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict
-from harness.cli.judge import Evidence
+from harness.cli.judge import Reader
 from harness.cli.run import DEFAULT_PROFILE, RunRequest, run_plans, show_plans
 from harness.cli.select import Request
 from harness.cli.streams import unbreakable
@@ -49,7 +49,7 @@ def _decide(asked: RunRequest, most: int, *, dry_run: bool) -> int:
     root, code = data_root(), 0
     before: list[dict[str, int]] = []
     while True:
-        verdicts = list(Evidence(request).verdicts())
+        verdicts = list(Reader(request).verdicts())
         seeds = [_seeds_to_run(verdict, most) for verdict in verdicts]
         before = before or [{} for _ in seeds]
         if code == INTERRUPTED or all(rows.items() <= run.items() for rows, run in zip(seeds, before, strict=True)):
@@ -73,7 +73,7 @@ def _seeds_to_run(verdict: SuiteVerdict, most: int) -> dict[str, int]:
 
 
 def _plan(request: Request, verdict: SuiteVerdict, rows: dict[str, int]) -> Plan:
-    data = Evidence(request).data(verdict.loaded, verdict.profile_name)
+    data = Reader(request).data(verdict.loaded, verdict.profile_name)
     return request.further(verdict.loaded, verdict.profile_name, verdict.evidence.plan, rows, data)
 
 

@@ -19,7 +19,7 @@ from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
 from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
-from harness.audit.lines import collect
+from harness.audit.published_rows import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
 from harness.cli.select import Request
@@ -52,9 +52,9 @@ def check_suites(request: Request, *, record: bool) -> int:
     from harness.report.check import render_check
 
     if record:
-        for verdict in Evidence(request).verdicts():
+        for verdict in Reader(request).verdicts():
             store_baseline(verdict)
-    evidence = Evidence(request)
+    evidence = Reader(request)
     verdicts = list(evidence.verdicts())
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else PIPED_WIDTH
@@ -70,7 +70,7 @@ def report_suites(request: Request, out: Path) -> int:
     from harness.report.printed import Printed
 
     check_writable(out)
-    evidence = Evidence(request)
+    evidence = Reader(request)
     verdicts = list(evidence.verdicts())
     table = find_table()
     majorities = figure6a(table) if table is not None else ()
@@ -81,7 +81,7 @@ def report_suites(request: Request, out: Path) -> int:
 
 
 @dataclass
-class Evidence:
+class Reader:
     """Reads what the records say about the suites of a request."""
 
     request: Request

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, entries, settings
 from harness.audit.consistency import CONSISTENCIES
-from harness.cli.judge import Evidence
+from harness.cli.judge import Reader
 from harness.cli.select import Request
 from harness.text import no_formula
 
@@ -23,7 +23,7 @@ COLUMNS = (
 
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
-    evidence = Evidence(request)
+    evidence = Reader(request)
     listed = entries(evidence.printed(), evidence.marks(), evidence.facts)
     sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
     for line in (*coverage_lines(listed), *settings_lines(listed)):

@@ -25,6 +25,7 @@ from harness.runner.plan import Plan, data_needed, make_plans
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
 from harness.runner.trial import ProfileName, Trial
+from harness.suite.first import first_trials
 from harness.suite.loaded import LoadedSuite
 from harness.text import one_line, printable
 
@@ -131,11 +132,13 @@ def _first(loaded: LoadedSuite, plan: Plan, profile: ProfileName) -> Plan:
     if settings is None or not settings.first:
         raise HarnessError(f"{loaded.path}: profile {profile} says of no trial that it comes first")
     known = {trial.id: trial for trial in plan.trials}
-    named: dict[str, list[Trial]] = {}
+    trials: dict[tuple[str, int], list[Trial]] = {}
     for trial in plan.trials:
         for row in trial.rows:
-            named.setdefault(f"{row} {trial.seed}", []).extend(_with_those_before(trial, known))
-    chosen = {trial.id: trial for name in settings.first for trial in named.get(name, ())}
+            trials.setdefault((row, trial.seed), []).extend(_with_those_before(trial, known))
+    rows = [f"{table}/{row}" for table, entry in loaded.suite.tables.items() for row in entry.rows]
+    named = [name for text in settings.first for name in first_trials(text, rows)]
+    chosen = {trial.id: trial for name in named for trial in trials.get(name, ())}
     return replace(plan, trials=tuple(chosen.values()), not_run={})
 
 
@@ -157,8 +160,8 @@ def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
     why = (task.reason or "").partition("\n")[0]
-    method = f"{trial.method} training" if trial.trains else trial.method
-    return trial.id, trial.suite, method, trial.dataset, str(trial.seed), task.state, cost, why
+    subject = f"{trial.subject} training" if trial.trains else trial.subject
+    return trial.id, trial.suite, subject, trial.dataset, str(trial.seed), task.state, cost, why
 
 
 def _not_run(plans: Sequence[Plan]) -> dict[str, str]:
@@ -178,7 +181,7 @@ def _place(asked: RunRequest) -> str:
 
 def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], tally: Tally, seconds: float) -> None:
     """Print how many trials ended how, where the records are, and what to do about the rest."""
-    names = {t.trial.id: f"{t.trial.method} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
+    names = {t.trial.id: f"{t.trial.subject} {t.trial.dataset} seed {t.trial.seed}" for t in tasks}
     for trial_id, error in tally.failed.items():
         typer.echo(printable(f"failed: {names[trial_id]} ({trial_id}): {error}"), err=True)
     for why in dict.fromkeys(tally.blocked.values()):

@@ -1,4 +1,6 @@
-"""The gradient correlation of two batches at the nodes of cells (Single-DARTS, Eq. 8 and section 5.2.1).
+"""What goes together: gradients of batches at nodes and of weights, outputs of operations.
+
+The gradient correlation of two batches at the nodes of cells (Single-DARTS, Eq. 8 and section 5.2.1).
 
 A step of an operation W x on one batch changes the gradient of its mixing weight on another by -eta p times it. Shapes:
 B images, D elements of a node.
@@ -38,3 +40,42 @@ def gradient_correlation(one: AtNodes, other: AtNodes, node: int, sources: Seque
     """
     slopes = one.slopes[node] @ other.slopes[node].T
     return sum((slopes * (one.values[source] @ other.values[source].T)).sum().item() for source in sources)
+
+
+def gradient_confusion(gradients: Tensor) -> tuple[float, float]:
+    """Return the confusion of gradients [batches, M]: by inner products divided by M, and by cosines.
+
+    Of every batch max(0, max over the others of -<g_i, g_j>), and of these the mean (StacNAS, 2.5.2 and Eq. 10).
+    """
+    products = gradients.double() @ gradients.double().T
+    lengths = products.diagonal().sqrt()
+    cosines = products / (lengths[:, None] * lengths).clamp_min(torch.finfo(products.dtype).tiny)
+    return _confusion(products) / gradients.shape[1], _confusion(cosines)
+
+
+def _confusion(products: Tensor) -> float:
+    others = products.clone().fill_diagonal_(torch.inf)
+    return float((-others).max(1).values.clamp_min(0).mean())
+
+
+class Comoments:
+    """Correlations of several quantities [images, ...], centred over images position by position, then pooled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: Tensor | float = 0.0  # [quantities, positions]
+        self.products: Tensor | float = 0.0  # [quantities, quantities]
+
+    def add(self, values: Tensor) -> None:
+        """Take in more images, [quantities, images, ...]."""
+        flat = values.flatten(2).double()
+        self.count += flat.shape[1]
+        self.sums = self.sums + flat.sum(1)
+        self.products = self.products + torch.einsum("aip,bip->ab", flat, flat)
+
+    def correlations(self) -> list[list[float]]:
+        """Return them [quantities, quantities]; NaN of a quantity that does not vary."""
+        assert isinstance(self.sums, Tensor) and isinstance(self.products, Tensor)
+        covariances = self.products - self.sums @ self.sums.T / self.count
+        scales = covariances.diagonal().clamp_min(0).sqrt()
+        return (covariances / (scales[:, None] * scales)).tolist()

@@ -50,23 +50,23 @@ class Feed:
         """Return the indices of the architecture's first images (None: of all)."""
         return self.architecture_set[:count].to(self.device)
 
-    def steps(self) -> int:
+    def steps(self, epoch: int) -> int:
         """Return the steps of an epoch."""
-        return -(-len(self.weight_set) // self.spec.batch_size)
+        return -(-len(self.weight_set) // self.spec.batch_size_in(epoch))
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the epoch's pairs of image index batches; the weights' pass sets the number of steps."""
-        generator = self.streams["weight-batches"]
-        passes = epoch_batches(len(self.weight_set), self.spec.batch_size, generator, drop_last=False)
-        for weight_batch, architecture_batch in zip(passes, self._architecture_batches(), strict=False):
+        generator, size = self.streams["weight-batches"], self.spec.batch_size_in(epoch)
+        passes = epoch_batches(len(self.weight_set), size, generator, drop_last=False)
+        for weight_batch, architecture_batch in zip(passes, self._architecture_batches(size), strict=False):
             yield (
                 self.weight_set[weight_batch].to(self.device, non_blocking=True),
                 self.architecture_set[architecture_batch].to(self.device, non_blocking=True),
             )
 
-    def _architecture_batches(self) -> Iterator[Tensor]:
+    def _architecture_batches(self, size: int) -> Iterator[Tensor]:
         """Yield batches for ever: independent draws, or shuffled passes that begin anew with each epoch."""
-        count, size = len(self.architecture_set), self.spec.batch_size
+        count = len(self.architecture_set)
         generator = self.streams["architecture-batches"]
         while True:
             match self.spec.data.architecture_draw:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.data.images import Dataset
 from harness.engine import checkpoint as checkpoints
 from harness.engine.capture import recorder
-from harness.engine.optimisers import moving_rates, set_rate
+from harness.engine.optimisers import set_rate
 from harness.engine.steps import HOST_STREAMS, Steps
 from harness.engine.trajectory import Trajectory
 from harness.engine.turns import DEVICE
@@ -62,39 +62,96 @@ def run_search(
     Raises `DamagedCheckpoint` for a checkpoint or supernet that no search can go on from.
     """
     with DEVICE.share():
-        search = Search(spec, dataset, seed, torch.device(device))
+        run = _Run(spec, dataset, seed, torch.device(device), clock)
         try:
-            return _run(search, checkpoint, on_epoch or (lambda *_: None), supernet, keep or {}, sitting or {}, clock)
+            return run.all(checkpoint, on_epoch or (lambda *_: None), supernet, keep or {}, sitting or {})
         finally:
-            search.recorder = None  # which holds on to the search, and to the device's memory
+            run.search.recorder = None  # which holds on to the search, and to the device's memory
 
 
-def _run(
-    search: Search,
-    checkpoint: Path | None,
-    on_epoch: Callable[[int, int], None],
-    supernet: Path | None,
-    keep: Mapping[int, Path],
-    sitting: Sitting,
-    clock: Callable[[], float],
-) -> SearchResult:
-    spec, shared = search.spec, False
-    resumed = checkpoints.take_up(checkpoint, search.device, search.load)
-    if resumed is None:
-        shared = checkpoints.take_up(supernet, search.device, search.load) is not None
-    if resumed is None and not shared:
-        search.observe(None)
-    search.sittings.append({**sitting, "after_epoch": search.epoch, "new_streams": search.new_streams})
-    while search.epoch < spec.all_epochs:
-        start = clock()
-        search.run_epoch()
-        search.seconds.append(clock() - start)
-        for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
-            checkpoints.save(search.state(), file)
-        on_epoch(search.epoch, spec.all_epochs)
-    if spec.select.conclude(search):
-        search.observe(None)
-    return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
+class _Run:
+    """The stages of a search, one after the other: `search` is that of the present one."""
+
+    def __init__(
+        self, spec: SearchSpec, dataset: Dataset, seed: int, device: torch.device, clock: Callable[[], float]
+    ) -> None:
+        self.spec, self.dataset, self.seed, self.device, self.clock = spec, dataset, seed, device, clock
+        self.search = self._begin([])
+
+    def _begin(self, earlier: list[Trajectory]) -> Search:
+        """Return the search of the stage that follows on others, with new weights and alphas."""
+        spec, number, seed = self.spec, len(earlier), self.seed
+        if spec.stages:
+            before = (earlier[-1].groups, {g: w[-1] for g, w in earlier[-1].mixing.items()}) if earlier else None
+            spec, seed = spec.stage(number, before, seed), derive_seed(seed, f"stage {number}") if number else seed
+        search = Search(spec, self.dataset, seed, self.device)
+        search.trajectory.earlier = earlier
+        return search
+
+    def all(
+        self,
+        checkpoint: Path | None,
+        on_epoch: Callable[[int, int], None],
+        supernet: Path | None,
+        keep: Mapping[int, Path],
+        sitting: Sitting,
+    ) -> SearchResult:
+        """Go on from where it was left, to the end of the last stage."""
+        resumed = self._take_up(checkpoint)
+        shared = resumed is None and self._take_up(supernet) is not None
+        if resumed is None and not shared:
+            self.search.observe(None)
+        self.search.sittings.append({**sitting, "after_epoch": self.epoch, "new_streams": self.search.new_streams})
+        while self._stages_after:
+            self._stage(checkpoint, on_epoch, {})
+            self._next()
+        self._stage(checkpoint, on_epoch, keep)
+        search = self.search
+        return SearchResult(search.trajectory, search.seconds, resumed, search.sittings, shared)
+
+    @property
+    def epoch(self) -> int:
+        """Return the epochs that are done, of all stages."""
+        before = self.spec.outlines[: len(self.search.trajectory.earlier)]
+        return self.search.epoch + sum(stage.all_epochs for stage in before)
+
+    @property
+    def _stages_after(self) -> int:
+        return len(self.spec.stages) - 1 - len(self.search.trajectory.earlier) if self.spec.stages else 0
+
+    def _stage(self, checkpoint: Path | None, on_epoch: Callable[[int, int], None], keep: Mapping[int, Path]) -> None:
+        """Do what is left of the present stage."""
+        search, epochs = self.search, self.spec.all_epochs
+        while search.epoch < search.spec.all_epochs and not search.spec.select.finished(search):
+            start = self.clock()
+            search.run_epoch()
+            search.seconds.append(self.clock() - start)
+            for file in filter(None, (keep.get(search.epoch), checkpoint)):  # killed between them: not done
+                checkpoints.save(search.state(), file)
+            on_epoch(self.epoch, self.epoch if search.spec.select.finished(search) else epochs)
+        if search.spec.select.conclude(search):
+            search.observe(None)
+
+    def _next(self) -> None:
+        """Go on to the next stage; what is known of the time is kept."""
+        done = self.search
+        done.recorder = None
+        track = done.trajectory
+        self.search = self._begin([*track.earlier, track.model_copy(update={"earlier": []})])
+        self.search.seconds, self.search.sittings = done.seconds, done.sittings
+        self.search.observe(None)
+
+    def _take_up(self, file: Path | None) -> int | None:
+        """Go on from a saved state; return its epoch, None where there is none."""
+        return checkpoints.take_up(file, self.device, self._load)
+
+    def _load(self, state: dict[str, Any]) -> int:
+        """Take up a saved state, in its stage."""
+        earlier = [Trajectory.model_validate(track) for track in state["trajectory"].get("earlier", [])]
+        if earlier:
+            self.search = self._begin(earlier)
+        self.search.load(state)
+        return self.epoch
 
 
 class Search(Steps):
@@ -108,10 +165,16 @@ class Search(Steps):
         self.trajectory = Trajectory(
             groups=list(spec.space.groups), mixing=self.history, architectures=[], weight_loss=[],
             weight_accuracy=[], architecture_loss=[], architecture_accuracy=[], weight_lr=[],
-            diagnostics={name: [] for d in spec.diagnostics for name in d.names(spec.space, self.net.kinds)},
+            diagnostics={name: [] for name in self._series()},
         )  # fmt: skip
-        self.history = self.trajectory.mixing
+        self.history, self.measured = self.trajectory.mixing, self.trajectory.diagnostics
         self.recorder = recorder(self)
+
+    def _series(self) -> list[str]:
+        """Name what is measured beside the epochs."""
+        spec = self.spec
+        of_diagnostics = (name for part in spec.diagnostics for name in part.names(spec.space, self.net.kinds))
+        return [*of_diagnostics, *spec.select.names(spec.space)]
 
     def run_epoch(self) -> None:
         """Do one pass over the weights' images, then observe."""
@@ -121,8 +184,8 @@ class Search(Steps):
             self.recorder = recorder(self)
         spec.select.before_epoch(self)
         self.net.train()
-        steps = self.feed.steps()
-        for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches()):
+        steps = self.feed.steps(self.epoch)
+        for step, (weight_batch, architecture_batch) in enumerate(self.feed.batches(self.epoch)):
             rate = self._set_rates(self.epoch + step / steps)
             self.now = self.next_step()
             self.step(weight_batch, architecture_batch)
@@ -167,14 +230,20 @@ class Search(Steps):
         track.architecture_loss.append(other_loss)
         track.architecture_accuracy.append(accuracy)
         track.weight_lr.append(rate)
-        for diagnostic in self.spec.diagnostics:
-            due = diagnostic.due(self.epoch, self.spec.all_epochs)
-            names = diagnostic.names(self.spec.space, self.net.kinds)
-            values: list[float | None] = [*diagnostic.measure(self)] if due else [None] * len(names)
-            for name, measured in zip(names, values, strict=True):
-                track.diagnostics[name].append(measured)
+        measured = self._measure()
+        for name, series in track.diagnostics.items():
+            series.append(measured.get(name))
         if any(value is not None and not math.isfinite(value) for value in (loss, other_loss)):
             raise HarnessError(f"the search diverged: its loss is no finite number in epoch {self.epoch}")
+
+    def _measure(self) -> dict[str, float]:
+        """Return what is due to be measured, by its series."""
+        spec, found = self.spec, self.spec.select.measure(self)
+        for diagnostic in spec.diagnostics:
+            if diagnostic.due(self.epoch, spec.all_epochs):
+                names = diagnostic.names(spec.space, self.net.kinds)
+                found |= zip(names, diagnostic.measure(self), strict=True)
+        return found
 
     def architecture(self) -> str:
         """Return the architecture of the step, by what is decided and by alpha's opinion."""
@@ -191,14 +260,8 @@ class Search(Steps):
             "seconds": self.seconds,
             "sittings": self.sittings,
             "trajectory": self.trajectory.model_dump(),
-            "net": self.net.state_dict(),
-            "alpha": {group: alpha.data for group, alpha in self.alpha.items()},
-            "decided": self.decided,
-            "weight_optimiser": self.weight_optimiser.state_dict(),
-            "architecture_optimiser": self.architecture_optimiser.state_dict(),
-            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
-            "parts": {name: part.state_dict() for name, part in self.parts.items()},
-            "memory": self.memory,
+            "kept": self.kept,
+            **self.moved(),
         }
 
     def load(self, state: dict[str, Any]) -> int:
@@ -206,25 +269,29 @@ class Search(Steps):
 
         Of another kind of device, too: its random streams stay behind, and others, as random, go on from there.
         """
-        self.epoch, self.seconds, self.memory = state["epoch"], state["seconds"], state["memory"]
+        self.epoch, self.seconds, self.kept = state["epoch"], state["seconds"], state.get("kept")
         self.sittings = state.get("sittings", [])  # which earlier versions did not keep
-        self.trajectory = Trajectory.model_validate(state["trajectory"])
-        self.history = self.trajectory.mixing
-        self.net.load_state_dict(state["net"])
-        for group, alpha in self.alpha.items():
-            alpha.data.copy_(state["alpha"][group])
-            self.decided[group].copy_(state["decided"][group])
-        self.weight_optimiser.load_state_dict(state["weight_optimiser"])
-        self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
-        for optimiser in (self.weight_optimiser, self.architecture_optimiser):
-            moving_rates(optimiser)
+        self._load_trajectory(state["trajectory"])
         self.new_streams = state.get("device", self.device.type) != self.device.type
-        for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
-            if name in HOST_STREAMS or not self.new_streams:
-                self.generators[name].set_state(drawn.cpu())
-            else:
-                self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))
-        for name, part in self.parts.items():
-            part.load_state_dict(state["parts"][name])
-        self.recorder = recorder(self)  # whose learning rates were replaced
+        if self.new_streams:
+            self._begin_streams([state, self.kept] if self.kept else [state])
+        self.move_to(state)
         return self.epoch
+
+    def _load_trajectory(self, data: dict[str, Any]) -> None:
+        """Go on with a trajectory, of which another selection may have measured something else."""
+        track = Trajectory.model_validate(data)
+        track.diagnostics = {n: track.diagnostics.get(n, [None] * len(track.architectures)) for n in self._series()}
+        self.trajectory, self.history, self.measured = track, track.mixing, track.diagnostics
+
+    def _begin_streams(self, states: Sequence[dict[str, Any]]) -> None:
+        """Let the device's own streams begin anew, alike in all states of another kind of device."""
+        for name in states[0]["generators"].keys() - HOST_STREAMS:
+            fresh = self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))
+            for state in states:
+                state["generators"][name] = fresh.get_state()
+
+    def move_to(self, state: dict[str, Any]) -> None:
+        """Put in place what training moves; a recording does not know the new learning rates."""
+        super().move_to(state)
+        self.recorder = recorder(self)

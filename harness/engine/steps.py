@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,11 @@ from torch.nn import functional as F
 
 from harness.data.images import Dataset
 from harness.engine.cell_gradients import cell_gradients
-from harness.engine.correlation import AtNodes, at_nodes, gradient_correlation
+from harness.engine.correlation import AtNodes, Comoments, at_nodes, gradient_confusion, gradient_correlation
 from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
-from harness.engine.optimisers import build_optimiser
+from harness.engine.optimisers import build_optimiser, moving_rates
 from harness.engine.unrolled import unrolled_gradient
 from harness.methods.mixing import Mixing
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
@@ -64,6 +65,8 @@ class Steps:
         self.memory: dict[str, Any] = {}
         spec.update.begin(self)
         self.history: dict[str, list[list[list[float]]]] = {group: [] for group in self.alpha}
+        self.measured: dict[str, list[float | None]] = {}
+        self.kept: dict[str, Any] | None = None  # what was `moved`
 
     def new_net(self, purpose: str) -> Supernet:
         """Build a supernet whose weights start from the seed of a purpose."""
@@ -88,6 +91,46 @@ class Steps:
     def new_weight_optimiser(self) -> torch.optim.Optimizer:
         """Build the weights' optimiser, without a memory."""
         return build_optimiser(self.spec.weight_optimiser, self.weights)
+
+    # state --------------------------------------------------------------------------------------------------
+
+    def moved(self) -> dict[str, Any]:
+        """Return all that training moves."""
+        return {
+            "net": self.net.state_dict(),
+            "alpha": {group: alpha.data for group, alpha in self.alpha.items()},
+            "decided": self.decided,
+            "weight_optimiser": self.weight_optimiser.state_dict(),
+            "architecture_optimiser": self.architecture_optimiser.state_dict(),
+            "generators": {name: generator.get_state() for name, generator in self.generators.items()},
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "memory": self.memory,
+        }
+
+    def keep(self) -> None:
+        """Keep all that training moves."""
+        self.kept = copy.deepcopy(self.moved())
+
+    def go_back(self) -> None:
+        """Put back what was kept, which stays as it is."""
+        assert self.kept is not None
+        self.move_to(copy.deepcopy(self.kept))
+
+    def move_to(self, state: dict[str, Any]) -> None:
+        """Put in place what training moves."""
+        self.memory = state["memory"]
+        self.net.load_state_dict(state["net"])
+        for group, alpha in self.alpha.items():
+            alpha.data.copy_(state["alpha"][group])
+            self.decided[group].copy_(state["decided"][group])
+        self.weight_optimiser.load_state_dict(state["weight_optimiser"])
+        self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
+        for optimiser in (self.weight_optimiser, self.architecture_optimiser):
+            moving_rates(optimiser)
+        for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
+            self.generators[name].set_state(drawn.cpu())
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
 
     # mixing weights -----------------------------------------------------------------------------------------
 
@@ -149,13 +192,14 @@ class Steps:
 
     def logits(self, net: Supernet, images: Tensor, mixing: Mixing, *, sampled: bool) -> Tensor:
         """Return logits [B, classes] in the images' type; the network runs in the precision of the search."""
-        drops = None
-        if self.spec.drop_path is not None and net.training:
-            shape = (*net.droppable, len(images))
+        drops, part = None, self.spec.drop_path if net.training else None
+        if part is not None:
             step = replace(self.now, generator=self.generators["drop-path"])
-            drops = self.spec.drop_path.factors(shape, step).to(images)
+            net.skip_dropout = part.skip_dropout(step)
+            drops = part.factors((*net.droppable, len(images)), step)
         with self._precision():
-            logits: Tensor = net(images, mixing, sampled=sampled, drops=drops)
+            logits: Tensor = net(images, mixing, sampled=sampled, drops=None if drops is None else drops.to(images))
+        net.skip_dropout = 0.0  # of steps alone: nothing is left out where something is measured
         return logits if logits.dtype == images.dtype else logits.float()
 
     def loss(
@@ -231,8 +275,9 @@ class Steps:
         self._clear_alpha()
 
     def warming_up(self) -> bool:
-        """Tell whether only the weights move yet."""
-        return self.epoch < self.spec.architecture_warmup
+        """Tell whether only the weights move: at the start, and in the tuning of a selection that holds alpha."""
+        spec = self.spec
+        return self.epoch < spec.architecture_warmup or (spec.select.holds_alpha and self.epoch >= spec.search_epochs)
 
     def _penalised(self, loss: Tensor) -> Tensor:
         regulariser = self.spec.regulariser
@@ -321,6 +366,45 @@ class Steps:
             [gradient_correlation(one, other, *ends) for ends in self.spec.space.entered(kind).items()]
             for kind, one, other in zip(self.net.kinds, architecture, weights, strict=True)
         ]
+
+    @torch.no_grad()
+    def operation_correlations(self, images: int | None) -> tuple[list[str], list[list[float]]]:
+        """Return the options of the first edge of the first cell, `none` aside, and the correlations of their outputs.
+
+        On the weights' first images (None: all), in evaluation mode: the node is what one option alone sends it.
+        """
+        kind, training = self.net.kinds[0], self.net.training
+        group, row = self.spec.space.rows(kind)[0]
+        options = [option for option in range(group.shape[1]) if option not in group.of_kind("none")[row]]
+        none = {name: torch.zeros_like(weights) for name, weights in self.strengths().items()}
+        moments = Comoments()
+        self.net.eval()
+        for indices in torch.split(self.feed.weight_set[:images].to(self.device), self.spec.batch_size):
+            inputs, _ = self.feed.plain(indices)
+            outputs = []
+            for option in options:
+                alone = {name: weights.clone() for name, weights in none.items()}
+                alone[group.name][row, option] = 1
+                outputs.append(self.net.nodes(inputs, alone)[1][0][group.nodes[row]])
+            moments.add(torch.stack(outputs))
+        self.net.train(training)
+        return [group.options[row][option] for option in options], moments.correlations()
+
+    def gradient_confusion(self, batches: int, images: int) -> tuple[float, float]:
+        """Return the gradient confusion of the weights, by inner products per weight and by cosines.
+
+        Under alpha's opinion, in single precision and without drop-path, with the batches' own statistics.
+        """
+        drawn = torch.Generator().manual_seed(derive_seed(self.seed, f"gradient confusion after epoch {self.epoch}"))
+        mixing, gradients = self.fixed(self.strengths()), []
+        for _ in range(batches):
+            chosen = self.feed.weight_set[torch.randperm(len(self.feed.weight_set), generator=drawn)[:images]]
+            inputs, labels = self.feed.plain(chosen.to(self.device))
+            with batch_statistics(self.net):
+                loss = F.cross_entropy(self.net(inputs, mixing), labels)
+            found = torch.autograd.grad(loss, self.weights, allow_unused=True, materialize_grads=True)
+            gradients.append(torch.cat([gradient.flatten() for gradient in found]))
+        return gradient_confusion(torch.stack(gradients))
 
     def _at_nodes(self, indices: Tensor) -> list[AtNodes]:
         inputs, labels = self.feed.plain(indices)

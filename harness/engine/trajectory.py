@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from harness.errors import HarnessError
 from harness.spaces.registry import DEFAULT, published
@@ -18,8 +18,11 @@ class Trajectory(BaseModel):
     ``architectures``: the discretised architecture in the notation of its space. Losses and accuracies (percent) are
     means over the epoch's batches, taken in training mode; None before training and where a quantity does not exist for
     the method (a single-level search has no separate architecture batches). ``diagnostics``: by name, None where not
-    measured. Where a selection goes on after the search, its epochs follow, and ``architectures`` knows its decisions;
-    one that trains no more (best path) adds a single entry. The last architecture is the result.
+    measured; also what a selection measures (strength). Where a selection goes on after the search, its epochs follow,
+    and ``architectures`` knows its decisions; one that trains no more (best path), or puts the supernet back
+    (strength), adds a single entry. The last architecture is the result.
+
+    ``earlier``: the stages before the last, of a search in several; all else is of the last.
 
     Schema 1, of NAS-Search-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
     """
@@ -36,6 +39,14 @@ class Trajectory(BaseModel):
     architecture_accuracy: list[float | None]
     weight_lr: list[float | None]
     diagnostics: dict[str, list[float | None]] = {}
+    earlier: list[Trajectory] = []
+
+    @model_serializer(mode="wrap")
+    def _without_absent_stages(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = plain(self)
+        if not self.earlier:
+            found.pop("earlier", None)
+        return found
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -15,18 +16,21 @@ from harness.spaces.space import Space
 CELLS = ("first", "middle", "last")
 
 
-class _Diagnostic(Composed):
-    """``passes``: what an image costs, in passes through all operations; without a backward one, a third of one."""
+class _AtTheEnd(Composed):
+    """Measured after the last epoch. ``passes``: what an image costs, in passes through all operations."""
 
-    passes: ClassVar[float] = 1 / 3
+    passes: ClassVar[float] = 1
 
     name: str
-    every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
-    images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
+    images: PositiveInt
 
     def due(self, epoch: int, last: int) -> bool:
         """Tell whether to measure after ``epoch`` of ``last`` epochs."""
-        return epoch % self.every == 0
+        return epoch == last
+
+    def times(self, epochs: int, done: int) -> int:
+        """Return how often it is measured in so many epochs, the first of which another trial has ``done``."""
+        return 1
 
     def names(self, space: Space, cells: Sequence[str]) -> list[str]:
         """Name the series of numbers that it leaves: one, of its own name, or several below it.
@@ -34,6 +38,23 @@ class _Diagnostic(Composed):
         ``cells``: the cell types of the supernet's cells, in their order.
         """
         return [self.name]
+
+
+class _Diagnostic(_AtTheEnd):
+    """Measured now and then; without a backward pass, an image costs a third of one."""
+
+    passes: ClassVar[float] = 1 / 3
+
+    every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
+    images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
+
+    def due(self, epoch: int, last: int) -> bool:
+        """Tell whether to measure after ``epoch`` of ``last`` epochs."""
+        return epoch % self.every == 0
+
+    def times(self, epochs: int, done: int) -> int:
+        """Return how often it is measured in so many epochs, that before training not counted."""
+        return epochs // self.every - done // self.every
 
 
 class Eigenvalue(_Diagnostic):
@@ -133,6 +154,72 @@ class GradientCorrelation(_Diagnostic):
         return [value for place in _chosen(correlations) for value in correlations[place]]
 
 
+class OperationCorrelation(_AtTheEnd):
+    """Correlations of what the operations of the first edge of the first cell give (StacNAS, 2.4.2 and Appendix B).
+
+    On the weights' first ``images``, not augmented, in evaluation mode, as StacNAS' code: outputs
+    centred over images position by position, then pooled over positions and images; `none` is left out.
+
+    ``in-family``: how many operations of a family correlate most with another one of it, of all in families; those
+    without another one on the edge do not count.
+    """
+
+    passes: ClassVar[float] = 7 / 3  # forward, once per option
+
+    name: Literal["operation-correlation"]
+    images: PositiveInt | Literal["all"]  # type: ignore[assignment]
+    families: tuple[tuple[str, ...], ...]
+
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name the series ``operation-correlation/ONE/OTHER``, in the order of options, and ``.../in-family``."""
+        pairs = combinations(first_options(space, cells[0]), 2)
+        return [*(f"{self.name}/{one}/{other}" for one, other in pairs), f"{self.name}/in-family"]
+
+    def measure(self, search: Search) -> list[float]:
+        """Return the correlations in the order of `names`."""
+        options, table = search.operation_correlations(None if self.images == "all" else self.images)
+        pairs = [table[one][other] for one, other in combinations(range(len(options)), 2)]
+        return [*pairs, float(sum(self._with_its_own(options, table)))]
+
+    def _with_its_own(self, options: Sequence[str], table: Sequence[Sequence[float]]) -> Iterator[bool]:
+        for place, name in enumerate(options):
+            family = [other for other in next((f for f in self.families if name in f), ()) if other != name]
+            if any(other in options for other in family):
+                others = [other for other in range(len(options)) if other != place]
+                yield options[max(others, key=lambda other: table[place][other])] in family
+
+
+class GradientConfusion(_AtTheEnd):
+    """Gradient confusion of the weights (StacNAS, section 2.5.2 and Eq. 10).
+
+    Of ``batches`` batches of the weights' images, drawn at random, not augmented: the mean over batches i of max(0,
+    max_j -<g_i, g_j>), divided by the number of weights. The printed sum runs from 11 to 10: read as one over ten.
+    ``cosine``: the same of gradients of length 1, which neither the loss nor the size of the network scales.
+    ``images``: of a batch.
+    """
+
+    name: Literal["gradient-confusion"]
+    batches: Annotated[int, Field(ge=2)]
+
+    def times(self, epochs: int, done: int) -> int:
+        """Return the batches, for what they cost."""
+        return self.batches
+
+    def names(self, space: Space, cells: Sequence[str]) -> list[str]:
+        """Name both series."""
+        return [self.name, f"{self.name}/cosine"]
+
+    def measure(self, search: Search) -> list[float]:
+        """Return both."""
+        return list(search.gradient_confusion(self.batches, self.images))
+
+
+def first_options(space: Space, cell: str) -> list[str]:
+    """Name the options of the first edge of a cell type, `none` aside."""
+    group, row = space.rows(cell)[0]
+    return [name for index, name in enumerate(group.options[row]) if index not in group.of_kind("none")[row]]
+
+
 def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
     """Return the places of the first, the middle and the last cell."""
     last = len(cells) - 1
@@ -140,6 +227,12 @@ def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:
 
 
 Diagnostic = Annotated[
-    Eigenvalue | SupernetAccuracy | DiscretisedAccuracy | OperationGradients | GradientCorrelation,
+    Eigenvalue
+    | SupernetAccuracy
+    | DiscretisedAccuracy
+    | OperationGradients
+    | GradientCorrelation
+    | OperationCorrelation
+    | GradientConfusion,
     Field(discriminator="name"),
 ]

@@ -1,9 +1,10 @@
-"""Drop-path: edges are left out at random, image by image, while the supernet trains."""
+"""Parts of the supernet left out at random while it trains: edges image by image, elements of skip connections."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -30,6 +31,10 @@ class DropPath(Composed):
     probability: float = Field(ge=0, lt=1)
     cutout: NonNegativeInt
 
+    def skip_dropout(self, step: Step) -> float:
+        """Return the rate at which elements of skip connections are left out."""
+        return 0.0
+
     def factors(self, shape: tuple[int, ...], step: Step) -> Tensor:
         """Draw what the outputs of edges are multiplied by, 0 or 1 / (1 - p)."""
         import torch
@@ -40,6 +45,45 @@ class DropPath(Composed):
     def cutout_probability(self, step: Step) -> float:
         """Return the probability that an image loses a square."""
         return _progress(step)
+
+
+class SkipDropout(Composed):
+    """P-DARTS: dropout after every skip connection of stride 1, less and less (Chen et al., section 3.3; its code).
+
+    In the first ``linear_epochs`` of E the rate is ``rate`` * (E - epoch - 1) / E, then ``rate`` * exp(-``decay`` *
+    (epoch - ``linear_epochs``)): where alpha begins to learn, it starts from ``rate`` anew.
+    """
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "relaxation": ("dense",), "weight_relaxation": (), "update": ("plain",),
+    }  # fmt: skip
+    cutout: ClassVar[int] = 0
+
+    name: Literal["skip-dropout"]
+    rate: float = Field(ge=0, lt=1)
+    linear_epochs: NonNegativeInt
+    decay: float = Field(ge=0)
+
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where the space's supernet has no such dropout."""
+        if "space" in others and not others["space"].drops_skips:
+            raise ValueError(f"space {others['space'].name!r} has no dropout on skip connections")
+
+    def skip_dropout(self, step: Step) -> float:
+        """Return the rate at which elements of skip connections are left out."""
+        if step.epoch < self.linear_epochs:
+            return self.rate * (step.epochs - step.epoch - 1) / step.epochs
+        return self.rate * math.exp(-self.decay * (step.epoch - self.linear_epochs))
+
+    def factors(self, shape: tuple[int, ...], step: Step) -> None:
+        """Return nothing: all edges stay."""
+
+    def cutout_probability(self, step: Step) -> float:
+        """Return 0: no image loses a square."""
+        return 0.0
+
+
+Drops = Annotated[DropPath | SkipDropout, Field(discriminator="name")]
 
 
 def _progress(step: Step) -> float:

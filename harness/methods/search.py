@@ -41,6 +41,7 @@ class Search(Protocol):
 
     ``decided[group]``: [rows], see `harness.spaces.space`, on the host.
     ``history[group]``: the strengths [rows, options] of every epoch so far, the state before training first.
+    ``measured``: by series what was measured after every epoch so far, None where nothing was.
     ``parts`` (networks, optimisers) and ``memory`` (numbers) are kept from step to step, also by checkpoints.
     ``architecture_meter.add(loss, logits, labels)`` counts a batch of the architecture's.
     """
@@ -51,6 +52,7 @@ class Search(Protocol):
     alpha: dict[str, nn.Parameter]
     decided: dict[str, Tensor]
     history: dict[str, list[list[list[float]]]]
+    measured: dict[str, list[float | None]]
     generators: dict[str, Generator]
     architecture_optimiser: Optimizer
     architecture_meter: Any
@@ -77,7 +79,7 @@ class Search(Protocol):
         """Step the architecture's optimiser with one gradient per alpha; decided edges stay."""
 
     def warming_up(self) -> bool:
-        """Tell whether only the weights move yet."""
+        """Tell whether only the weights move."""
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B]."""
@@ -87,6 +89,12 @@ class Search(Protocol):
 
     def mixing(self, side: Side = "architecture") -> Mixing:
         """Return the mixing weights that a step of one side sees."""
+
+    def keep(self) -> None:
+        """Keep all that training moves, random streams too, to `go_back` to; checkpoints hold it."""
+
+    def go_back(self) -> None:
+        """Put back what was kept."""
 
     def strengths(self) -> Mixing:
         """Return the mixing weights that are alpha's opinion."""
@@ -114,6 +122,12 @@ class Search(Protocol):
 
         By cell in their order: the rows [options] of its type, in the order of their places, one after the other.
         """
+
+    def operation_correlations(self, images: int | None) -> tuple[list[str], list[list[float]]]:
+        """Return the options of the first edge, `none` aside, and the correlations of their outputs on all images."""
+
+    def gradient_confusion(self, batches: int, images: int) -> tuple[float, float]:
+        """Return the gradient confusion of the weights over batches of so many images, and that by cosines."""
 
     def gradient_correlations(self, images: int) -> list[list[float]]:
         """Return the gradient correlation of the batches of both sides, by cell and node that edges enter."""

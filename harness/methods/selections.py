@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,62 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.methods.composition import Composed
 from harness.methods.mixing import Mixing
 from harness.methods.search import Search
+from harness.methods.selection import BaseSelection, Choice, accuracies_without
 from harness.methods.step import Step
+from harness.methods.strength import Strength
 from harness.spaces.space import LEFT_OUT, UNDECIDED, Group, Space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BEAM = 20_000  # beginnings of paths that are kept where not all can be listed
-Choice = tuple[Group, int]  # a row of a group
 
 
-class _Selection(Composed):
-    """``after_search``: nothing of it happens before the search's last epoch, so equal searches are one run."""
-
-    @property
-    def after_search(self) -> bool:
-        """Tell whether it only begins where the search ends."""
-        return True
-
-    def search_epochs(self, epochs: int) -> int:
-        """Return the epochs of the search proper, out of those that its schedules count."""
-        return epochs
-
-    def tuning_epochs(self, space: Space) -> int:
-        """Return the epochs of training that follow."""
-        return 0
-
-    @property
-    def first_images(self) -> int:
-        """Return how many of the architecture's first images it asks for by number."""
-        return 0
-
-    def image_passes(self, space: Space, path: float, images: int) -> float:
-        """Return what it evaluates, in images times passes through all operations.
-
-        ``path``: the part of them that a path has; ``images``: of the architecture's set.
-        """
-        return 0.0
-
-    def before_epoch(self, search: Search) -> None:
-        """Decide what is due before an epoch."""
-
-    def conclude(self, search: Search) -> bool:
-        """Decide the rest when all epochs are done; tell whether there was any."""
-        return False
-
-
-class LargestWeight(_Selection):
+class LargestWeight(BaseSelection):
     """Every edge takes the operation of its largest mixing weight (DARTS, section 2.2)."""
 
     name: Literal["largest-weight"]
 
 
-class Progressive(_Selection):
+class Progressive(BaseSelection):
     """One edge after the other is given its operation, in all cell types, and the supernet trains on in between.
 
     Where a node keeps only some of its edges (`Group.keep`), those that are left once it has them are left out (SGAS).
@@ -195,18 +160,20 @@ class Progressive(_Selection):
         allowed = [option for option in range(group.shape[1]) if option not in zeros]
         if self.operation == "magnitude":
             return max(allowed, key=search.strengths()[group.name][row].tolist().__getitem__)
-        accuracies = self._without(search, [(group, row, option) for option in allowed])
+        accuracies = accuracies_without(search, [(group, row, option) for option in allowed], self.first_images)
         return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
 
-    def _without(self, search: Search, parts: Sequence[tuple[Group, int, int | slice]]) -> list[float]:
-        """Return the supernet's accuracy (percent) without each of several options, the others as they are."""
-        present = search.fixed(search.strengths())
-        masks = []
-        for group, row, option in parts:
-            masked = {name: weights.clone() for name, weights in present.items()}
-            masked[group.name][row, option] = 0
-            masks.append(masked)
-        return search.accuracies(masks, self.first_images or None)
+
+class ProgressiveWithGrowingBatch(Progressive):
+    """The same, with batches that grow with every decision, as the memory of what is decided is free (SGAS, code)."""
+
+    name: Literal["progressive-with-growing-batch"]  # type: ignore[assignment]
+    batch_growth: PositiveInt = Field(description="images more a batch of either side after each decision")
+
+    def batch_growth_by(self, epoch: int, epochs: int, space: Space) -> int:
+        """Return the images more: those of all decisions that are made before the epoch."""
+        made = sum(due <= epoch for due in self.events(epochs, self.decisions(space)))
+        return self.batch_growth * made
 
 
 class ProgressiveWithTopology(Progressive):
@@ -216,11 +183,13 @@ class ProgressiveWithTopology(Progressive):
     that has more edges than it keeps: those stay without which the supernet loses most, of equals the earlier ones. One
     epoch of tuning follows the last (official code; it looks at a node's edges again after each that it removes, but
     with none of them removed, so that once says as much).
+
+    By ``magnitude`` (PT-Mag, of whose topology the paper says nothing): nodes keep the edges of largest weight besides
+    `none`, as where DARTS discretises.
     """
 
     name: Literal["progressive-with-topology"]  # type: ignore[assignment]
     edges: Literal["random"]
-    operation: Literal["perturbation"]
 
     @model_validator(mode="after")
     def _tunes(self) -> Self:
@@ -240,7 +209,8 @@ class ProgressiveWithTopology(Progressive):
     def image_passes(self, space: Space, path: float, images: int) -> float:
         """Return one evaluation per option, and one per edge of a node that keeps some."""
         edges = sum(len(edges) for cell in space.cell_types for edges in _crowded(space.rows(cell)).values())
-        return super().image_passes(space, path, images) + edges * (self.first_images or images)
+        more = 0 if self.images is None else edges * (self.first_images or images)
+        return super().image_passes(space, path, images) + more
 
     def decisions(self, space: Space) -> int:
         """Return how many edges and nodes are decided, one after the other, in the largest cell type."""
@@ -270,11 +240,40 @@ class ProgressiveWithTopology(Progressive):
         if crowded:
             drawn = torch.randint(len(crowded), (), generator=search.generators["selection"])
             edges = crowded[int(drawn)]
-            accuracies = self._without(search, [(group, row, slice(None)) for group, row in edges])
-            needed = sorted(range(len(edges)), key=accuracies.__getitem__)  # of equals the earlier first
+            dispensable = self._dispensable(search, edges)
+            needed = sorted(range(len(edges)), key=dispensable.__getitem__)  # of equals the earlier first
             for index in needed[edges[0][0].keep :]:
                 group, row = edges[index]
                 search.decided[group.name][row] = LEFT_OUT
+
+    def _dispensable(self, search: Search, edges: Sequence[Choice]) -> list[float]:
+        """Return by edge how well the supernet does without it, or how little weight its operations have."""
+        if self.operation == "perturbation":
+            return accuracies_without(search, [(group, row, slice(None)) for group, row in edges], self.first_images)
+        strengths, weights = search.strengths(), []
+        for group, row in edges:
+            zeros = group.of_kind("none")[row]
+            row_weights = strengths[group.name][row].tolist()
+            weights.append(max(weight for option, weight in enumerate(row_weights) if option not in zeros))
+        return [-weight for weight in weights]
+
+
+def _kept(space: Space, weights: Mapping[str, list[list[float]]]) -> dict[Choice, int]:
+    """Return the options of the edges that an architecture by these weights keeps."""
+    undecided = {group.name: [UNDECIDED] * group.shape[0] for group in space.groups}
+    found = space.operations(space.discretise(weights, undecided))
+    kept: dict[Choice, int] = {}
+    for cell, edges in found.items():
+        at = {(group.sources[row], group.nodes[row]): (group, row) for group, row in space.rows(cell)}
+        for edge in edges:
+            group, row = at[edge.source, edge.node]
+            best = [i for i, name in enumerate(group.options[row]) if name == edge.operation]
+            kept[group, row] = max(best, key=weights[group.name][row].__getitem__)
+    return kept
+
+
+def _skips(group: Group, row: int) -> tuple[int, ...]:
+    return group.of_kind("skip")[row]
 
 
 def _crowded(rows: Sequence[Choice]) -> dict[int, list[Choice]]:
@@ -339,7 +338,33 @@ def _normalised(values: Tensor) -> Tensor:
     return (values - low) / (high - low) if high > low else values * 0
 
 
-class BestPath(_Selection):
+class FewSkips(BaseSelection):
+    """As `LargestWeight`, with at most ``most`` skip connections in the space's first cell type (P-DARTS, section 3.3).
+
+    While there are more, the chosen one of smallest weight is ruled out, and the cell is chosen anew (its code).
+    """
+
+    name: Literal["few-skips"]
+    most: NonNegativeInt
+
+    def conclude(self, search: Search) -> bool:
+        """Decide every edge."""
+        space = search.spec.space
+        opinion = search.alpha if space.reads_alpha else search.strengths()
+        weights = {name: rows.tolist() for name, rows in opinion.items()}
+        chosen = space.rows(space.cell_types[0])
+        kept = _kept(space, weights)
+        while len(skips := [row for row in chosen if row in kept and kept[row] in _skips(*row)]) > self.most:
+            group, row = min(skips, key=lambda row: weights[row[0].name][row[1]][kept[row]])
+            weights[group.name][row][kept[group, row]] = -math.inf
+            kept = _kept(space, weights)
+        for cell in space.cell_types:
+            for group, row in space.rows(cell):
+                search.decided[group.name][row] = kept.get((group, row), LEFT_OUT)
+        return True
+
+
+class BestPath(BaseSelection):
     """The best of many paths through the trained supernet, each evaluated on one batch of its own.
 
     ``draw``: uniformly (RSPS), those of highest joint probability among all (SETN), or from the controller (ENAS).
@@ -431,4 +456,13 @@ def likeliest(logs: Mapping[str, Tensor], count: int) -> Mixing:
     return {name: piece[best] for name, piece in by_group.items()}
 
 
-Selection = Annotated[LargestWeight | Progressive | ProgressiveWithTopology | BestPath, Field(discriminator="name")]
+Selection = Annotated[
+    LargestWeight
+    | FewSkips
+    | Progressive
+    | ProgressiveWithGrowingBatch
+    | ProgressiveWithTopology
+    | BestPath
+    | Strength,
+    Field(discriminator="name"),
+]

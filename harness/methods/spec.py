@@ -6,23 +6,34 @@ There are no defaults here: a scientific quantity is written in the catalogue, i
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from harness.config import Strict
+from harness.config import Strict, deep_merge
 from harness.errors import HarnessError
 from harness.methods.composition import Composed, fit
 from harness.methods.diagnostics import Diagnostic
-from harness.methods.drop_path import DropPath
+from harness.methods.drop_path import Drops
 from harness.methods.noises import Noise
 from harness.methods.optimisers import ArchitectureOptimiser, Schedule, Sgd, WeightOptimiser
 from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation, UniformPath
 from harness.methods.selections import LargestWeight, Selection
+from harness.methods.stages import Ended, Stage, check_stages
 from harness.methods.updates import Update
 from harness.part import Part
 from harness.spaces.registry import AnySpace
+from harness.spaces.space import Options
 
 
 class SearchData(Part):
@@ -137,9 +148,32 @@ class SearchSpec(Strict):
     architecture_warmup: NonNegativeInt = Field(description="epochs at the start in which only weights move")
     regulariser: Regulariser | None
     auxiliary_skip: AuxiliarySkip | None
-    drop_path: DropPath | None
+    drop_path: Drops | None
     select: Selection
     diagnostics: tuple[Diagnostic, ...]
+    stages: tuple[Stage, ...] = Field(default=(), description="the searches one after the other; none: it is one")
+
+    def stage(self, number: int, before: Ended | None, seed: int) -> SearchSpec:
+        """Return the search of one stage; ``before``: how the one before ended, ``seed``: of them all."""
+        return self._of(self.stages[number], self.stages[number].options.options(self.space, before, seed))
+
+    @property
+    def outlines(self) -> tuple[SearchSpec, ...]:
+        """Return the searches of all stages, as wide as they may become: itself where there are no stages."""
+        return tuple(self._of(stage, stage.options.outline(self.space)) for stage in self.stages) or (self,)
+
+    def _of(self, stage: Stage, options: Options) -> SearchSpec:
+        plain = self.model_copy(update={"stages": ()}).model_dump()
+        settings = deep_merge(plain, stage.search)
+        return SearchSpec.model_validate(settings | {"space": self.space.narrowed(options, stage.cells).model_dump()})
+
+    @model_serializer(mode="wrap")
+    def _without_absent_stages(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out stages where there are none, so that the ids of searches from before there were any stay."""
+        found: dict[str, Any] = plain(self)
+        if not self.stages:
+            found.pop("stages", None)
+        return found
 
     @property
     def search_epochs(self) -> int:
@@ -148,13 +182,24 @@ class SearchSpec(Strict):
 
     @property
     def all_epochs(self) -> int:
-        """Return the epochs with those of tuning after the search."""
+        """Return the epochs with those of tuning after the search, which may be fewer, of all stages."""
+        if self.stages:
+            return sum(stage.all_epochs for stage in self.outlines)
         return self.search_epochs + self.select.tuning_epochs(self.space)
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the images of a batch in an epoch, counted from 0."""
+        return self.batch_size + self.select.batch_growth_by(epoch, self.epochs, self.space)
+
+    def each(self, seed: int) -> tuple[SearchSpec, ...]:
+        """Return the searches that trials of one seed do: itself, unless its selection measures part by part."""
+        return tuple(self.model_copy(update={"select": select}) for select in self.select.each(self.space, seed))
 
     @property
     def evaluated_images(self) -> int:
         """Return how many of the architecture's first images are asked for by number."""
-        return max([self.select.first_images, *(diagnostic.images for diagnostic in self.diagnostics)])
+        counts = (diagnostic.images for diagnostic in self.diagnostics)
+        return max([self.select.first_images, *(count for count in counts if isinstance(count, int))])
 
     @property
     def supernet(self) -> SearchSpec:
@@ -202,3 +247,15 @@ class SearchSpec(Strict):
         for diagnostic in diagnostics:
             fit("diagnostics", diagnostic, info.data)
         return diagnostics
+
+    @field_validator("stages")
+    @classmethod
+    def _one_after_the_other(cls, stages: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
+        if stages and "space" in info.data:
+            check_stages(stages, info.data["space"])
+        return stages
+
+    @model_validator(mode="after")
+    def _every_stage_is_a_search(self) -> Self:
+        assert self.outlines  # which are validated as they are made
+        return self

@@ -25,7 +25,7 @@ def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
 def seed_ranges(seeds: Sequence[int]) -> str:
     """Write seeds as ``0-2,5``."""
     ranges: list[list[int]] = []
-    for seed in sorted(seeds):
+    for seed in sorted(set(seeds)):
         if ranges and seed == ranges[-1][1] + 1:
             ranges[-1][1] = seed
         else:

@@ -89,7 +89,8 @@ def _winner_panels(drawn: Sequence[Series], styles: dict[str, Style]) -> list[Pa
 
 
 def _figure(verdict: SuiteVerdict, name: str, title: str, panels: Sequence[Panel], *, columns: int) -> FigureData:
-    caption = f"{heading(verdict)}. {what_lines_are(panels)}. Epoch 0 is before training."
+    said = (heading(verdict), *what_lines_are(panels), "Epoch 0 is before training")
+    caption = " ".join(f"{sentence}." for sentence in said)
     full_name = f"{name}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
     return FigureData(full_name, title, caption, tuple(panels), min(columns, len(panels)))
 

@@ -12,7 +12,9 @@ from harness.analysis.measures import stop_epoch
 from harness.analysis.trajectories import entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
+from harness.report.cells import DrawnCell, cells_csv, cells_png, cells_svg
 from harness.report.figure_rows import FigureRows
+from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
 from harness.report.operations import correlation_lines, edge_panels, gradients_panel, magnitude_panels
 from harness.report.panels import (
     EPOCH,
@@ -26,10 +28,13 @@ from harness.report.panels import (
     what_lines_are,
 )
 from harness.report.replayed import STATUS, replayed_panel
+from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
 from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
 from harness.runner.plan import Plan
+from harness.spaces.cells import load_cells
+from harness.spaces.registry import published
 from harness.suite import figures as declared
 from harness.suite.figures import Since, search_number
 
@@ -44,6 +49,7 @@ MEASUREMENTS = {
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
+OF_STRENGTH = ("strength", "strongest", "agreement")
 BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
@@ -51,7 +57,7 @@ BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 class DeclaredFigure:
     """A figure of a suite; ``data`` is None without records. ``waiting``: rows without any, and why.
 
-    ``name``: of its files. ``majorities``: what a figure of the table alone shows, in the place of ``data``.
+    ``name``: of its files. ``drawing``: of a figure that has no lines, in the place of ``data``.
     """
 
     key: str
@@ -59,7 +65,17 @@ class DeclaredFigure:
     heading: str
     data: FigureData | None
     waiting: tuple[str, ...]
-    majorities: tuple[Majority, ...] = ()
+    drawing: Drawing | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is no panels of lines, in the forms in which it is shown; each is made when it is asked for."""
+
+    caption: str
+    svg: Callable[[], str]
+    png: Callable[[], bytes]
+    csv: Callable[[], str]
 
 
 def declared_figures(verdict: SuiteVerdict, majorities: Sequence[Majority] = ()) -> list[DeclaredFigure]:
@@ -74,10 +90,15 @@ def declared_figures(verdict: SuiteVerdict, majorities: Sequence[Majority] = ())
         for key, figure in verdict.loaded.suite.figures.items()
         if _named(figure, plan) and (verdict.follows_papers or not _is_of_table(figure))
     }
-    return [
-        _of_table(verdict, key, figure, majorities) if _is_of_table(figure) else _declared(verdict, key, figure)
-        for key, figure in shown.items()
-    ]
+    return [_figure(verdict, key, figure, majorities) for key, figure in shown.items()]
+
+
+def _figure(verdict: SuiteVerdict, key: str, figure: declared.Figure, majorities: Sequence[Majority]) -> DeclaredFigure:
+    if _is_of_table(figure):
+        return _of_table(verdict, key, figure, majorities)
+    if isinstance(figure.panels[0], declared.CellPanel):
+        return _of_cells(verdict, key, figure)
+    return _declared(verdict, key, figure)
 
 
 def _named(figure: declared.Figure, plan: Plan) -> bool:
@@ -92,8 +113,51 @@ def _of_table(
     verdict: SuiteVerdict, key: str, figure: declared.Figure, majorities: Sequence[Majority]
 ) -> DeclaredFigure:
     title = f"{_place(verdict, figure)}: {figure.title}"
-    waiting = () if majorities else ("the NAS-Bench-201 table, which is not at hand",)
-    return DeclaredFigure(key, _name(verdict, key), title, None, waiting, tuple(majorities))
+    name, waiting = _name(verdict, key), () if majorities else ("the NAS-Bench-201 table, which is not at hand",)
+    drawing = Drawing(
+        title + ".",
+        lambda: figure6a_svg(majorities, name),
+        lambda: figure6a_png(majorities),
+        lambda: figure6a_csv(majorities),
+    )
+    return DeclaredFigure(key, name, title, None, waiting, drawing if majorities else None)
+
+
+def _of_cells(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> DeclaredFigure:
+    rows, name = FigureRows(verdict, figure.rows), _name(verdict, key)
+    panels = [panel for panel in figure.panels if isinstance(panel, declared.CellPanel)]
+    cells = [cell for panel in panels for cell in _cells(rows, panel)]
+    waiting = tuple(f"{row}: {rows.why_empty(row)}" for row in figure.rows if not rows.done(row))
+    place = f"{_place(verdict, figure)}: {figure.title}"
+    about = heading(verdict) if figure.rows else "As published, not found here"
+    missing = [f"No records yet: {'; '.join(waiting)}"] if waiting else []
+    caption = " ".join(f"{text}." for text in (place, about, *missing))
+    drawing = Drawing(
+        caption,
+        lambda: cells_svg(figure.title, caption, cells, name),
+        lambda: cells_png(figure.title, caption, cells),
+        lambda: cells_csv(cells),
+    )
+    return DeclaredFigure(key, name, place, None, waiting, drawing if cells else None)
+
+
+def _cells(rows: FigureRows, panel: declared.CellPanel) -> list[DrawnCell]:
+    """Return the cells of a panel, none of a row whose seed has no record yet."""
+    if panel.published is not None:
+        fact = load_cells()[panel.published]
+        found = published(fact.space).operations(fact.architecture)
+    else:
+        outcomes = [outcome for outcome in rows.done(panel.rows[0]) if outcome.seed == panel.seed]
+        if not outcomes:
+            return []
+        found = outcomes[0].cells[-1]
+    shown = {cell: edges for cell, edges in found.items() if panel.cell in (None, cell)}
+    return [DrawnCell(_cell_title(panel, cell, len(shown)), tuple(edges)) for cell, edges in shown.items()]
+
+
+def _cell_title(panel: declared.CellPanel, cell: str, shown: int) -> str:
+    seed = f", seed {panel.seed}" if panel.rows else ""
+    return f"{panel.title}{f', {cell} cell' if shown > 1 else ''}{seed}"
 
 
 def _name(verdict: SuiteVerdict, key: str) -> str:
@@ -116,9 +180,15 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
         caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
         columns=COLUMNS.get(len(panels), 4),
-        legend="own" if len({panel.kind in BY_OPERATION for panel in figure.panels}) > 1 else "shared",
+        legend="own" if _looks_differ(figure) else "shared",
     )
     return DeclaredFigure(key, data.name, title, data, waiting)
+
+
+def _looks_differ(figure: declared.Figure) -> bool:
+    """Tell whether panels need legends of their own: looks mean other things there, or labels hold numbers."""
+    of_operations = {panel.kind in BY_OPERATION for panel in figure.panels}
+    return len(of_operations) > 1 or any(panel.kind == "agreement" for panel in figure.panels)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
@@ -129,12 +199,14 @@ def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
 def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, panels: Sequence[Panel]) -> list[str]:
     """Say whose the lines are and what, and which are not there yet."""
     if any(isinstance(panel, declared.ReplayedPanel) for panel in figure.panels):
-        return [STATUS, what_lines_are(panels)]
+        return [STATUS, *what_lines_are(panels)]
     if not rows.names:
         return [heading(verdict), "Computed from formulas: no search is behind it"]
     missing = [rows.label(row) for row in rows.names if not rows.done(row)]
     by_epoch = any(panel.x_label == EPOCH for panel in panels)
-    said = [heading(verdict), what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    of_strength = about(rows) if any(panel.kind in OF_STRENGTH for panel in figure.panels) else []
+    said = [heading(verdict), *what_lines_are(panels), *(["Epoch 0 is before training"] if by_epoch else [])]
+    said += of_strength
     return [*said, f"No records yet: {'; '.join(missing)}"] if missing else said
 
 
@@ -274,6 +346,9 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,
+    "strength": strength_panels,
+    "strongest": strongest_panels,
+    "agreement": agreement_panels,
     "theory": _theory,
     "replayed": _replayed,
 }

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from harness.report.layout import PANEL, TITLE, Layout, Legend, drawable, lay_out
@@ -27,6 +28,7 @@ POINTS = 12  # so few are marked one by one: a line of one point would not show
 MANY_POINTS = 200  # so many are drawn thinner
 FEW_POWERS = 100.0
 NOTE_LETTERS = 11  # per inch of a panel's width
+BARS = 0.8  # of the room of a place
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
@@ -108,10 +110,14 @@ def _draw(data: FigureData) -> Figure:
 def _draw_panel(ax: Axes, panel: Panel, columns: int) -> None:
     """Draw the lines of one panel, or say why there are none."""
     _plot(ax, panel.lines)
+    _draw_bars(ax, panel.lines, 0, sum(line.bar for line in panel.every_line))
     if panel.right:
         second = ax.twinx()
         _plot(second, panel.right)
+        _draw_bars(second, panel.right, len(panel.lines), len(panel.every_line))
         second.set_ylabel(panel.right_label)
+        if panel.right_range is not None:
+            second.set_ylim(*panel.right_range)
         second.spines["right"].set_visible(True)
         second.grid(False)
     if panel.note:
@@ -124,6 +130,11 @@ def _scale(ax: Axes, panel: Panel) -> None:
     """Set limits and ticks; linear x-axes hold whole numbers and begin at 0."""
     if not panel.lines:
         ax.set_xticks([])
+    elif panel.x_names:
+        ax.set_xlim(-0.6, len(panel.x_names) - 0.4)
+        names = [drawable(name).replace(" ", "\n") for name in panel.x_names]
+        ax.set_xticks(range(len(names)), names, fontsize=7)
+        ax.grid(False, axis="x")
     elif panel.scales[0] == "linear":
         ax.set_xlim(0, max(float(line.x[-1]) for line in panel.every_line) or 1)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
@@ -131,7 +142,11 @@ def _scale(ax: Axes, panel: Panel) -> None:
         if scale == "log":
             set_scale("log")
             _name_powers(axis)
-    if panel.y_range is not None:
+    if panel.y_names:
+        ax.set_ylim(-0.6, len(panel.y_names) - 0.4)
+        ax.set_yticks(range(len(panel.y_names)), map(drawable, panel.y_names))
+        ax.grid(False, axis="y")
+    elif panel.y_range is not None:
         ax.set_ylim(*panel.y_range)
         ax.yaxis.set_major_locator(MaxNLocator(nbins=2 if panel.y_range == SHARES else 5, steps=[1, 2, 5, 10]))
 
@@ -164,20 +179,41 @@ def _label_panel(ax: Axes, data: FigureData, layout: Layout, index: int) -> None
 
 def _plot(ax: Axes, lines: Sequence[Line]) -> None:
     for line in lines:
+        if line.bar:
+            continue
         seeds = [np.column_stack((line.x, seed)) for seed in line.seeds]
         ax.add_collection(LineCollection(seeds, colors=line.colour, linewidths=0.6, alpha=0.5, zorder=2))
         few = np.count_nonzero(~np.isnan(line.mean)) <= POINTS
-        marks = {"marker": "o", "clip_on": False} if few else {}
+        marks = {"marker": "o", "clip_on": False} if few and line.joined else {}
         ax.plot(line.x, line.mean, zorder=3, **(_look(line) | marks))
+
+
+def _draw_bars(ax: Axes, lines: Sequence[Line], before: int, beside: int) -> None:
+    """Draw bars next to each other; ``before``: how many of the ``beside`` at a place stand to the left of these."""
+    for index, line in enumerate((line for line in lines if line.bar), before):
+        width = BARS / beside
+        x = line.x + (index - (beside - 1) / 2) * width
+        ax.bar(x, line.mean, width, color=line.colour, zorder=2)
+        for seed in line.seeds:
+            ax.plot(x, seed, linestyle="none", marker="o", markersize=2.0, color=INK, alpha=0.6, zorder=3)
+        if line.limits is not None:
+            ax.vlines(x, line.limits[0], line.limits[1], colors=INK, linewidth=1.2, zorder=4)
 
 
 def _look(line: Line) -> dict[str, Any]:
     dashes = (0.0, line.dashes) if line.dashes else "-"
     width = 1.8 if len(line.x) <= MANY_POINTS else 1.2
     look = {"color": line.colour, "linestyle": dashes, "linewidth": width, "markersize": 4.0}
-    return look if line.joined else look | {"linestyle": "none", "marker": "o"}
+    marker, size = line.marker
+    return look if line.joined else look | {"linestyle": "none", "marker": marker, "markersize": size}
 
 
 def _entries(legend: Legend) -> dict[str, Any]:
-    handles = [Line2D([], [], label=drawable(line.label), **_look(line)) for line in legend.lines]
+    handles = [_handle(line) for line in legend.lines]
     return {"handles": handles, "ncols": legend.columns, "handlelength": 4.0}  # long enough to show all dashes
+
+
+def _handle(line: Line) -> Line2D | Patch:
+    """Return a line's entry in a legend."""
+    label = drawable(line.label)
+    return Patch(color=line.colour, label=label) if line.bar else Line2D([], [], label=label, **_look(line))

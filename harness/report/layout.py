@@ -102,8 +102,14 @@ def lay_out(data: FigureData) -> Layout:
 
 
 def _has_long_numbers(panel: Panel) -> bool:
-    """Tell whether a y-axis has powers of ten, or signs."""
-    return panel.scales[1] == "log" or any(bool((line.mean < 0).any()) for line in panel.lines)
+    """Tell whether a y-axis has powers of ten, signs, or names."""
+    signs = panel.y_range is not None and panel.y_range[0] < 0
+    return (
+        bool(panel.y_names)
+        or signs
+        or panel.scales[1] == "log"
+        or any(bool((line.mean < 0).any()) for line in panel.lines)
+    )
 
 
 def _title(panel: Panel, width: float) -> list[str]:

@@ -146,8 +146,8 @@ def _figures(verdict: SuiteVerdict, printed: Printed) -> Iterator[str]:
         mark = profile_mark(verdict)
         yield from ("### The papers' figures", "", *([f"**{_safe(mark)}**", ""] if mark else []))
     for figure in figures:
-        if figure.majorities:
-            yield from (f"![{_safe(figure.heading)}]({figure.name}.png)", "", f"{_safe(figure.heading)}.", "")
+        if figure.drawing is not None:
+            yield from (f"![{_safe(figure.heading)}]({figure.name}.png)", "", _safe(figure.drawing.caption), "")
         elif figure.data is not None:
             yield from (f"![{_safe(figure.heading)}]({figure.data.name}.png)", "", _safe(figure.data.caption), "")
         else:

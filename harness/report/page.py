@@ -22,7 +22,6 @@ from harness.audit.consistency import Mark
 from harness.audit.present import render_audit_section
 from harness.report import curves, figures
 from harness.report.declared import DeclaredFigure, declared_figures
-from harness.report.figures_audit import figure6a_csv, figure6a_svg
 from harness.report.panels import FigureData, to_csv
 from harness.report.printed import (
     SETTING,
@@ -119,7 +118,7 @@ class _Shown:
         None where it is no search, or no sources are at hand.
         """
         table, _, name = row.key.partition("/")
-        if self.facts is None or (loaded.suite.suite, table, name) not in self.facts.rows():
+        if self.facts is None or not self.facts.have(loaded.suite.suite, table, name):
             return None
         found = sourced_settings(self.facts, loaded, table, name)
         text = "\n".join(f"{key}: {json.dumps(value)}  [{source}]" for key, value, source in found)
@@ -164,17 +163,14 @@ def _suite(verdict: SuiteVerdict, shown: _Shown) -> dict[str, Any]:
 
 
 def _declared(figure: DeclaredFigure) -> dict[str, Any]:
-    drawn = _majorities(figure) if figure.majorities else _figure(figure.data) if figure.data is not None else None
+    drawn = _figure(figure.data) if figure.data is not None else None
+    if figure.drawing is not None:
+        drawn = _drawn(figure.name, figure.heading, figure.drawing.svg(), figure.drawing.csv())
     return {"key": figure.key, "heading": figure.heading, "drawn": drawn, "waiting": figure.waiting}
 
 
 def _figure(data: FigureData) -> dict[str, Any]:
     return _drawn(data.name, data.title, figures.to_svg(data), to_csv(data))
-
-
-def _majorities(figure: DeclaredFigure) -> dict[str, Any]:
-    svg = figure6a_svg(figure.majorities, figure.name)
-    return _drawn(figure.name, figure.heading, svg, figure6a_csv(figure.majorities))
 
 
 def _drawn(name: str, title: str, svg: str, data: str) -> dict[str, Any]:

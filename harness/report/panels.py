@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from harness.analysis.trajectories import Curve, mean_over_seeds, stack
+from harness.text import counted
 
 SEEDS_DRAWN = 5  # thin lines per mean: more would bury it
 EPOCH = "epoch of the search"
@@ -25,7 +26,8 @@ Scale = Literal["linear", "log"]
 class Line:
     """The mean over ``n`` seeds at ``x`` (epoch 0 is before training), and the first seeds one by one [seeds, x].
 
-    ``n`` is 0 where it is no mean. ``joined``: the points are joined.
+    ``n`` is 0 where it is no mean. ``joined``: the points are joined. ``bar``: bars instead, with the single seeds as
+    points, and an interval where ``limits`` [2, x] has one. ``marker``: of points, and its size.
     """
 
     label: str
@@ -36,6 +38,9 @@ class Line:
     mean: Curve
     seeds: Curve
     joined: bool = True
+    bar: bool = False
+    limits: Curve | None = None
+    marker: tuple[str, float] = ("o", 4.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Panel:
     """One set of axes.
 
     ``y_range``: fixed limits, None to follow the data. ``scales``: of x and y. ``right``: lines on a second y-axis,
-    named ``right_label``. ``note``: what stands in the place of lines that are not there.
+    named ``right_label``, within ``right_range``. ``x_names``, ``y_names``: what stands at the places 0, 1, ... instead
+    of numbers. ``note``: what stands in the place of lines that are not there.
     """
 
     title: str
@@ -54,6 +60,9 @@ class Panel:
     scales: tuple[Scale, Scale] = ("linear", "linear")
     right_label: str = ""
     right: tuple[Line, ...] = ()
+    right_range: tuple[float, float] | None = None
+    x_names: tuple[str, ...] = ()
+    y_names: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -115,14 +124,18 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float] | None:
     return float(values.min()) - room, float(values.max()) + room
 
 
-def what_lines_are(panels: Sequence[Panel]) -> str:
-    """Say how many seeds are behind the lines that are means."""
+def what_lines_are(panels: Sequence[Panel]) -> list[str]:
+    """Say how many seeds are behind the lines that are means; nothing where none are."""
     lines = [line for panel in panels for line in panel.every_line if line.n]
+    if not lines:
+        return []
     fewest, most = min(line.n for line in lines), max(line.n for line in lines)
-    seeds = f"{fewest} to {most} seeds" if fewest < most else f"{most} seed{'s' if most > 1 else ''}"
+    seeds = f"{fewest} to {most} seeds" if fewest < most else counted(most, "seed")
+    if all(line.bar for line in lines):
+        return [f"Bars: mean over {seeds}; points: single seeds; whiskers: 95% intervals of the means"]
     if not any(len(line.seeds) for line in lines):
-        return f"Mean over {seeds}"
-    return f"Thick: mean over {seeds}; thin: single seeds, at most {SEEDS_DRAWN}"
+        return [f"Mean over {seeds}"]
+    return [f"Thick: mean over {seeds}; thin: single seeds, at most {SEEDS_DRAWN}"]
 
 
 def to_csv(figure: FigureData) -> str:

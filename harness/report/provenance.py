@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.analysis.outcomes import Environment, Outcome
 from harness.analysis.verdicts import SuiteVerdict
+from harness.text import counted
 
 SHOWN = 8
 
@@ -16,12 +17,12 @@ def environment_lines(verdicts: Sequence[SuiteVerdict]) -> list[str]:
     outcomes = {outcome.id: outcome for verdict in verdicts for outcome in verdict.evidence.outcomes.values()}
     if not outcomes:
         return ["no records"]
-    counted = Counter(outcome.environment for outcome in outcomes.values())
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], _describe(item[0])))
+    environments = Counter(outcome.environment for outcome in outcomes.values())
+    ordered = sorted(environments.items(), key=lambda item: (-item[1], _describe(item[0])))
     lines = [time_span(list(outcomes.values()))]
-    lines += [f"{_trials(number)}: {_describe(environment)}" for environment, number in ordered[:SHOWN]]
+    lines += [f"{counted(number, 'trial')}: {_describe(environment)}" for environment, number in ordered[:SHOWN]]
     rest = sum(number for _, number in ordered[SHOWN:])
-    return [*lines, f"{_trials(rest)}: other environments"] if rest else lines
+    return [*lines, f"{counted(rest, 'trial')}: other environments"] if rest else lines
 
 
 def time_span(outcomes: Sequence[Outcome]) -> str:
@@ -37,11 +38,8 @@ def _describe(environment: Environment) -> str:
         f"Python {environment.python}",
         f"torch {environment.torch}",
         f"{environment.device} ({environment.platform})",
-        f"{environment.threads} thread{'s' if environment.threads != 1 else ''}",
+        counted(environment.threads, "thread"),
         *([] if environment.kernels is None else ["compiled kernels" if environment.kernels else "torch's operations"]),
+        *(f"begun with {part}" for part in environment.earlier),
     ]
     return ", ".join(parts)
-
-
-def _trials(number: int) -> str:
-    return f"{number} trial{'s' if number != 1 else ''}"

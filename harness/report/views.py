@@ -24,7 +24,12 @@ from harness.spaces.operations import operation
 from harness.suite.schema import Claim, Column, Measure, Metric, Row
 
 DECIMALS: dict[Metric, int] = {"search_seconds": 1, "gpu_days": 4}
-UNITS = {"accuracy": "points", "chosen": "edges"}
+UNITS = {
+    "accuracy": "points", "supernet-accuracy": "points", "discretised-accuracy": "points", "chosen": "edges",
+    "strongest": "edges", "rank": "places",
+}  # fmt: skip
+CLAIMED = {"magnitude": 4, "chosen": 0, "strongest": 0, "agreement": 3}  # decimals of what claims measure, else 2
+CRITERIA = {"alpha": "alpha", "perturbation": "perturbation", "strength": "strength", "table": "the table's means"}
 STATISTICS = {ACCURACY: "accuracy, %", FIRST_LOSS: "loss, epoch 1", LOSS: "loss, last epoch"}
 NOTHING = "—"
 CELLS = (
@@ -275,13 +280,22 @@ def _measure_text(measure: Measure) -> str:
         return f"magnitude of {measure.operation} in {where} {when}"
     if measure.of == "chosen":
         return f"edges with {measure.operation} in {where} {when}"
+    if measure.of == "diagnostic":
+        return f"{measure.diagnostic} of {measure.row}, {measure.epoch} measured"
+    by = CRITERIA.get(measure.by or "")
+    if measure.of == "strongest":
+        return f"edges of {where} whose best operation by {by} is the strongest"
+    if measure.of == "agreement":
+        return f"agreement (tau) of {by} with strength on the edges of {where}"
+    if measure.of == "rank":
+        return f"place of {measure.operation} by {by} on the edges of {where}"
     what = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
     return f"accuracy ({what}) of {measure.row} {when}"
 
 
 def claim_values(claim: ClaimVerdict) -> list[str]:
     """Return the values that a claim's verdict rests on, a side a text, by seed from 0 on."""
-    decimals = {"accuracy": 2, "magnitude": 4, "chosen": 0}[claim.claim.left.of]
+    decimals = CLAIMED.get(claim.claim.left.of, 2)
     right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
     sides = {"left": claim.left[: claim.seeds], "right": right}
     texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
@@ -289,11 +303,12 @@ def claim_values(claim: ClaimVerdict) -> list[str]:
 
 
 def margin_text(claim: ClaimVerdict) -> str:
-    """Write the mean margin, positive as claimed: accuracies in points of percent, magnitudes as they are, edges."""
+    """Write the mean margin, positive as claimed: accuracies in points of percent, edges; others as they are."""
     if claim.margin is None:
         return NOTHING
-    of = claim.claim.left.of
-    return signed(claim.margin, 4) if of == "magnitude" else f"{signed(claim.margin, 2)} {UNITS[of]}"
+    measure = claim.claim.left
+    unit = UNITS.get(measure.diagnostic or measure.of)
+    return f"{signed(claim.margin, 2)} {unit}" if unit else signed(claim.margin, 4)
 
 
 def effect_text(claim: ClaimVerdict) -> str:

@@ -25,7 +25,6 @@ def write_report(
     from harness.report.declared import declared_figures
     from harness.report.export import results_csv, verdicts_csv
     from harness.report.figures import to_png
-    from harness.report.figures_audit import figure6a_csv, figure6a_png
     from harness.report.markdown import render_markdown
     from harness.report.page import RecordLinks, render_page
     from harness.report.panels import to_csv
@@ -42,9 +41,9 @@ def write_report(
         if data is not None:
             contents[f"{data.name}.png"] = to_png(data)
         for figure in declared_figures(verdict, printed.majorities):
-            if figure.majorities:
-                contents[f"{figure.name}.png"] = figure6a_png(figure.majorities)
-                contents[f"{figure.name}.csv"] = figure6a_csv(figure.majorities).encode()
+            if figure.drawing is not None:
+                contents[f"{figure.name}.png"] = figure.drawing.png()
+                contents[f"{figure.name}.csv"] = figure.drawing.csv().encode()
             if figure.data is not None:
                 contents[f"{figure.data.name}.png"] = to_png(figure.data)
                 contents[f"{figure.data.name}.csv"] = to_csv(figure.data).encode()

@@ -38,15 +38,19 @@ TRAINING_ELEMENTS = 0.5  # of a supernet's traffic: an edge has one operation, a
 SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2}
 
 
-def estimate(trial: Trial, device: str) -> float:
-    """Estimate a trial; raises `HarnessError` where it needs more images."""
+def estimate(trial: Trial, device: str, *, follows: bool = False) -> float:
+    """Estimate a trial; ``follows``: another one does the search proper.
+
+    Raises `HarnessError` where it needs more images.
+    """
     match trial.spec:
         case ComputedSpec(computation=computation, runs=runs):
             return SECONDS_PER_RUN.get(computation.name, 0.0) * runs
         case TrainingSpec():
             counts = trial.spec.data.counts(TRAINING_IMAGES[trial.dataset], TEST_IMAGES[trial.dataset])
             return training_seconds(trial.spec, *counts, device)
-    return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device)
+    done = trial.spec.search_epochs if follows else 0
+    return estimate_seconds(trial.spec, TRAINING_IMAGES[trial.dataset], device, done=done)
 
 
 def training_seconds(spec: TrainingSpec, images: int, evaluated: int, device: str) -> float:
@@ -74,36 +78,49 @@ def _kept(group: Group) -> int:
     return sum(min(count, group.keep or count) for count in entering)
 
 
-def estimate_seconds(spec: SearchSpec, images: int, device: str) -> float:
+def estimate_seconds(spec: SearchSpec, images: int, device: str, *, done: int = 0) -> float:
     """Estimate a search on ``images`` training images; ``device``: ``cpu`` (one core) or ``cuda``.
 
-    Raises `HarnessError` where the search needs more images.
+    At most: tuning that ends where accuracies settle counts in full. ``done``: epochs of the search proper that
+    another trial does. Raises `HarnessError` where the search needs more images.
     """
+    if spec.stages:
+        return sum(estimate_seconds(stage, images, device) for stage in spec.outlines)
     space, side, speed = spec.space, spec.data.image_size, SPEEDS[device]
     weights, architecture = spec.data.counts(images)
-    a_step, beside = _passes_a_step(spec), _image_passes_beside(spec, architecture)
-    passes = spec.all_epochs * math.ceil(weights / spec.batch_size) * a_step + beside / spec.batch_size
-    seen = spec.all_epochs * weights * a_step + beside  # images, counted once per pass
+    a_pass, beside = _passes(spec, done), _image_passes_beside(spec, architecture, done)
+    passes = a_pass * math.ceil(weights / spec.batch_size) + beside / spec.batch_size
+    seen = a_pass * weights + beside  # images, counted once per pass
     work = space.work(side)
     flops = 2 * 3 * work.multiplications  # two per multiplication; the backward pass costs two forward ones
     factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
     return factor * (passes * work.cells * speed.cell + seen * (work.elements * speed.element + flops / speed.flops))
 
 
-def _passes_a_step(spec: SearchSpec) -> float:
+def _passes(spec: SearchSpec, done: int) -> float:
+    """Return how many passes over all of the weights' images the epochs are worth."""
+    tuning = spec.all_epochs - spec.search_epochs
+    a_step, tuned = (_passes_a_step(spec, alpha_moves=moves) for moves in (True, not spec.select.holds_alpha))
+    return (spec.search_epochs - done) * a_step + tuning * tuned
+
+
+def _passes_a_step(spec: SearchSpec, *, alpha_moves: bool) -> float:
     """Return how many passes through all operations a step is worth; a sampled path is a part of one."""
     path = _path(spec.space)
     of_alpha = path if spec.relaxation.sampled else 1.0
     of_weights = path if (spec.weight_relaxation or spec.relaxation).sampled else 1.0
     noise = 0 if spec.weight_noise is None else spec.weight_noise.passes
-    return spec.update.passes(of_weights, of_alpha, path) + noise
+    return (spec.update.passes(of_weights, of_alpha, path) if alpha_moves else of_weights) + noise
 
 
-def _image_passes_beside(spec: SearchSpec, architecture: int) -> float:
+def _image_passes_beside(spec: SearchSpec, architecture: int, done: int) -> float:
     """Return what is evaluated beside the steps, in images times passes through all operations."""
     path = _path(spec.space)
-    measured = sum(spec.all_epochs // part.every * part.images * part.passes for part in spec.diagnostics)
-    paths = spec.epochs * spec.update.paths_an_epoch * spec.batch_size * path
+    measured = sum(
+        part.times(spec.all_epochs, done) * (architecture if part.images == "all" else part.images) * part.passes
+        for part in spec.diagnostics
+    )
+    paths = (spec.epochs - done) * spec.update.paths_an_epoch * spec.batch_size * path
     return measured + FORWARD * (paths + spec.select.image_passes(spec.space, path, architecture))
 
 

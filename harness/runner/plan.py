@@ -240,23 +240,24 @@ def expand(
     if isinstance(spec, SearchSpec) and supernet != spec:
         del supernet_versions[f"select/{spec.select.name}"]
     for seed in seeds:
-        yield Trial(
-            id=trial_id(spec, row.dataset, seed, versions, checksum),
-            supernet_id=trial_id(supernet, row.dataset, seed, supernet_versions, checksum),
-            suite=loaded.suite.suite,
-            profile=profile,
-            method=row.method,
-            dataset=row.dataset,
-            seed=seed,
-            spec=spec,
-            benchmark=benchmark,
-            embedded=row.embedded,
-            rows=(row.name,),
-            part_versions=versions,
-            data_checksum=checksum,
-            blocked=data.missing.get(source) if source else None,
-            overrides=changed,
-        )
+        for part in [spec] if isinstance(spec, ComputedSpec) else spec.each(seed):
+            yield Trial(
+                id=trial_id(part, row.dataset, seed, versions, checksum),
+                supernet_id=trial_id(supernet, row.dataset, seed, supernet_versions, checksum),
+                suite=loaded.suite.suite,
+                profile=profile,
+                method=row.method,
+                dataset=row.dataset,
+                seed=seed,
+                spec=part,
+                benchmark=benchmark,
+                embedded=row.embedded,
+                rows=(row.name,),
+                part_versions=versions,
+                data_checksum=checksum,
+                blocked=data.missing.get(source) if source else None,
+                overrides=changed,
+            )
 
 
 def _specification(

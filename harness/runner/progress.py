@@ -43,7 +43,7 @@ class Item:
 
 def name(trial: Trial) -> str:
     """Name a trial for the reader."""
-    return f"{trial.method} {trial.dataset} seed {trial.seed}{' training' if trial.trains else ''}"
+    return f"{trial.subject} {trial.dataset} seed {trial.seed}{' training' if trial.trains else ''}"
 
 
 def duration(seconds: float) -> str:
@@ -56,9 +56,10 @@ def duration(seconds: float) -> str:
 
 
 def summary(items: Sequence[Item], now: float) -> str:
-    """Describe a group of trials: ``2/3 seeds, epoch 12/50, 0:41, left 1:20``."""
+    """Describe a group of trials: ``2/3 seeds, epoch 12/50, 0:41, left 1:20``; ``trials`` where some share a seed."""
     counts = {phase: sum(item.phase == phase for item in items) for phase in STYLES}
-    parts = [f"{counts['done']}/{len(items)} seeds"]
+    what = "trials" if any(item.trial.subject != item.trial.method for item in items) else "seeds"
+    parts = [f"{counts['done']}/{len(items)} {what}"]
     parts += [f"{counts[phase]} {phase}" for phase in ("failed", "blocked") if counts[phase]]
     running = [item for item in items if item.phase == "running"]
     if running:

@@ -114,7 +114,8 @@ class Record(BaseModel):
         if not isinstance(runs, int) or isinstance(runs, bool):
             raise ValueError(f"spec.runs is {runs!r}, not a whole number")
         if self.trajectory is not None:
-            _check_lengths(self.trajectory)
+            for track in (*self.trajectory.earlier, self.trajectory):
+                _check_lengths(track)
         if self.training is not None and (not self.training.accuracy or self.training.accuracy[-1] is None):
             raise ValueError("training without an accuracy after its last epoch")
         return self

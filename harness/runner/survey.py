@@ -68,7 +68,7 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
         path = place(trial, store, index)
         before = stamp(path)
         tasks.append(replace(_task(trial, path, no_table, table, device, force), stamp=before))
-    return _after_others(_shared(tasks, store), index)
+    return _after_others(_shared(tasks, store, device), index)
 
 
 def _table(data_root: Path | None) -> Nb201Table | None:
@@ -93,17 +93,14 @@ def find_record(trial: Trial, store: Store) -> Path | None:
     return place(trial, store, store.index())
 
 
-def _shared(tasks: list[Task], store: Store) -> list[Task]:
+def _shared(tasks: list[Task], store: Store, device: str) -> list[Task]:
     """Say who trains a supernet for whom; who follows pays only for what comes after the search."""
     waiting = followers([task.trial for task in tasks if task.needs_work and task.keep is None], store)
-    led = {trial.id: leader for leader, trials in waiting.items() for trial in trials}
-    spared = {task.trial.id: task.seconds for task in tasks}
+    led = {trial.id for trials in waiting.values() for trial in trials}
     shared = []
     for task in tasks:
         task = replace(task, leaves=tuple(waiting.get(task.trial.id, ())), follows=task.trial.id in led)
-        if task.follows:
-            task = replace(task, seconds=max(0.0, task.seconds - spared[led[task.trial.id]]))
-        shared.append(task)
+        shared.append(replace(task, seconds=estimate(task.trial, device, follows=True)) if task.follows else task)
     return shared
 
 

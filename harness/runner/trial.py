@@ -58,6 +58,12 @@ class Trial:
         return isinstance(self.spec, SearchSpec)
 
     @property
+    def subject(self) -> str:
+        """Return its method, with the part of it that this is where trials of one seed share it."""
+        part = self.spec.select.part if isinstance(self.spec, SearchSpec) else ""
+        return f"{self.method} {part}".rstrip()
+
+    @property
     def after(self) -> tuple[str, ...]:
         """Return the ids of the trials that must have ended well before this one can begin."""
         return self.spec.after if isinstance(self.spec, TrainingSpec) else ()

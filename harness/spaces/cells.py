@@ -26,7 +26,7 @@ class Source(Strict):
         return f"{self.repo} at {self.commit}: {self.path}{line}"
 
 
-class PublishedCell(Strict):
+class PublishedArchitecture(Strict):
     """``space``: of `harness.spaces.registry.published`; ``explains``: the printed numbers that come from it.
 
     ``imagenet_channels``: of its published network there, None: as many as the space's.
@@ -46,11 +46,11 @@ class PublishedCell(Strict):
 
 
 class _File(Strict):
-    cells: dict[str, PublishedCell] = Field(min_length=1)
+    cells: dict[str, PublishedArchitecture] = Field(min_length=1)
 
 
 @cache
-def load_cells(path: Path = PACKAGED) -> dict[str, PublishedCell]:
+def load_cells(path: Path = PACKAGED) -> dict[str, PublishedArchitecture]:
     """Read a file of cells, by default the packaged one; raise `ConfigError`."""
     document = load_document(path)
     return validate(_File, document.data, Describe(document)).cells

@@ -202,6 +202,11 @@ class Space(Part):
         return False
 
     @property
+    def drops_skips(self) -> bool:
+        """Tell whether its supernet knows dropout on skip connections (`Supernet.skip_dropout`)."""
+        return False
+
+    @property
     def reads_alpha(self) -> bool:
         """Tell whether `discretise` asks for alpha itself instead of the mixing weights that stand for it."""
         return False

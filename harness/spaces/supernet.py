@@ -35,10 +35,12 @@ class Supernet(nn.Module, ABC):
     """The weight-sharing network of a space. It knows no alpha: all that is searched comes in as ``mixing``.
 
     Shapes: B images, C channels. The weights of a search are `parameters()`, and nothing else is trained.
-    ``generator``: of operations that draw, on the device of the images; None: torch's own.
+    ``generator``: of operations that draw, on the device of the images; None: torch's own. ``skip_dropout``: the rate
+    at which elements that pass a skip connection are left out, the others scaled up, where the space `drops_skips`.
     """
 
     generator: torch.Generator | None = None
+    skip_dropout: float = 0.0
 
     @property
     @abstractmethod

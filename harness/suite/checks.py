@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
@@ -12,18 +11,26 @@ from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue
+from harness.methods.strength import Strength
 from harness.spaces import operations
 from harness.spaces.cells import load_cells
+from harness.spaces.registry import published
 from harness.suite.deviations import ABSENT, CHECKSUM, setting
 from harness.suite.figures import (
     AccuracyPanel,
+    AgreementPanel,
+    CellPanel,
     DiagnosticPanel,
     EigenvaluePanel,
     GradientsPanel,
     Panel,
+    StrengthPanel,
+    StrongestPanel,
     SweepPanel,
     search_number,
 )
+from harness.suite.first import first_trials
+from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
 from harness.suite.training import NamedCell, resolve_training
@@ -33,11 +40,32 @@ if TYPE_CHECKING:
 
 DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, "imagenet")))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
+OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
+NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
+    "accuracy": ("dataset", "split", "training_epochs"),
+    "magnitude": ("operation",),
+    "chosen": ("operation",),
+    "diagnostic": ("diagnostic",),
+    "strongest": ("by",),
+    "agreement": ("by",),
+    "rank": ("by", "operation"),
+}
 
 
 def check(loaded: LoadedSuite) -> None:
     """Raise `ConfigError` for the first mistake."""
     _Checks(loaded).run()
+
+
+def _levels_of(hypothesis: Hypothesis) -> Iterator[tuple[KeyPath, str, list[str]]]:
+    """Yield what a hypothesis says of levels: where, of which factor, and which."""
+    contrasts = {"effect": hypothesis.effect, "at": hypothesis.at}
+    for key, contrast in contrasts.items():
+        for side in ("left", "right") if contrast else ():
+            for factor, level in getattr(contrast, side).items():
+                yield (key, side, factor), factor, [level]
+    for factor, levels in hypothesis.among.items():
+        yield ("among", factor), factor, levels
 
 
 class _Checks:
@@ -56,6 +84,7 @@ class _Checks:
         self.searches()
         self.answers()
         self.claims()
+        self.hypotheses()
         self.figures()
 
     def fail(self, path: KeyPath, message: str) -> None:
@@ -167,18 +196,20 @@ class _Checks:
             at: KeyPath = ("profiles", profile_name)
             if profile.comparable != (profile_name == "paper"):
                 self.fail((*at, "comparable"), "only the profile 'paper' is comparable with the papers")
-            for key in ("methods", "left_out"):
-                for method in getattr(profile, key):
-                    self.known((*at, key, method), "method", method, self.catalogue.methods)
+            for method in profile.methods:
+                self.known((*at, "methods", method), "method", method, self.catalogue.methods)
+            places = [*self.suite.tables, *(f"{t}/{r}" for t, r in self.rows)]
+            for name in profile.left_out:
+                self.known((*at, "left_out", name), "method, table or row", name, [*self.catalogue.methods, *places])
             scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
             self.deviations(at, profile_name, profile)
-            for index, trial in enumerate(profile.first):
-                row, _, seed = trial.partition(" ")
-                if not re.fullmatch(r"\d{1,6}", seed, re.ASCII):
-                    self.fail((*at, "first", index), f"{trial!r}: expected a row and a seed such as 'table/row 0'")
-                self.known((*at, "first", index), "row", row, [f"{t}/{r}" for t, r in self.runnable()])
+            for index, trials in enumerate(profile.first):
+                try:
+                    first_trials(trials, [f"{t}/{r}" for t, r in self.runnable()])
+                except HarnessError as error:
+                    self.fail((*at, "first", index), str(error))
             if profile.embedded is not None:
                 self.known((*at, "embedded", "dataset"), "dataset", profile.embedded.dataset, DATASETS)
 
@@ -276,21 +307,53 @@ class _Checks:
                         ("claims", name, "right", "of"), f"{claim.right.of} cannot be compared with {claim.left.of}"
                     )
 
+    def hypotheses(self) -> None:
+        """What they name must be factors and levels of their tables' grids."""
+        for name, hypothesis in self.suite.hypotheses.items():
+            at: KeyPath = ("hypotheses", name)
+            self.known((*at, "paper"), "paper", hypothesis.paper, self.suite.papers)
+            levels: dict[str, dict[str, None]] = {}
+            for index, table in enumerate(hypothesis.tables):
+                grids = [t for t, entry in self.suite.tables.items() if entry.grid is not None]
+                self.known((*at, "tables", index), "table with a grid", table, grids)
+                for row in self.suite.tables[table].rows.values():
+                    for factor, level in {**DEFAULT_LEVELS, **row.levels}.items():
+                        levels.setdefault(factor, {})[level] = None
+            for path, factor, chosen in _levels_of(hypothesis):
+                self.known((*at, *path), "factor", factor, levels)
+                for level in chosen:
+                    self.known((*at, *path), f"level of {factor!r}", level, levels[factor])
+
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
-        accuracy = ("dataset", "split", "training_epochs")
-        needed = accuracy if measure.of == "accuracy" else ("operation",)
-        if measure.of == "accuracy" and measure.cell is not None:
-            self.fail((*at, "cell"), "accuracy does not take 'cell'")
-        for key in (*accuracy, "operation"):
+        if measure.of in ("accuracy", "diagnostic") and measure.cell is not None:
+            self.fail((*at, "cell"), f"{measure.of} does not take 'cell'")
+        for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
             given = getattr(measure, key) is not None
-            if given != (key in needed):
+            if given != (key in NEEDED[measure.of]):
                 problem = "does not take" if given else "needs"
                 self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
+        if measure.by is not None:
+            self.strength((*at, "row"), measure.row)
         if measure.of == "accuracy":
             self.answer(at, measure.dataset, measure.split, measure.training_epochs)
+        elif measure.of == "diagnostic":
+            self.diagnosed(at, measure)
         else:
             self.operation(at, measure)
+
+    def diagnosed(self, at: KeyPath, measure: Measure) -> None:
+        """A diagnostic is known of a search that measures it."""
+        self.curve((*at, "row"), measure.row)
+        for spec in self.specs(measure.row):
+            cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
+            names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
+            self.known((*at, "diagnostic"), "diagnostic of the row's search", measure.diagnostic, names)
+
+    def strength(self, at: KeyPath, row: str) -> None:
+        """Only a row that measures strength has something to compare with it."""
+        if any(not isinstance(spec.select, Strength) for spec in self.specs(row)):
+            self.fail(at, f"row {row!r} measures no strength: its select is not 'strength'")
 
     def operation(self, at: KeyPath, measure: Measure) -> None:
         table, _, row = measure.row.partition("/")
@@ -300,7 +363,7 @@ class _Checks:
             for profile in self.suite.profiles:
                 space = self.loaded.resolve(table, row, profile).space
                 self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
-                cells = space.cell_types if measure.of == "chosen" else space.cell_types[:1]
+                cells = space.cell_types[:1] if measure.of == "magnitude" else space.cell_types
                 rows = [row for cell in ([measure.cell] if measure.cell else cells) for row in space.rows(cell)]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
@@ -316,6 +379,10 @@ class _Checks:
         for key in ("rows", "by_epoch"):
             for index, row in enumerate(getattr(panel, key, ())):
                 self.curve((*at, key, index), row)
+        if isinstance(panel, CellPanel):
+            self.cell(at, panel)
+        for index, row in enumerate(panel.rows if isinstance(panel, OF_STRENGTH) else ()):
+            self.strength((*at, "rows", index), row)
         if isinstance(panel, AccuracyPanel | EigenvaluePanel):
             self.accuracy((*at, "column"), panel.column)
         for index, column in enumerate(panel.columns if isinstance(panel, SweepPanel) else ()):
@@ -326,6 +393,17 @@ class _Checks:
                 self.number((*at, key), panel.rows, number)
         if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel):
             self.measured(at, panel)
+
+    def cell(self, at: KeyPath, panel: CellPanel) -> None:
+        """What is drawn has such a cell."""
+        cells = load_cells()
+        self.known((*at, "published"), "published cell", panel.published, cells)
+        if panel.published is not None:
+            types = [published(cells[panel.published].space).cell_types]
+        else:
+            types = [spec.space.cell_types for row in panel.rows for spec in self.specs(row)]
+        for names in types:
+            self.known((*at, "cell"), "cell type", panel.cell, names)
 
     def accuracy(self, at: KeyPath, column: str) -> None:
         self.known(at, "column", column, self.suite.columns)
@@ -358,4 +436,5 @@ class _Checks:
     def specs(self, name: str) -> list[SearchSpec]:
         """Return a row's search under every profile."""
         table, _, row = name.partition("/")
-        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles]
+        searched = (table, row) in self.searched()
+        return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles if searched]

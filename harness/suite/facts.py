@@ -60,11 +60,16 @@ class _Block(Strict):
 
 
 class _File(Strict):
-    """``rows``: suite -> table -> row -> the blocks that it is made of, later ones winning."""
+    """``rows``: suite -> table -> row -> the blocks that it is made of, later ones winning.
+
+    ``grids``: suite -> table -> factor -> level -> blocks. A row of a grid is made of its levels' in this order, then
+    of what ``rows`` has of it.
+    """
 
     sources: dict[str, Source]
     blocks: dict[str, _Block]
     rows: dict[str, dict[str, dict[str, list[str]]]]
+    grids: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,21 +79,47 @@ class Facts:
     file: _File
     document: Document
 
-    def of(self, suite: str, table: str, row: str) -> dict[str, Fact]:
-        """Return the facts of a row by key path; raise `HarnessError` where the table does not have it."""
+    def of(self, suite: str, table: str, row: str, levels: Mapping[str, str] | None = None) -> dict[str, Fact]:
+        """Return the facts of a row by key path; raise `HarnessError` where the table does not have it.
+
+        ``levels``: by factor, of a row of a grid.
+        """
         rows = self.file.rows.get(suite, {}).get(table, {})
-        if row not in rows:
+        of_levels = self._of_levels(suite, table, levels or {})
+        if row not in rows and not of_levels:
             raise HarnessError(f"{FILE}: no facts of row {suite}/{table}/{row}{nearest(row, rows)}")
         facts: dict[str, Fact] = {}
-        for name in rows[row]:
+        for name in (*of_levels, *rows.get(row, ())):
             for block in self._lineage(name):
                 _overlay(facts, block.facts)
         return {key: Fact.model_construct(value=f.value, source=self._full(f.source)) for key, f in facts.items()}
 
+    def _of_levels(self, suite: str, table: str, levels: Mapping[str, str]) -> list[str]:
+        """Name the blocks of a grid's row; raise `HarnessError` where one of its levels has none."""
+        blocks: list[str] = []
+        grid = self.file.grids.get(suite, {}).get(table, {})
+        for factor, of_factor in grid.items() if levels else ():
+            level = levels.get(factor, "")
+            if level not in of_factor:
+                what = f"level {level!r} of {suite}/{table}: {factor}"
+                raise HarnessError(f"{FILE}: no facts of {what}{nearest(level, of_factor)}")
+            blocks += of_factor[level]
+        return blocks
+
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Yield suite, table and row of all facts."""
+        """Yield suite, table and row of all facts that are stated by row."""
         for suite, tables in self.file.rows.items():
             yield from ((suite, table, row) for table, rows in tables.items() for row in rows)
+
+    def levels(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield suite, table, factor and level of all facts that are stated by level."""
+        for suite, tables in self.file.grids.items():
+            for table, factors in tables.items():
+                yield from ((suite, table, factor, level) for factor, levels in factors.items() for level in levels)
+
+    def have(self, suite: str, table: str, row: str) -> bool:
+        """Tell whether anything is stated of a row: by itself, or by the levels of its table's grid."""
+        return row in self.file.rows.get(suite, {}).get(table, {}) or table in self.file.grids.get(suite, {})
 
     def _lineage(self, name: str) -> list[_Block]:
         blocks: list[_Block] = []
@@ -134,6 +165,10 @@ def _compositions(file: _File) -> Iterator[tuple[KeyPath, list[str]]]:
     for suite, tables in file.rows.items():
         for table, rows in tables.items():
             yield from ((("rows", suite, table, row), names) for row, names in rows.items())
+    for suite, grids in file.grids.items():
+        for table, factors in grids.items():
+            for factor, levels in factors.items():
+                yield from ((("grids", suite, table, factor, level), names) for level, names in levels.items())
 
 
 def _known(document: Document, at: KeyPath, kind: str, name: str, names: Any) -> None:
@@ -175,9 +210,14 @@ def settings(loaded: LoadedSuite, table: str, row: str) -> dict[str, Any]:
 
 def sourced_settings(facts: Facts, loaded: LoadedSuite, table: str, row: str) -> list[tuple[str, Any, str]]:
     """Return all that decides a searched row under the paper profile: key path, value, and who has it or why."""
-    stated, declared = facts.of(loaded.suite.suite, table, row), loaded.profile(PROFILE).deviations
+    stated = facts.of(loaded.suite.suite, table, row, _levels(loaded, table, row))
+    declared = loaded.profile(PROFILE).deviations
     run = settings(loaded, table, row)
     return [(key, value, _source(key, value, stated.get(key), declared)) for key, value in run.items()]
+
+
+def _levels(loaded: LoadedSuite, table: str, row: str) -> Mapping[str, str]:
+    return loaded.suite.tables[table].rows[row].levels
 
 
 def _source(key: str, value: Any, fact: Fact | None, declared: Sequence[Deviation]) -> str:
@@ -193,7 +233,7 @@ def disagreements(facts: Facts, loaded: LoadedSuite) -> list[str]:
     searched = list(searched_rows(loaded))
     for table, row in searched:
         try:
-            stated = facts.of(suite, table, row)
+            stated = facts.of(suite, table, row, _levels(loaded, table, row))
         except HarnessError as error:
             found.append(str(error))
             continue
@@ -201,7 +241,9 @@ def disagreements(facts: Facts, loaded: LoadedSuite) -> list[str]:
         differing = _compare(stated, settings(loaded, table, row), declared)
         found += [f"{suite}/{table}/{row}: {text}" for text in differing]
     unknown = [(s, t, r) for s, t, r in facts.rows() if s == suite and (t, r) not in searched]
-    return found + [f"{'/'.join(row)}: has facts, but is no search" for row in unknown]
+    levels = {(suite, t, f, level) for t, r in searched for f, level in _levels(loaded, t, r).items()}
+    unused = [(s, t, f, level) for s, t, f, level in facts.levels() if s == suite and (s, t, f, level) not in levels]
+    return found + [f"{'/'.join(of)}: has facts, but is no search" for of in (*unknown, *unused)]
 
 
 def deviation(key: str, stated: Any, run: Any, declared: Iterable[Deviation]) -> Deviation | None:

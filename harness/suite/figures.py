@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from harness.config import Strict
 from harness.methods.spec import SearchSpec
@@ -78,6 +78,36 @@ class CorrelationPanel(_Panel):
     cell: Literal["first", "middle", "last"]
 
 
+class StrengthPanel(_Panel):
+    """Alpha and the strength of every operation, as bars: a set of axes per edge that was measured of a row.
+
+    ``seed``: of the supernet, null for all.
+    """
+
+    kind: Literal["strength"]
+    rows: OneRow
+    seed: NonNegativeInt | None = None
+
+
+class StrongestPanel(_Panel):
+    """The best operation by alpha and the strongest, on every edge that was measured of the supernet of a seed."""
+
+    kind: Literal["strongest"]
+    rows: OneRow
+    seed: NonNegativeInt
+
+
+class AgreementPanel(_Panel):
+    """Kendall's tau of criteria with strength: mean over the edges with its interval, and every edge.
+
+    A set of axes per row. ``table``: the mean accuracy of all architectures that have the operation there.
+    """
+
+    kind: Literal["agreement"]
+    rows: Rows
+    by: Annotated[list[Literal["alpha", "perturbation", "table"]], Field(min_length=1)]
+
+
 class EigenvaluePanel(_Panel):
     """What a column measures of the discretised architecture, and the dominant eigenvalue on a second axis."""
 
@@ -117,6 +147,25 @@ class MajorityPanel(_Panel):
     rows: ClassVar[tuple[str, ...]] = ()
 
 
+class CellPanel(_Panel):
+    """The cells of an architecture as graphs: what one seed of a row found, or a ``published`` cell by its name.
+
+    ``cell``: the cell type, null for all.
+    """
+
+    kind: Literal["cell"]
+    rows: Annotated[list[str], Field(max_length=1)] = Field(default_factory=list)
+    seed: NonNegativeInt = 0
+    published: str | None = None
+    cell: str | None = None
+
+    @model_validator(mode="after")
+    def _of_one_architecture(self) -> Self:
+        if (self.published is None) != bool(self.rows):
+            raise ValueError("needs either a row or a 'published' cell")
+        return self
+
+
 class ReplayedPanel(_Panel):
     """What the authors of RobustDARTS logged of their own searches, which needs no records.
 
@@ -145,10 +194,14 @@ Panel = Annotated[
     | DiagnosticPanel
     | GradientsPanel
     | CorrelationPanel
+    | StrengthPanel
+    | StrongestPanel
+    | AgreementPanel
     | EigenvaluePanel
     | SweepPanel
     | TheoryPanel
     | MajorityPanel
+    | CellPanel
     | ReplayedPanel,
     Field(discriminator="kind"),
 ]
@@ -174,6 +227,8 @@ class Figure(Strict):
     def _drawn_alone(self) -> Figure:
         if len(self.panels) > 1 and any(isinstance(panel, MajorityPanel) for panel in self.panels):
             raise ValueError("a panel of kind majority is a figure of its own")
+        if len({isinstance(panel, CellPanel) for panel in self.panels}) > 1:
+            raise ValueError("cells are not drawn beside panels of other kinds")
         return self
 
     @property

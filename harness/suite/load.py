@@ -16,11 +16,12 @@ from harness.methods.catalogue import Catalogue
 from harness.suite.checks import check
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Suite
+from harness.suite.shorthand import write_out
 
 
 def load_suite(path: Path, catalogue: Catalogue) -> LoadedSuite:
     """Read a suite and check it against itself and the catalogue; raise `HarnessError`, one line."""
-    document = load_document(path)
+    document = write_out(load_document(path))
     suite = validate(Suite, document.data, Describe(document))
     loaded = LoadedSuite(suite, document, path, catalogue)
     check(loaded)

@@ -49,9 +49,9 @@ class LoadedSuite:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
-        if profile in self.suite.profiles and entry.method in self.profile(str(profile)).left_out:
-            return f"left out of the {profile} profile: {self.profile(str(profile)).left_out[entry.method]}"
-        return None
+        left_out = self.profile(str(profile)).left_out if profile in self.suite.profiles else {}
+        why = next((left_out[name] for name in (entry.method, table, f"{table}/{row}") if name in left_out), None)
+        return f"left out of the {profile} profile: {why}" if why is not None else None
 
     def searched_on(self, table: str, row: str) -> str | None:
         """Return the dataset that a row's search runs on; None where the suite does not say."""
@@ -69,8 +69,8 @@ class LoadedSuite:
         """Return the full specification of a row's search under a profile.
 
         Later layers win: the suite's `search`, the catalogue, the table's, the row's, the profile's; its factors on
-        what results so far; its settings of the method, the embedded ones, ``overrides``; its declared deviations take
-        the place of the paper's values. Raises the error of the layer that wrote a mistake.
+        what results so far; its settings of the method, the row's for it, the embedded ones, ``overrides``;
+        its declared deviations take the place of the paper's values. Raises the error of whoever wrote a mistake.
         """
         method = self._method(table, row)
         below = self._layers([("search",)])
@@ -79,7 +79,7 @@ class LoadedSuite:
         )
         if factors := self._factors(profile, table, row):
             layers += scaled(resolve(self.catalogue, method, layers, below), method, factors, self.document)
-        paths: list[KeyPath] = [("profiles", profile, "methods", method)]
+        paths: list[KeyPath] = [("profiles", profile, "methods", method), ("tables", table, "rows", row, profile)]
         if embedded:
             paths.append(("profiles", profile, "embedded", "search"))
         spec = resolve(self.catalogue, method, [*layers, *self._layers(paths), *overrides], below)

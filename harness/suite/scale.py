@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config import nest
+from harness.config import deep_merge, nest
 from harness.documents import Document, ErrorAt, KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Layer
@@ -40,7 +40,22 @@ def scaled(
             value = number_at(settings, path)
         except HarnessError as error:
             raise document.error(factor.at, f"{error} (method {method!r})") from error
-        yield Layer(nest(path, _product(value, factor.value)), _error_at(document, factor.at))
+        layer = _placed(settings, path, _product(value, factor.value))
+        settings = deep_merge(settings, layer)  # the next factor may be of the same list
+        yield Layer(layer, _error_at(document, factor.at))
+
+
+def _placed(settings: Mapping[str, Any], path: Sequence[str], value: float) -> dict[str, Any]:
+    """Make the settings that hold a value at a key path; a list on the way is there as a whole."""
+    found: Any = settings
+    for depth, part in enumerate(path):
+        if isinstance(found, list | tuple):
+            rest = [*found]
+            inner = path[depth + 1 :]
+            rest[int(part)] = deep_merge(rest[int(part)], _placed(rest[int(part)], inner, value)) if inner else value
+            return nest(tuple(path[:depth]), rest)
+        found = found[part]
+    return nest(tuple(path), value)
 
 
 def _error_at(document: Document, at: KeyPath) -> ErrorAt:
@@ -51,6 +66,8 @@ def number_at(settings: Mapping[str, Any], path: Sequence[str]) -> float:
     """Return the number at a key path; raise `HarnessError` where there is none."""
     value: Any = settings
     for part in path:
+        if isinstance(value, list | tuple):
+            value = {str(index): item for index, item in enumerate(value)}
         keys = value if isinstance(value, Mapping) else {}
         if part not in keys:
             raise HarnessError(f"unknown key {part!r}{nearest(part, keys)}")

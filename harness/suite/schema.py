@@ -10,6 +10,8 @@ from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
 from harness.methods.stops import Stop
 from harness.suite.figures import Figure
+from harness.suite.grid import Grid, Name
+from harness.suite.hypotheses import Hypothesis
 from harness.suite.values import Published
 
 Split = Literal["train", "valid", "test"]
@@ -17,7 +19,6 @@ Goal = Literal["max", "min"]
 Metric = Literal["accuracy", "error", "search_seconds", "gpu_days", "parameters", "flops", "statistic"]
 Statistic = Literal["mean", "best"]
 Kind = Literal["result", "setting"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Factor = Annotated[float, Field(gt=0)]
 Runs = Annotated[int, Field(gt=0, le=100_000, description="each is planned: a slip of the hand must not fill memory")]
 
@@ -158,6 +159,8 @@ class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
     method: str | None = Field(description="a name of the catalogue; null where nothing can be run")
+    like: str | None = Field(default=None, description="a row above: what decides its search comes first")
+    levels: dict[str, str] = Field(default_factory=dict, description="by factor, of a row of a grid")
     label: str | None = None
     subject: str | None = Field(
         default=None, description="what the numbers are of, where the label says more or less: the same in all tables"
@@ -165,6 +168,9 @@ class Row(Strict):
     searched_on: str | None = None
     per_dataset: bool = Field(default=False, description="one search per dataset: its columns' architectures differ")
     search: dict[str, Any] = Field(default_factory=dict, description="settings that differ from the method's")
+    reduced: dict[str, Any] = Field(
+        default_factory=dict, description="settings under the reduced profile, as written: its factors are not applied"
+    )
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     training: dict[str, Any] = Field(default_factory=dict, description="final training: `harness.suite.training`")
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
@@ -204,22 +210,28 @@ class Table(Strict):
     band: Band | None = None
     std: Scatter | None = None
     kind: Kind = "result"
+    grid: Grid | None = None
     rows: dict[Name, Row]
 
 
 class Measure(Strict):
-    """A number taken from the trials of one row: ``of`` names the function, the rest its arguments.
+    """A number taken from the trials of one row, one per seed: ``of`` names the function, the rest its arguments.
 
-    ``chosen``: how many edges of the architecture have the operation. The row's stop rule counts for the accuracy of
-    the ``last`` epoch.
+    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
+    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch. Of a row that
+    measures strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength itself): ``strongest``, how many
+    edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``,
+    the mean place of the operation among those of its edge, 1 being the last.
     """
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
+    diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
     )
@@ -231,11 +243,13 @@ class Claim(Strict):
 
     ``margin``: by how much ``>`` and ``<`` must be exceeded; how much ``>=`` and ``<=`` may fall short, which cannot
     be nothing: no number of seeds shows that two things are equal.
+    A side may be the name of a row alone where ``column``, one of accuracies, says what is measured of both.
     """
 
     text: str
     source: str
     relation: Literal[">", ">=", "<", "<="]
+    column: str | None = None
     left: Measure
     right: Measure | float
     margin: float = Field(ge=0)
@@ -276,11 +290,13 @@ class Profile(Strict):
     )
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict, description="settings by method")
     left_out: dict[str, str] = Field(
-        default_factory=dict, description="methods that this profile does not run, and why"
+        default_factory=dict, description="methods, tables or rows that this profile does not run, and why"
     )
     deviations: tuple[Deviation, ...] = ()
     first: list[str] = Field(
-        default_factory=list, description="table/row and seed of the trials to run first, in this order"
+        default_factory=list,
+        description="table/row and seed of the trials to run first, in this order; rows by pattern, seeds by range: "
+        "'core/joint-* 0-4' is all those rows with seed 0, then with 1",
     )
     embedded: Embedded | None = None
 
@@ -306,4 +322,5 @@ class Suite(Strict):
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)
+    hypotheses: dict[Name, Hypothesis] = Field(default_factory=dict)
     figures: dict[Name, Figure] = Field(default_factory=dict)

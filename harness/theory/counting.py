@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.theory.result import Finding, as_printed, check, same_order
+from harness.theory.result import Measurement, as_printed, check, same_order
 
 DARTS_NODES, DARTS_INPUTS = 4, 2
 DARTS_OPERATIONS = 7  # without 'none', which no derived architecture has
@@ -42,10 +42,10 @@ def nasnet_cells_unordered() -> int:
     note="Two of the 2 to 5 inputs per node, 7 operations for each of the two, two kinds of cell: 1.08e18. The 14 "
     "edges of Appendix B are right too.",
 )
-def darts_space() -> Finding:
+def darts_space() -> Measurement:
     """Count it: a normal and a reduction cell."""
     log10 = 2 * math.log10(darts_cells())
-    return Finding(
+    return Measurement(
         same_order(log10, 18),
         {"log10-size": log10, "log10 of one cell": log10 / 2, "edges": float(darts_edges())},
         {"log10-size": 18.0},
@@ -61,10 +61,10 @@ def darts_space() -> Finding:
     "branches nor its combiner is counted: 2.5e15. With order, combiner and two cells it is far larger. The paper "
     "calls the DARTS space by this name too, and counts that one as 10^18 a section later.",
 )
-def nasnet_space() -> Finding:
+def nasnet_space() -> Measurement:
     """Count what the number is of: one cell, without order and combiner; and beside it what else is called so."""
     log10 = math.log10(nasnet_cells_unordered())
-    return Finding(
+    return Measurement(
         same_order(log10, 15),
         {
             "log10-size": log10,
@@ -83,14 +83,14 @@ def nasnet_space() -> Finding:
     statement="NAS-Bench-201 has 15,625 architectures, and 4,096 without the operation none.",
     note="6 edges, 5 operations.",
 )
-def nb201_space() -> Finding:
+def nb201_space() -> Measurement:
     """Count operations to the power of edges."""
     counted = {
         "architectures": float(NB201_OPERATIONS**NB201_EDGES),
         "without-none": float((NB201_OPERATIONS - 1) ** NB201_EDGES),
     }
     published = {"architectures": 15_625.0, "without-none": 4_096.0}
-    return Finding(as_printed(counted, published, decimals=0), counted, published)
+    return Measurement(as_printed(counted, published, decimals=0), counted, published)
 
 
 @check(
@@ -101,12 +101,12 @@ def nb201_space() -> Finding:
     "3.3, 6.6 and 10 times 0.0003.",
     note="6.67 is cut off, not rounded.",
 )
-def multiples() -> Finding:
+def multiples() -> Measurement:
     """Divide."""
     measured = {f"decay-{decay}": decay / 0.001 for decay in (0.005, 0.01)}
     measured |= {f"lr-{lr}": lr / 0.0003 for lr in (0.001, 0.002, 0.003)}
     published = {"decay-0.005": 5.0, "decay-0.01": 10.0, "lr-0.001": 3.3, "lr-0.002": 6.6, "lr-0.003": 10.0}
-    return Finding(as_printed(measured, published, decimals=1), measured, published)
+    return Measurement(as_printed(measured, published, decimals=1), measured, published)
 
 
 @check(
@@ -117,12 +117,12 @@ def multiples() -> Finding:
     note="Both are 1/8: -ln 7 is chosen so that the sigmoid starts where softmax over 8 equal operations does, at any "
     "alpha. The appendix's formula is not an error in value.",
 )
-def initial_weight() -> Finding:
+def initial_weight() -> Measurement:
     """Evaluate both, softmax over the 8 operations of the DARTS space at equal alphas."""
     alpha = -math.log(7)
     measured = {"sigmoid": 1 / (1 + math.exp(-alpha)), "softmax": math.exp(alpha) / (8 * math.exp(alpha))}
     published = {"sigmoid": 0.125, "softmax": 0.125}
-    return Finding(
+    return Measurement(
         as_printed(measured, published, decimals=3),
         measured,
         published,
@@ -136,10 +136,10 @@ def initial_weight() -> Finding:
     statement="The gradient confusion is averaged over the 10 iterations after training, i = 11 to 10.",
     note="The sum printed is empty, and it lacks the division by 10 that 'the mean of the 10' says.",
 )
-def empty_sum() -> Finding:
+def empty_sum() -> Measurement:
     """Count the terms of the printed sum."""
     measured, published = {"terms": float(len(range(11, 10 + 1)))}, {"terms": 10.0}
-    return Finding(
+    return Measurement(
         as_printed(measured, published, decimals=0),
         measured,
         published,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.theory.result import Figure, Finding, Line, check, generator, never
+from harness.theory.result import Figure, Line, Measurement, check, generator, never
 from harness.theory.softmax import Array, pull_back, softmax
 
 EPSILONS = (0.5, 0.3, 0.2, 0.1, 0.05, 0.01)
@@ -113,14 +113,14 @@ def alike_edges(sizes: list[int], rate: float = 0.1, margin: float = 1.0) -> Edg
     "term of i* twice: in Eq. 17, where the sum over the other weights is 1 - p_i* and not 1, and in Eq. 19, "
     "where its own exponential is 1. Kept, the steps grow like 1/eps.",
 )
-def theorem_4_3() -> Finding:
+def theorem_4_3() -> Measurement:
     """Run gradient descent on random edges and count those that take longer, the bound rounded up."""
     edges = random_edges(generator("single-darts-theorem-4.3"))
     steps = steps_to(tuple(1 - e for e in EPSILONS), edges)
     bounds = _bounds(printed_bound, edges, EPSILONS)
     later = steps > np.ceil(np.maximum(bounds, 0))
     pair = alike_edges([2])
-    return Finding(
+    return Measurement(
         never(int(later.sum())),
         {
             "counterexamples": float(later.sum()),
@@ -141,7 +141,7 @@ def theorem_4_3() -> Finding:
     note="The sum over j holds the term j = i*, which is 0: it is at least (1 - p_i*) delta. So the difference is at "
     "least p_i* (1 - p_i* + p_i) delta, which vanishes as p_i* goes to 1.",
 )
-def equation_17() -> Finding:
+def equation_17() -> Measurement:
     """Measure the difference on random edges, against the printed bound and against the one with the term kept."""
     edges = random_edges(generator("single-darts-eq-17"), count=20_000)
     there = np.isfinite(edges.alpha)
@@ -152,7 +152,7 @@ def equation_17() -> Finding:
     below_first = int((difference < own * margin - 1e-12).sum())
     below_second = int((difference < margin / edges.size[:, None] - 1e-12).sum())
     kept = own * (1 - own + weights[:, 1:]) * margin
-    return Finding(
+    return Measurement(
         never(below_first + below_second),
         {
             "comparisons": float(there[:, 1:].sum()),
@@ -171,12 +171,12 @@ def equation_17() -> Finding:
     note="The printed sum gives i* itself the weight 1 / ((1 - eps) n) of the others; it has weight 1. What follows is "
     "p_i* >= (1 - eps) n / ((1 - eps) n + n - 1), about one half for small eps.",
 )
-def equation_19() -> Finding:
+def equation_19() -> Measurement:
     """Evaluate p_i* where all gaps are just that large."""
     gaps = [(size, e) for size in range(2, MOST_OPERATIONS + 1) for e in EPSILONS if (1 - e) * size > 1]
     reached = {(size, e): 1 / (1 + (size - 1) / ((1 - e) * size)) for size, e in gaps}
     wrong = sum(p < 1 - e - 1e-12 for (_, e), p in reached.items())
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),
@@ -195,7 +195,7 @@ def equation_19() -> Finding:
     "1 + ln(n^2 / (4(n-1))), F(p) = 2 ln(p/(1-p)) - 1/p + 1/(1-p).",
     note="The slowest edge starts uniform and has equal margins; on it the bound is met.",
 )
-def kept_terms() -> Finding:
+def kept_terms() -> Measurement:
     """Run gradient descent on random edges and on the slowest ones, against the bound with all terms."""
     worst = 0.0
     later = total = 0
@@ -204,7 +204,7 @@ def kept_terms() -> Finding:
         bounds = _bounds(kept_terms_bound, edges, EPSILONS)
         later, total = later + int((steps > np.ceil(bounds)).sum()), total + steps.size
         worst = max(worst, float((steps / bounds).max()))
-    return Finding(
+    return Measurement(
         never(later),
         {"counterexamples": float(later), "instances": float(total), "largest ratio of steps to bound": worst},
     )
@@ -217,7 +217,7 @@ def kept_terms() -> Finding:
     statement="Fewer operations, a larger margin and a larger learning rate make one operation take the edge earlier.",
     note="What the paper concludes from its bound holds, although the bound does not.",
 )
-def trend() -> Finding:
+def trend() -> Measurement:
     """Count pairs of neighbouring settings where the steps do not go the way stated, on the slowest edges."""
     targets = tuple(1 - e for e in EPSILONS)
     by_size = steps_to(targets, alike_edges(list(range(2, 9))))
@@ -225,7 +225,7 @@ def trend() -> Finding:
     by_margin = np.concatenate([steps_to(targets, alike_edges([5], margin=m)) for m in (0.5, 1.0, 2.0, 4.0)])
     wrong = int((np.diff(by_size, axis=0) <= 0).sum())
     wrong += int((np.diff(by_rate, axis=0) >= 0).sum() + (np.diff(by_margin, axis=0) >= 0).sum())
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.theory.result import Finding, check, generator, never
+from harness.theory.result import Measurement, check, generator, never
 from harness.theory.softmax import Array, softmax
 
 INSTANCES, FEATURES = 200, 256
@@ -85,11 +85,11 @@ def _feature_maps(name: str) -> Iterator[tuple[Array, Array, Array]]:
     statement="theta*_conv = (Var(x - m) - Cov) / Z and theta*_skip = (Var(o - m) - Cov) / Z minimise the variance.",
     note="The Lagrangian's solution is the unconstrained one; it may lie outside of (0, 1).",
 )
-def optimal_weights() -> Finding:
+def optimal_weights() -> Measurement:
     """Compare with a numerical minimiser on random feature maps."""
     maps = list(_feature_maps("darts-pt-eq-16"))
     errors = [abs(minimise_theta(*one) - closed_form(moments(*one))[0]) for one in maps]
-    return Finding(
+    return Measurement(
         never(sum(error > EXACT for error in errors)),
         {"instances": float(INSTANCES), "largest error": max(errors)},
     )
@@ -105,7 +105,7 @@ def optimal_weights() -> Finding:
     "no minimum: the gap grows for ever. That is where x is much closer to m than o, the case of a well-trained "
     "supernet that the paper argues from; its conclusion is the stronger there.",
 )
-def optimal_logits() -> Finding:
+def optimal_logits() -> Measurement:
     """Compare with a numerical minimiser over logits, and count the edges that have no such optimum."""
     maps = list(_feature_maps("darts-pt-eq-18"))
     gaps = [logit_gap(moments(*one)) for one in maps]
@@ -114,7 +114,7 @@ def optimal_logits() -> Finding:
         abs(minimise_gap(*one, bound=abs(gap) + 2) - gap) for one, gap in zip(maps, gaps, strict=True) if gap == gap
     ]
     at_bound = sum(abs(minimise_gap(*one, bound=10.0)) > 9.9 for one in missing)
-    return Finding(
+    return Measurement(
         never(len(missing) + sum(error > 1e-3 for error in errors)),
         {
             "instances": float(INSTANCES),
@@ -133,14 +133,14 @@ def optimal_logits() -> Finding:
     note="Ratios that differ by more than 5% count. The logits are logarithms of the variances less the covariance, "
     "not multiples of the variances; even without covariance the gap is log(Var(o - m) / Var(x - m)).",
 )
-def proportional() -> Finding:
+def proportional() -> Measurement:
     """Compare the gap of the logits with the difference of the variances, which would have a constant ratio."""
     found = [moments(*one) for one in _feature_maps("darts-pt-eq-20")]
     there = [m for m in found if not np.isnan(logit_gap(m))]
     ratios = np.array([logit_gap(m) / (m.conv - m.skip) for m in there])
     low, high = np.quantile(ratios, [0.05, 0.95])
     uncorrelated = [logit_gap(Moments(conv, 1.0, 0.0)) / (conv - 1.0) for conv in (2.0, 4.0, 8.0)]
-    return Finding(
+    return Measurement(
         never(int(high / low > 1.05)),
         {
             "ratio, 5% quantile": float(low),
@@ -158,13 +158,13 @@ def proportional() -> Finding:
     statement="Skip gets the larger weight exactly where x is closer to m in variance than o is.",
     note="The covariance is the same in both, so it does not change the order. This is what the paper uses.",
 )
-def order() -> Finding:
+def order() -> Measurement:
     """Compare the order of the minimiser's weights with the order of the variances."""
     wrong = 0
     for one in _feature_maps("darts-pt-order"):
         m, theta = moments(*one), minimise_theta(*one)
         wrong += int((1 - theta > theta) != (m.skip < m.conv))
-    return Finding(
+    return Measurement(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(INSTANCES)},
     )
@@ -178,7 +178,7 @@ def order() -> Finding:
     note="For correlations of the errors from -0.9 to 0.9. With a positive one the gap is infinite from "
     "Var(x - m) = Cov on.",
 )
-def gap_grows() -> Finding:
+def gap_grows() -> Measurement:
     """Lower Var(x - m) at fixed Var(o - m) = 1 and fixed correlation of the two errors, as far as an optimum exists."""
     wrong = total = 0
     for correlation in np.linspace(-0.9, 0.9, 19):
@@ -186,7 +186,7 @@ def gap_grows() -> Finding:
         gaps = np.array([logit_gap(Moments(1.0, float(d**2), float(correlation * d))) for d in deviations])
         gaps = gaps[~np.isnan(gaps)]
         wrong, total = wrong + int((np.diff(gaps) <= 0).sum()), total + len(gaps) - 1
-    return Finding(
+    return Measurement(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(total)},
     )

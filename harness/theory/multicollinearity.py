@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.theory.result import Finding, check, generator, never
+from harness.theory.result import Measurement, check, generator, never
 from harness.theory.softmax import Array, pull_back, softmax
 
 FEATURES, STEPS, RATE = 64, 4000, 0.5
@@ -31,7 +31,7 @@ def fit(outputs: Array, target: Array) -> Array:
     "weaker operation can come out on top.",
     note="The argument's extreme case, as printed: equal outputs. Equal starts split the weight in halves.",
 )
-def split_weight() -> Finding:
+def split_weight() -> Measurement:
     """Fit 0.6 of one output and 0.4 of another, once with the first one twice; shift weight between the twins."""
     conv, pool = generator("stacnas-eq-7").normal(size=(2, FEATURES))
     target = 0.6 * conv + 0.4 * pool
@@ -40,7 +40,7 @@ def split_weight() -> Finding:
     change = float(np.abs(shifted - np.array([0.3, 0.3, 0.4]) @ np.stack([conv, conv, pool])).max())
     wrong = int(change > 1e-12) + int(abs(twice[:2].sum() - alone[0]) > 1e-3)
     wrong += int(not (alone.argmax() == 0 and twice.argmax() == 2))
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "weight of the convolution alone": float(alone[0]),

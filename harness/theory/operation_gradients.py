@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.theory.result import Figure, Finding, Judgement, Line, check, generator, negligible, never
+from harness.theory.result import Figure, Line, Measurement, Ruling, check, generator, negligible, never
 from harness.theory.softmax import Array, Mask, divergence, pull_back, softmax
 
 INSTANCES = 20_000
@@ -63,7 +63,7 @@ def _random_pair(random: np.random.Generator, spread: float, instances: int = IN
     "inequality that is at most sqrt(2 KL) max|x_i - x_j|, which no instance exceeds. As the divergence goes to "
     "0 the operations differ by constants only, and both sides of the theorem become equal.",
 )
-def theorem_4_1() -> Finding:
+def theorem_4_1() -> Measurement:
     """Test the exact form behind the 'about': gap <= sqrt(2 KL) max|x_0 - x_1|, and count plain sign violations."""
     random = generator("single-darts-theorem-4.1")
     pairs = {spread: _random_pair(random, spread) for spread in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)}
@@ -82,7 +82,7 @@ def theorem_4_1() -> Finding:
         ),
         x_scale="log",
     )
-    return Finding(
+    return Measurement(
         never(beyond),
         measured,
         figure=figure,
@@ -107,11 +107,11 @@ def normalised_divergence(random: np.random.Generator, correlation: float) -> fl
     note="In nats, of independent features. That two features have the same distribution over the batch does not make "
     "their softmax agree image by image, which is what the proof uses; that takes nearly equal operations.",
 )
-def batch_norm() -> Finding:
+def batch_norm() -> Measurement:
     """Measure the divergence of standard normal features: independent ones, and ones that correlate."""
     random = generator("single-darts-batch-norm")
     kl = {rho: normalised_divergence(random, rho) for rho in (0.0, 0.5, 0.9, 0.99)}
-    return Finding(
+    return Measurement(
         negligible(kl[0.0], tolerance=0.01),
         {f"mean divergence at correlation {rho:g}": value for rho, value in kl.items()},
     )
@@ -154,12 +154,12 @@ def compare_logits(random: np.random.Generator, operations: int) -> Comparison:
     note="The proof ends at (p_i - p_j) (s_i - mean s) + p_j (s_i - s_j) and does not look at the first term, which is "
     "negative where p_i < p_j and both score above the mean. It holds for two operations.",
 )
-def theorem_4_2() -> Finding:
+def theorem_4_2() -> Measurement:
     """Count violations on random edges of 2 to 8 operations, and work out one edge by hand."""
     random = generator("single-darts-theorem-4.2")
     shares = {size: float(compare_logits(random, size).violated.mean()) for size in SIZES}
     example = logit_gradients(np.array([0.05, 0.45, 0.5]), np.array([1.1, 1.0, 0.0]))
-    return Finding(
+    return Measurement(
         never(round(sum(shares.values()) * INSTANCES)),
         {
             "counterexamples": sum(shares.values()) * INSTANCES,
@@ -181,13 +181,13 @@ def theorem_4_2() -> Finding:
     note="This is the case that the paper goes on to use ('once one operation is superior to others'): then both "
     "terms of the proof have the right sign.",
 )
-def theorem_4_2_leading() -> Finding:
+def theorem_4_2_leading() -> Measurement:
     """Count violations among the edges of the restricted hypothesis."""
     random = generator("single-darts-theorem-4.2-leading")
     drawn = [compare_logits(random, size) for size in SIZES]
     wrong = sum(int(np.logical_and(c.violated, c.better_than_average).sum()) for c in drawn)
     total = sum(int(c.better_than_average.sum()) for c in drawn)
-    return Finding(
+    return Measurement(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(total)},
     )
@@ -200,7 +200,7 @@ def theorem_4_2_leading() -> Finding:
     statement="With sigmoid, p_i >= p_j and s_i <= s_j may still give dL/dalpha_i >= dL/dalpha_j.",
     note="True, but no contrast to softmax, which allows it too, because Theorem 4.2 does not hold in general.",
 )
-def sigmoid_gradients() -> Finding:
+def sigmoid_gradients() -> Measurement:
     """Measure how often it happens with each of the two activations."""
     random = generator("single-darts-sigmoid")
     logits = np.sort(random.normal(size=(INSTANCES, 2)), axis=1)
@@ -209,7 +209,7 @@ def sigmoid_gradients() -> Finding:
     gradients = weights * (1 - weights) * scores
     with_sigmoid = float((gradients[:, 1] >= gradients[:, 0]).mean())
     with_softmax = float(compare_logits(random, OPERATIONS).violated.mean())
-    return Finding(
-        Judgement("PASS" if with_sigmoid else "FAIL", "PASS if it happens on any instance, FAIL if on none"),
+    return Measurement(
+        Ruling("PASS" if with_sigmoid else "FAIL", "PASS if it happens on any instance, FAIL if on none"),
         {"share with sigmoid": with_sigmoid, f"share with softmax, {OPERATIONS} operations": with_softmax},
     )

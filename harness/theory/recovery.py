@@ -8,7 +8,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from harness.theory.result import Figure, Finding, Judgement, Line, as_printed, check, never
+from harness.theory.result import Figure, Line, Measurement, Ruling, as_printed, check, never
 from harness.theory.softmax import Array, pull_back, softmax
 
 START = np.array([0.001, 0.001])
@@ -92,11 +92,11 @@ def _times(example: Example) -> dict[str, float]:
     "that ends at or beyond the start. The one other reading that does has Nesterov momentum and reverses "
     "after 26 updates. 'x at its start' and 'y at 0.5' are the same, and the sign convention does not matter.",
 )
-def recovery() -> Finding:
+def recovery() -> Measurement:
     """Simulate the example by its text, and by every other reading of it."""
     plain = _times(Example(lr=RATES[0]))
     matching = sum(_times(reading) == PRINTED for reading in readings())
-    return Finding(
+    return Measurement(
         as_printed(plain, PRINTED, decimals=0),
         {**plain, "readings": float(len(list(readings()))), "readings that print 34 and 44": float(matching)},
         PRINTED,
@@ -110,12 +110,12 @@ def recovery() -> Finding:
     statement="The larger the learning rate, the longer the recovery: t2 never falls as the rate grows.",
     note="Up to a rate of about 0.002 the logits stay where softmax is straight and t2 is 34 whatever the rate.",
 )
-def recovery_grows() -> Finding:
+def recovery_grows() -> Measurement:
     """Compare t2 at neighbouring rates of a grid."""
     times = [epochs_to_recover(Example(lr=lr)) for lr in _grid()]
     finite = [float("inf") if t is None else float(t) for t in times]
     falls = sum(b < a for a, b in pairwise(finite))
-    return Finding(
+    return Measurement(
         never(falls),
         {"falls": float(falls), "t2 at the lowest rate": finite[0], "t2 at the highest rate": finite[-1]},
         figure=recovery_figure(),
@@ -131,7 +131,7 @@ def recovery_grows() -> Finding:
     "is t1 + 1 at every rate. It is the momentum, built up while dy/dx was large, that the smaller dy/dx must "
     "undo. The argument printed names the second half only.",
 )
-def recovery_cause() -> Finding:
+def recovery_cause() -> Measurement:
     """Take away the momentum, then the change of the Jacobian, and see which of the ten epochs stay."""
     both = _times(Example(lr=RATES[0]))
     jacobian_alone = _times(Example(lr=RATES[0], momentum=0.0))
@@ -142,8 +142,8 @@ def recovery_cause() -> Finding:
         "growth without a changing Jacobian": _growth(momentum_alone),
     }
     share = growth["growth without momentum"] / growth["growth with both"]
-    return Finding(
-        Judgement(
+    return Measurement(
+        Ruling(
             "PASS" if share >= 0.5 else "DRIFT" if share > 0 else "FAIL",
             "PASS if at least half of the growth of t2 stays without momentum, DRIFT if any does",
         ),

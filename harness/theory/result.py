@@ -42,7 +42,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Ruling:
     """A verdict and the rule that it follows."""
 
     verdict: Verdict
@@ -50,10 +50,10 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measurement:
     """What a check measured. ``published`` holds what the paper prints, under keys that ``measured`` has too."""
 
-    judgement: Judgement
+    judgement: Ruling
     measured: Mapping[str, float]
     published: Mapping[str, float] = field(default_factory=dict)
     figure: Figure | None = None
@@ -91,7 +91,7 @@ class Check:
     where: str
     statement: str
     note: str
-    measure: Callable[[], Finding]
+    measure: Callable[[], Measurement]
 
     def __call__(self) -> CheckResult:
         """Measure, always with the same random numbers."""
@@ -110,7 +110,9 @@ class Check:
         )
 
 
-def check(*, name: str, paper: str, where: str, statement: str, note: str) -> Callable[[Callable[[], Finding]], Check]:
+def check(
+    *, name: str, paper: str, where: str, statement: str, note: str
+) -> Callable[[Callable[[], Measurement]], Check]:
     """Make the decorated measurement a check."""
     return lambda measure: Check(name, paper, where, statement, note, measure)
 
@@ -120,28 +122,28 @@ def generator(check_name: str) -> np.random.Generator:
     return np.random.default_rng(derive_seed(0, f"theory/{check_name}"))
 
 
-def never(counterexamples: int) -> Judgement:
+def never(counterexamples: int) -> Ruling:
     """Judge a statement about all instances: one counterexample refutes it."""
     rule = "PASS without a counterexample among the instances tried, FAIL with one"
-    return Judgement("FAIL" if counterexamples else "PASS", rule)
+    return Ruling("FAIL" if counterexamples else "PASS", rule)
 
 
-def as_printed(measured: Mapping[str, float], published: Mapping[str, float], decimals: int) -> Judgement:
+def as_printed(measured: Mapping[str, float], published: Mapping[str, float], decimals: int) -> Ruling:
     """Judge printed numbers by half a unit of their last decimal (PASS) or one unit (DRIFT)."""
     unit = 10.0**-decimals
     distance = max(abs(measured[key] - value) for key, value in published.items()) - ROUND_OFF
     verdict: Verdict = "PASS" if distance <= unit / 2 else "DRIFT" if distance <= unit else "FAIL"
-    return Judgement(verdict, f"PASS if all lie within {unit / 2:g} of the printed numbers, DRIFT within {unit:g}")
+    return Ruling(verdict, f"PASS if all lie within {unit / 2:g} of the printed numbers, DRIFT within {unit:g}")
 
 
-def same_order(log10: float, exponent: float) -> Judgement:
+def same_order(log10: float, exponent: float) -> Ruling:
     """Judge a printed power of ten: PASS if it is the nearest one, DRIFT if the next one."""
     distance = abs(log10 - exponent)
     verdict: Verdict = "PASS" if distance <= 0.5 else "DRIFT" if distance <= 1.5 else "FAIL"
-    return Judgement(verdict, "PASS if the printed power of ten is the nearest one, DRIFT if it is one off")
+    return Ruling(verdict, "PASS if the printed power of ten is the nearest one, DRIFT if it is one off")
 
 
-def negligible(size: float, tolerance: float) -> Judgement:
+def negligible(size: float, tolerance: float) -> Ruling:
     """Judge 'about zero': PASS up to the tolerance, DRIFT up to five times that."""
     verdict: Verdict = "PASS" if size <= tolerance else "DRIFT" if size <= 5 * tolerance else "FAIL"
-    return Judgement(verdict, f"PASS up to {tolerance:g}, DRIFT up to {5 * tolerance:g}")
+    return Ruling(verdict, f"PASS up to {tolerance:g}, DRIFT up to {5 * tolerance:g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.theory.result import Finding, Judgement, check, generator
+from harness.theory.result import Measurement, Ruling, check, generator
 from harness.theory.softmax import Array, softmax
 
 TRAJECTORIES, EPOCHS, EDGES, OPERATIONS = 500, 50, 6, 5
@@ -36,15 +36,15 @@ def epochs_that_differ(mixing: Array) -> int:
     note="Softmax weights sum to 1 on every edge, so the magnitudes do too and Eq. 13 is M m_i - 1: the same peak. "
     "The two criteria differ only where the weights do not compete.",
 )
-def stop_criteria() -> Finding:
+def stop_criteria() -> Measurement:
     """Let both criteria pick the peak of every operation on random trajectories of logits."""
     random = generator("delve-eq-13")
     steps = random.normal(scale=0.2, size=(TRAJECTORIES, EPOCHS, EDGES, OPERATIONS))
     logits = steps.cumsum(1)
     with_softmax = epochs_that_differ(softmax(logits))
     with_sigmoid = epochs_that_differ(1 / (1 + np.exp(-logits)))
-    return Finding(
-        Judgement(
+    return Measurement(
+        Ruling(
             "PASS" if with_softmax else "FAIL",
             "PASS if the two criteria differ on a trajectory of softmax weights, FAIL if on none",
         ),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.theory.result import Finding, check, generator, never
+from harness.theory.result import Measurement, check, generator, never
 from harness.theory.softmax import Array, jacobian, pull_back, softmax
 
 STEP = 1e-5  # of central differences
@@ -68,7 +68,7 @@ def _logits(name: str) -> Iterator[tuple[int, Array]]:
     note=f"Central differences on 2 to 8 operations; an error above {EXACT:g} counts. The Jacobian is symmetric, so "
     "Eq. 6 needs no transpose.",
 )
-def jacobian_check() -> Finding:
+def jacobian_check() -> Measurement:
     """Compare both with central differences of softmax and of a loss that is not linear in y."""
     worst_jacobian = worst_gradient = 0.0
     for size, x in _logits("delve-eq-4-6"):
@@ -81,7 +81,7 @@ def jacobian_check() -> Finding:
         gradient = pull_back(y, 2 * (y - target))
         worst_gradient = max(worst_gradient, float(np.abs(gradient - (loss_above - loss_below) / (2 * STEP)).max()))
     off = int(worst_jacobian > EXACT) + int(worst_gradient > EXACT)
-    return Finding(
+    return Measurement(
         never(off),
         {"largest error of the Jacobian": worst_jacobian, "largest error of dl/dx": worst_gradient},
     )
@@ -94,11 +94,11 @@ def jacobian_check() -> Finding:
     statement="The derivative of y_i - y_i^2 with respect to y_i is 1 - 2 y_i.",
     note="The entry depends on y_i alone, so the direction does not matter.",
 )
-def diagonal() -> Finding:
+def diagonal() -> Measurement:
     """Compare with the measured slope of the diagonal entry."""
     errors = [np.abs(measured_slopes(x) - printed_slopes(softmax(x)))[:, 0] for _, x in _logits("delve-eq-7")]
     worst = float(np.concatenate(errors).max())
-    return Finding(never(int(worst > EXACT)), {"largest error": worst})
+    return Measurement(never(int(worst > EXACT)), {"largest error": worst})
 
 
 @check(
@@ -111,7 +111,7 @@ def diagonal() -> Finding:
     "printed entries also belong to a different direction each: off the diagonal they add up to 1 - d y_i, while "
     "their sum is y_i (1 - y_i), whose slope is 1 - 2 y_i.",
 )
-def off_diagonal() -> Finding:
+def off_diagonal() -> Measurement:
     """Measure the slope as x_i moves and compare it with the printed one and with its sign."""
     wrong = total = opposite = 0
     worst: dict[int, float] = {}
@@ -124,7 +124,7 @@ def off_diagonal() -> Finding:
         worst[size] = float(error.max())
         wrong, total = wrong + int((error > EXACT).sum()), total + error.size
         opposite += int(((slopes * printed < 0) & (error > EXACT)).sum())
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),
@@ -144,14 +144,14 @@ def off_diagonal() -> Finding:
     statement="The slope of y_i y_j is y_j - y_i where y_j alone gives what y_i gains.",
     note="This is the reading under which Eq. 9 is right; with two operations it is also what softmax does.",
 )
-def off_diagonal_exchange() -> Finding:
+def off_diagonal_exchange() -> Measurement:
     """Compare the printed slope with central differences along the exchange."""
     errors = []
     for _, x in _logits("delve-eq-9-exchange"):
         y = softmax(x)
         errors.append(np.abs(exchange_slopes(y) - printed_slopes(y)[:, 1:]).max())
     worst = float(max(errors))
-    return Finding(never(int(worst > EXACT)), {"largest error": worst})
+    return Measurement(never(int(worst > EXACT)), {"largest error": worst})
 
 
 @check(
@@ -162,7 +162,7 @@ def off_diagonal_exchange() -> Finding:
     note="An exponent more than 0.05 off counts. For every entry it is (1 - 2 y_i) / (1 - y_i): 1 only as y_i goes to "
     "0, 0 at one half, -1 only at two thirds, without bound towards 1. Only the direction holds.",
 )
-def proportional() -> Finding:
+def proportional() -> Measurement:
     """Measure the exponent: d log |dy_j/dx_i| / d log y_i as x_i moves; proportional means 1, inverse means -1."""
     below, above = [], []
     for _, x in _logits("delve-eq-10"):
@@ -174,7 +174,7 @@ def proportional() -> Finding:
         above.append(exponents[y[:, 0] > 0.5].ravel())
     low, high = np.concatenate(below), np.concatenate(above)
     wrong = int((np.abs(low - 1) > 0.05).sum() + (np.abs(high + 1) > 0.05).sum())
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),
@@ -194,7 +194,7 @@ def proportional() -> Finding:
     statement="As x_i moves, |dy/dx_i| rises with y_i where y_i < 0.5 and y_i < y_j, and falls where y_i > 0.5.",
     note="The condition y_i < y_j comes from Eq. 9 and is not needed: below one half every entry rises.",
 )
-def direction() -> Finding:
+def direction() -> Measurement:
     """Count entries that move the other way."""
     wrong = also_rising = 0
     for _, x in _logits("delve-eq-10-direction"):
@@ -203,7 +203,7 @@ def direction() -> Finding:
         small = (first < 0.5) & (first < y)
         wrong += int((slopes[small] < -EXACT).sum() + (slopes[y[:, 0] > 0.5] > EXACT).sum())
         also_rising += int(((first < 0.5) & (first > y) & (slopes > EXACT)).sum())
-    return Finding(
+    return Measurement(
         never(wrong),
         {"counterexamples": float(wrong), "entries that rise though y_i > y_j": float(also_rising)},
     )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from harness.theory.result import Figure, Finding, Judgement, Line, check, generator, never
+from harness.theory.result import Figure, Line, Measurement, Ruling, check, generator, never
 from harness.theory.softmax import Array, entropy, jacobian, softmax
 
 INSTANCES, OPERATIONS, EDGES = 2000, 5, 6
@@ -35,13 +35,13 @@ def entropy_sum(mixing: Array) -> Array:
     statement="A smaller temperature makes softmax sparser (lower entropy) and leaves its largest entry where it is.",
     note=f"Temperatures from {TEMPERATURES[0]:g} to {TEMPERATURES[-1]:g}.",
 )
-def temperature() -> Finding:
+def temperature() -> Measurement:
     """Compare neighbouring temperatures on random logits."""
     logits = generator("sp-darts-eq-9").normal(size=(INSTANCES, OPERATIONS))
     weights = np.stack([softmax(logits, t) for t in TEMPERATURES])
     wrong = int((np.diff(entropy(weights), axis=0) < -1e-12).sum())
     wrong += int((weights.argmax(-1) != logits.argmax(-1)).sum())
-    return Finding(
+    return Measurement(
         never(wrong),
         {"counterexamples": float(wrong), "instances": float(INSTANCES * len(TEMPERATURES))},
     )
@@ -54,7 +54,7 @@ def temperature() -> Finding:
     statement="The Jacobian of softmax(x / t) is (diag(y) - y y^T) / t.",
     note="Error relative to 1 / t, on logits of the order of t.",
 )
-def tempered_jacobian() -> Finding:
+def tempered_jacobian() -> Measurement:
     """Compare with central differences, at steps that follow the temperature."""
     logits = generator("sp-darts-eq-10").normal(size=(INSTANCES, OPERATIONS))
     worst = 0.0
@@ -63,7 +63,7 @@ def tempered_jacobian() -> Finding:
         above, below = softmax(x[:, None] + moves, t), softmax(x[:, None] - moves, t)
         error = jacobian(softmax(x, t), t) - (above - below) / (2e-5 * t)
         worst = max(worst, float(np.abs(error).max()) * t)
-    return Finding(never(int(worst > 1e-8)), {"largest error times t": worst})
+    return Measurement(never(int(worst > 1e-8)), {"largest error times t": worst})
 
 
 def largest_entry(gap: Array | float, temperature: float) -> Array:
@@ -81,7 +81,7 @@ def largest_entry(gap: Array | float, temperature: float) -> Array:
     "0.99 still have gradients of 9, and saturation, in the sense of entries smaller than at t = 1, begins only "
     "where the lead is some 8 temperatures. The usual initial logits (0.001 in std) are less than one apart.",
 )
-def saturation() -> Finding:
+def saturation() -> Measurement:
     """Drive one logit ahead at both temperatures and follow the largest entry of the Jacobian down."""
     leads = np.arange(2.0, 40.0, 2.0)  # in units of the temperature
     measured: dict[str, float] = {}
@@ -94,7 +94,7 @@ def saturation() -> Finding:
         y = np.array([0.99, 0.01])
         measured[f"largest entry at weight 0.99, {label}"] = float(np.abs(jacobian(y, t)).max())
     measured["lead at which t_sp = 0.0011 has smaller entries than t = 1"] = _crossing()
-    return Finding(
+    return Measurement(
         never(wrong),
         measured,
         figure=saturation_figure(),
@@ -138,15 +138,15 @@ def saturation_figure() -> Figure:
     "search: p / (1 - p) is the coefficient that the paper says it does without. In the last epoch on CIFAR-10 "
     "the smooth objective has weight 0.",
 )
-def mixture() -> Finding:
+def mixture() -> Measurement:
     """Average p over the schedule of Table II: in expectation it is the weight of the sparse objective."""
     shares = {
         dataset: float(np.mean([_table_2(epoch, up) for epoch in range(1, EPOCHS + 1)]))
         for dataset, up in UPPER.items()
     }
     distance = abs(shares["CIFAR-10"] - 0.5)
-    return Finding(
-        Judgement(
+    return Measurement(
+        Ruling(
             "PASS" if distance <= 0.01 else "DRIFT" if distance <= 0.1 else "FAIL",
             "PASS if the sparse objective has half of the weight over the search on CIFAR-10, to 0.01; DRIFT to 0.1",
         ),
@@ -175,7 +175,7 @@ def _ratio(epoch: int) -> float:
     note="With epochs from 1, i_wp = 1 means no warm-up epoch at all, but p = p_low = 0 in the first epoch does the "
     "same. With epochs from 0 to 49 p would end at 48/49 and the first two epochs would have p = 0.",
 )
-def schedule() -> Finding:
+def schedule() -> Measurement:
     """Evaluate the schedule of Table II and random ones; epochs count from 1, as Algorithm 1's loop to I says."""
     random = generator("sp-darts-eq-20")
     wrong = 0
@@ -187,7 +187,7 @@ def schedule() -> Finding:
         wrong += int(any(p[: warmup - 1])) + int(not np.allclose(rises, (up - low) / (epochs - warmup)))
         wrong += int(not math.isclose(p[warmup - 1], low)) + int(not math.isclose(p[-1], up))
     from_zero = sparse_probability(EPOCHS - 1, low=0.0, up=1.0, epochs=EPOCHS, warmup=WARMUP)
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),
@@ -207,7 +207,7 @@ def schedule() -> Finding:
     note="On NAS-Bench-201's 6 edges and 5 operations. Where the paper says that DARTS-0.1 stays, at about 3.5, an "
     "edge is as mixed as 1.8 equal operations.",
 )
-def entropy_bounds() -> Finding:
+def entropy_bounds() -> Measurement:
     """Evaluate random edges and the two extremes, and translate the 3.5 at which DARTS-0.1 is said to stay."""
     random = generator("sp-darts-eq-21")
     logits = random.normal(size=(INSTANCES, EDGES, OPERATIONS)) * random.choice([0.1, 1, 30], size=(INSTANCES, 1, 1))
@@ -216,7 +216,7 @@ def entropy_bounds() -> Finding:
     extremes = abs(float(entropy_sum(np.eye(OPERATIONS)[[0] * EDGES])))
     extremes += abs(float(entropy_sum(np.full((EDGES, OPERATIONS), 1 / OPERATIONS))) - most)
     wrong = int(((sums < 0) | (sums > most + 1e-12)).sum()) + int(extremes > 1e-12)
-    return Finding(
+    return Measurement(
         never(wrong),
         {
             "counterexamples": float(wrong),

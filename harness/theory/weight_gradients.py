@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.theory.result import Figure, Finding, Line, check, generator, negligible, never
+from harness.theory.result import Figure, Line, Measurement, check, generator, negligible, never
 from harness.theory.softmax import Array, softmax
 
 CLASSES, FEATURES, BATCH, RUNS = 5, 16, 64, 40
@@ -75,7 +75,7 @@ def correlations(random: np.random.Generator, separation: float) -> tuple[Array,
     "large while there is something to learn and vanishes with random labels or at the end. A counterexample to "
     "the derivation on linear softmax regression (batch 64); it says nothing about the paper's Figure 2.",
 )
-def equation_8() -> Finding:
+def equation_8() -> Measurement:
     """Measure it relative to the same sum within one batch, with informative labels and with random ones."""
     random = generator("single-darts-eq-8")
     ratios = {}
@@ -84,7 +84,7 @@ def equation_8() -> Finding:
         ratios[label] = two / one
     learnt, noise = ratios.values()
     early = float(learnt[:EARLY].mean())
-    return Finding(
+    return Measurement(
         negligible(early, tolerance=0.05),
         {
             f"two batches / one batch, first {EARLY} steps": early,
@@ -110,7 +110,7 @@ def equation_8() -> Finding:
     note="It is the squared length of the batch's weight gradient, the double sum of Section 5.2.1. The display after "
     "Eq. 16 prints the pairs of an image with itself alone, over N^2.",
 )
-def equation_16() -> Finding:
+def equation_16() -> Measurement:
     """Evaluate the double sum of one batch on random weights and data."""
     random = generator("single-darts-eq-16")
     centres = random.normal(size=(RUNS, CLASSES, FEATURES))
@@ -118,7 +118,7 @@ def equation_16() -> Finding:
     weights = random.normal(size=(RUNS, CLASSES, FEATURES))
     sums = double_sum(weights, batch, batch)
     squares = (weight_gradient(weights, batch) ** 2).sum((1, 2))
-    return Finding(
+    return Measurement(
         never(int((sums <= 0).sum()) + int((np.abs(sums - squares) > 1e-9 * squares).sum())),
         {"instances": float(RUNS), "least value": float(sums.min())},
     )

@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.analysis.measures import claim_value
@@ -23,7 +24,7 @@ def counted(space: str, architectures: list[str], **asked: Any) -> float | None:
     setup = json.dumps({"search": {"space": published(space).model_dump(mode="json")}})
     cells = Outcome.cells.fget(SimpleNamespace(setup=setup, architectures=architectures))  # type: ignore[attr-defined]
     outcome: Any = SimpleNamespace(cells=cells)
-    return claim_value(outcome, Measure(row="t/r", of="chosen", **asked), None)
+    return claim_value([outcome], Measure(row="t/r", of="chosen", **asked), None)
 
 
 @pytest.mark.parametrize(("operation", "edges"), [("skip_connect", 3), ("none", 1), ("nor_conv_1x1", 0)])
@@ -38,6 +39,16 @@ def test_the_first_epoch_is_that_before_training() -> None:
 @pytest.mark.parametrize(("cell", "edges"), [(None, 5), ("normal", 2), ("reduce", 3)])
 def test_all_cell_types_are_counted_unless_one_is_named(cell: str | None, edges: int) -> None:
     assert counted("darts", [OURS], operation="skip_connect", cell=cell) == edges
+
+
+@pytest.mark.parametrize(("epoch", "value"), [("first", 0.25), ("last", 0.5)])
+def test_of_a_diagnostic_the_first_or_last_that_was_measured_counts(epoch: str, value: float) -> None:
+    curve = np.array([np.nan, 0.25, 0.75, 0.5, np.nan])
+    outcome: Any = SimpleNamespace(diagnostics={"eigenvalue": curve, "supernet-accuracy": curve * np.nan})
+    asked: dict[str, Any] = {"row": "t/r", "of": "diagnostic", "epoch": epoch}
+    assert claim_value([outcome], Measure(diagnostic="eigenvalue", **asked), None) == value
+    assert claim_value([outcome], Measure(diagnostic="supernet-accuracy", **asked), None) is None
+    assert claim_value([outcome], Measure(diagnostic="discretised-accuracy", **asked), None) is None
 
 
 def test_a_claim_on_edges_reads_as_one() -> None:

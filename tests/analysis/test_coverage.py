@@ -15,7 +15,7 @@ from harness.analysis.coverage import JUDGED, REPRODUCTIONS, Entry, coverage, en
 from harness.analysis.verdicts import judge
 from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
-from harness.audit.lines import collect
+from harness.audit.published_rows import collect
 from harness.audit.settings import settings
 from harness.cli.published import COLUMNS, as_csv, as_markdown, settings_lines
 from harness.methods.catalogue import load_catalogue
@@ -173,7 +173,7 @@ def test_status_is_what_there_is(sample: list[Entry]) -> None:
     assert entry(sample, "t1/darts/c10").status == "measured"
     assert entry(sample, "t1/unrun/c10").status == "audited"
     assert entry(sample, "t2/faster/c10").status == "not run, because there is no record yet: 0 of 2 seeds done"
-    assert entry(sample, "t1/darts/size").status == "not run, because parameters is not measured yet"
+    assert entry(sample, "t1/darts/size").status == "not run, because no code counts it yet"
 
 
 def test_both_marks_stand_beside_each_other_with_what_they_rest_on(sample: list[Entry]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import TableValues
 from harness.benchmarks.nb201 import Nb201Table, locate_table
 from tests.audit.synthetic import SUITES, load_lines, small_table
@@ -28,6 +28,6 @@ def real_table(real_root: Path) -> TableValues:
 
 
 @pytest.fixture(scope="session")
-def shipped() -> list[Line]:
+def shipped() -> list[PublishedRow]:
     """All rows of the shipped suites."""
     return load_lines(SUITES)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audit.lines import Line, collect
+from harness.audit.published_rows import PublishedRow, collect
 from harness.audit.table import COLUMNS, TableValues
 from harness.methods.catalogue import load_catalogue
 from harness.spaces.nb201 import encoding as nb201
@@ -32,7 +32,7 @@ def small_table(size: int = 400, seed: int = 0) -> TableValues:
     return TableValues(np.arange(size), tuple(map(nb201.to_string, architectures)), np.round(accuracy, 3))
 
 
-def load_lines(folder: Path, *names: str) -> list[Line]:
+def load_lines(folder: Path, *names: str) -> list[PublishedRow]:
     """Collect the rows of suites by file name, all where none is named."""
     paths = [folder / name for name in names] or sorted(folder.glob("*.yaml"))
     return collect([load_suite(path, load_catalogue()) for path in paths])
@@ -95,7 +95,7 @@ def table_text(name: str, rows: str, columns: str = SIX, paper: str = "delve") -
     return TABLE.format(name=name, paper=paper, columns=columns) + rows
 
 
-def made_up(folder: Path, text: str) -> list[Line]:
+def made_up(folder: Path, text: str) -> list[PublishedRow]:
     """Write a suite beside the shared blocks and collect its rows."""
     target = folder / "made"
     if not target.exists():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.audit.attainability import attainability, feasible
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.table import TableRow, TableValues
 from tests.audit.synthetic import made_up, printed, sample_row, suite_text, table_text
 
@@ -86,7 +86,7 @@ def test_findings(tmp_path: Path, table: TableValues) -> None:
         sample_row(name, 5, values)
         for name, values in (("good", good), ("crossed", crossed), ("beyond", beyond), ("inside", inside))
     )
-    lines: list[Line] = made_up(tmp_path, suite_text(table_text("t", rows)))
+    lines: list[PublishedRow] = made_up(tmp_path, suite_text(table_text("t", rows)))
     found = {f.cells[0].split("/")[1]: f for f in attainability(lines, table)}
     assert (found["good"].severity, found["good"].verdict) == ("info", "consistent")
     assert (found["crossed"].severity, found["crossed"].verdict) == ("error", "inconsistent")

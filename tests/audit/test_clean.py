@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.audit.finding import Finding, at_least
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.registry import audit
 from harness.audit.table import COLUMNS, TableValues
 from tests.audit.conftest import needs_data
@@ -87,7 +87,7 @@ def matrix(generator: np.random.Generator) -> str:
     return table_text("fifth", rows, "a, b, c, d")
 
 
-def alarms(lines: list[Line], table: TableValues) -> list[Finding]:
+def alarms(lines: list[PublishedRow], table: TableValues) -> list[Finding]:
     return at_least(audit(lines, table).findings, "warning")
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.audit.agreement import agreement
 from harness.audit.consistency import EXPLAINING, PAIRING, REPEATING, Mark, marks
 from harness.audit.finding import Finding
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.registry import RULES, TABLE_RULES, audit
 from harness.audit.table import TableValues
 from tests.audit.synthetic import made_up, printed, sample_row, suite_text, table_text
@@ -28,13 +28,13 @@ def tables(*rows: tuple[str, str, list[str]], columns: str = "cifar10-test") -> 
     return suite_text(text)
 
 
-def words(lines: list[Line], table: TableValues | None = None) -> list[str]:
+def words(lines: list[PublishedRow], table: TableValues | None = None) -> list[str]:
     """Return the word of every number in print order."""
     known = marks(audit(lines, table).findings if table else agreement(lines))
     return [known[n.cell].word if n.cell in known else "UNCHECKED" for line in lines for n in line.numbers]
 
 
-def mark(lines: list[Line], cell: str) -> Mark:
+def mark(lines: list[PublishedRow], cell: str) -> Mark:
     return marks(agreement(lines))[f"made-up:{cell}"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.audit.finding import Finding, Severity, at_least
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.registry import RULES, TABLE_RULES, TITLES
 from harness.audit.table import TableValues
 from tests.audit.conftest import needs_data
@@ -182,7 +182,7 @@ WITH_TABLE = {
 }  # fmt: skip
 
 
-def found(planted: Planted, lines: list[Line], table: TableValues | None) -> list[Finding]:
+def found(planted: Planted, lines: list[PublishedRow], table: TableValues | None) -> list[Finding]:
     """Return what the rule says of the planted cell, at its severity and above; other rows are left out of it."""
     cell = f"{planted.files[0].removesuffix('.yaml')}:{planted.table}/{planted.row}/{planted.column}"
     cell = next(n.cell for line in lines for n in line.numbers if n.cell.endswith(cell.split(":")[1]))

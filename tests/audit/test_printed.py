@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.audit.lines import normal
 from harness.audit.printed import Printed, same, slip
+from harness.audit.published_rows import normal
 from harness.suite.values import Published
 
 

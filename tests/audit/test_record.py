@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.audit.finding import Finding
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.record import AuditRecord, number_checksums, read_audit, standing
 from harness.errors import HarnessError
 from tests.audit.synthetic import SUITES, made_up, sample_row, suite_text, table_text
 
 
-def lines(folder: Path, first: str = "93.51", extra: str = "", more: str = "") -> list[Line]:
+def lines(folder: Path, first: str = "93.51", extra: str = "", more: str = "") -> list[PublishedRow]:
     rows = sample_row("a", 3, [first], extra) + sample_row("b", 3, ["90.00"]) + more
     return made_up(folder, suite_text(table_text("t", rows, "cifar10-test")))
 
@@ -22,7 +22,7 @@ def finding(*rows: str) -> Finding:
     return Finding("unit", "error", tuple(f"made-up:t/{row}/cifar10-test" for row in rows), "because", "inconsistent")
 
 
-def record(audited: list[Line]) -> AuditRecord:
+def record(audited: list[PublishedRow]) -> AuditRecord:
     findings = [finding("a"), finding("b"), finding("a", "b")]
     return AuditRecord(harness="1", git=None, numbers=number_checksums(audited), table="t", findings=findings)
 
@@ -46,7 +46,7 @@ def test_numbers_that_came_since_are_unaudited_and_leave_the_others_alone(tmp_pa
     assert len(found.findings) == 3 and found.changed == ("made-up:t/c/cifar10-test",)
 
 
-def test_the_shipped_audit_is_of_the_shipped_numbers(shipped: list[Line]) -> None:
+def test_the_shipped_audit_is_of_the_shipped_numbers(shipped: list[PublishedRow]) -> None:
     recorded = read_audit(SUITES.parent / "results" / "audit.json")
     assert recorded is not None
     assert standing(recorded, shipped).changed == (), "run: python -m harness audit --record"

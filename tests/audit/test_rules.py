@@ -12,22 +12,22 @@ from harness.audit.attribution import attribution
 from harness.audit.duplicates import repeated_mean
 from harness.audit.extremes import best_of_runs
 from harness.audit.finding import Finding
-from harness.audit.lines import Line
 from harness.audit.mixtures import mixtures
+from harness.audit.published_rows import PublishedRow
 from harness.audit.recompute import fixed_architecture, optimum
 from harness.audit.table import TableValues
 from tests.audit.synthetic import copy_suites, load_lines, made_up, plant, printed, sample_row, suite_text, table_text
 from tests.audit.test_clean import MEASURES, values_of
 
 
-def one_row(folder: Path, values: list[str], columns: str | None = None, n: int = 5, more: str = "") -> Line:
+def one_row(folder: Path, values: list[str], columns: str | None = None, n: int = 5, more: str = "") -> PublishedRow:
     row = sample_row("row", n, values)
     text = table_text("t", row) if columns is None else table_text("t", row, columns)
     (line,) = made_up(folder, suite_text(text, more))
     return line
 
 
-def of_values(folder: Path, values: np.ndarray, columns: str | None = None) -> Line:
+def of_values(folder: Path, values: np.ndarray, columns: str | None = None) -> PublishedRow:
     return one_row(folder, [printed(value, 0.0) for value in values], columns)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.audit.consistency import marks
 from harness.audit.finding import Finding, at_least, by_cell
-from harness.audit.lines import Line
+from harness.audit.published_rows import PublishedRow
 from harness.audit.registry import audit
 from harness.audit.table import TableValues
 from tests.audit.conftest import needs_data
@@ -115,7 +115,7 @@ def counts(findings: tuple[Finding, ...]) -> dict[tuple[str, str], int]:
     return dict(Counter((f.rule, f.severity) for f in at_least(findings, "warning")))
 
 
-def test_what_is_known_without_the_table(shipped: list[Line]) -> None:
+def test_what_is_known_without_the_table(shipped: list[PublishedRow]) -> None:
     result = audit(shipped, None)
     check(result.findings, KNOWN)
     assert counts(result.findings) == WITHOUT_TABLE
@@ -124,14 +124,14 @@ def test_what_is_known_without_the_table(shipped: list[Line]) -> None:
 
 @pytest.mark.realdata
 @needs_data
-def test_what_is_known_with_the_table(shipped: list[Line], real_table: TableValues) -> None:
+def test_what_is_known_with_the_table(shipped: list[PublishedRow], real_table: TableValues) -> None:
     result = audit(shipped, real_table)
     check(result.findings, KNOWN + KNOWN_BY_TABLE)
     assert counts(result.findings) == {**WITHOUT_TABLE, **BY_TABLE}
     assert result.skipped == ()
 
 
-def test_cells_are_those_of_the_suites(shipped: list[Line]) -> None:
+def test_cells_are_those_of_the_suites(shipped: list[PublishedRow]) -> None:
     names = [number.cell for line in shipped for number in line.numbers]
     assert len(set(names)) == len(names) > 1200
     assert {cell for finding in audit(shipped, None).findings for cell in finding.cells} <= set(names)
@@ -155,7 +155,7 @@ GUILTY = {
 
 @pytest.mark.realdata
 @needs_data
-def test_the_guilty_side_alone_is_blamed(shipped: list[Line], real_table: TableValues) -> None:
+def test_the_guilty_side_alone_is_blamed(shipped: list[PublishedRow], real_table: TableValues) -> None:
     known = marks(audit(shipped, real_table).findings)
     words = {n.cell: known[n.cell].word if n.cell in known else "UNCHECKED" for line in shipped for n in line.numbers}
     for line in shipped:
@@ -171,7 +171,7 @@ def test_the_guilty_side_alone_is_blamed(shipped: list[Line], real_table: TableV
     }
 
 
-def test_rows_that_are_the_same_runs(shipped: list[Line]) -> None:
+def test_rows_that_are_the_same_runs(shipped: list[PublishedRow]) -> None:
     lines = {line.name: line for line in shipped}
     for a, b, same in (
         ("nb201_delve:delve-t2/ss-darts", "weight_lr:delve-t3/ss-lr-0.003", True),

@@ -7,7 +7,13 @@ from harness.methods.catalogue import Layer, load_catalogue, resolve
 from tests.engine.conftest import TINY
 
 CATALOGUE = load_catalogue()
-SEARCHING = [name for name in CATALOGUE.methods if not CATALOGUE.computes(name)]
+_SEARCHES = {
+    name: deep_merge(*(part.data for part in CATALOGUE.layers(name)))
+    for name in CATALOGUE.methods
+    if not CATALOGUE.computes(name)
+}
+SEARCHING = [name for name, full in _SEARCHES.items() if not full.get("stages")]
+STAGED = [name for name, full in _SEARCHES.items() if full.get("stages")]  # not on NAS-Bench-201
 # What a part needs less of to be tiny.
 SMALL = {
     ("select", "progressive"): {"interval": 1},

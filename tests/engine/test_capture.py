@@ -149,7 +149,7 @@ def test_recordings_of_epochs_that_are_over_are_dropped():
 def test_what_is_recorded(method, tapes):
     made = Tapes()
     search = searched(method, made)
-    steps = search.feed.steps() * search.spec.search_epochs
+    steps = search.feed.steps(0) * search.spec.search_epochs
     if method == "darts-minus":
         tapes = search.spec.search_epochs
     assert len(made) == tapes
@@ -166,7 +166,7 @@ def test_the_rest_of_an_epoch_is_not_recorded():
     made = Tapes()
     search = searched("darts-v1", made, data={"weight_images": 33, "architecture_images": 24})
     epochs = search.spec.search_epochs
-    assert search.feed.steps() == 5 and made[0].replays == 4 * epochs - WARM_UP
+    assert search.feed.steps(0) == 5 and made[0].replays == 4 * epochs - WARM_UP
 
 
 def test_a_recording_reads_the_present_rate():

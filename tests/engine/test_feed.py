@@ -34,7 +34,7 @@ def test_the_architecture_may_learn_from_the_first_half_of_the_test_set(asked, g
     assert seen[there.weight_set].tolist() == list(range(64))
     assert seen[there.architecture_set].tolist() == list(range(100, 100 + got))
     assert there.images.labels[there.architecture_set].tolist() == [i % 2 for i in range(got)]
-    for weights, architecture in there.batches():
+    for weights, architecture in there.batches(0):
         assert (seen[weights] < 64).all() and (seen[architecture] >= 100).all()
 
 
@@ -56,7 +56,7 @@ def test_a_search_runs_on_both_sets(tmp_path):
 
 def drawn(draw, epochs=200):
     there = feed(split="shared", weight_images=60, architecture_draw=draw)
-    return [[batch.tolist() for _, batch in there.batches()] for _ in range(epochs)]
+    return [[batch.tolist() for _, batch in there.batches(0)] for _ in range(epochs)]
 
 
 def test_the_first_batch_of_a_fresh_pass_has_no_image_twice_and_forgets_the_one_before():
@@ -70,3 +70,40 @@ def test_the_first_batch_of_a_fresh_pass_has_no_image_twice_and_forgets_the_one_
     # 800 batches of 16 out of 60: each image 213 times, standard deviation sqrt(800 * 16/60 * 44/60) = 12.5
     assert (counts - 800 * 16 / 60).abs().max() < 4.5 * 12.5
     assert any(len(set(batch)) < 16 for epoch in drawn("with-replacement", 20) for batch in epoch)
+
+
+GROWING = {
+    "name": "progressive-with-growing-batch", "batch_growth": 8, "start": 1, "interval": 1, "edges": "certainty",
+    "operation": "magnitude", "none_allowed": False, "tuning_lr": None, "history": 0, "images": None,
+}  # fmt: skip
+
+
+def test_batches_grow_with_every_decision():
+    """SGAS' code: 64, and 8 more a decision; here 16, and 8 more before epochs 1 to 6."""
+    spec = tiny("sgas-1", batch_size=16, epochs=8, select=GROWING)
+    streams = {"weight-batches": torch.Generator().manual_seed(1), "architecture-batches": torch.Generator()}
+    there = Feed(spec, DATA, CPU, streams)
+    weights = len(there.weight_set)
+    for epoch in range(8):
+        size = 16 + 8 * min(epoch, 6)
+        sizes = [(len(first), len(second)) for first, second in there.batches(epoch)]
+        assert len(sizes) == there.steps(epoch) == -(-weights // size)
+        assert sum(first for first, _ in sizes) == weights
+        assert sizes[0] == (min(size, weights), min(size, len(there.architecture_set)))
+
+
+def test_a_search_whose_batches_grow_goes_on_where_it_was_stopped(tmp_path):
+    spec = tiny("sgas-1", batch_size=16, epochs=8, select=GROWING)
+    whole = run_search(spec, DATA, 3, "cpu")
+
+    def kill(epoch, epochs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_search(spec, DATA, 3, "cpu", tmp_path / "killed.pt", kill)
+    resumed = run_search(spec, DATA, 3, "cpu", tmp_path / "killed.pt")
+    assert resumed.resumed_from_epoch == 3 and resumed.trajectory == whole.trajectory
+    constant = run_search(tiny("sgas-1", batch_size=16, epochs=8, select={"start": 1, "interval": 1}), DATA, 3, "cpu")
+    assert constant.trajectory.weight_loss[:2] == whole.trajectory.weight_loss[:2]
+    assert constant.trajectory.weight_loss[3] != whole.trajectory.weight_loss[3]

@@ -1,18 +1,27 @@
 """Measurements: against full Hessians, the naive network and counts by hand; and that they leave no trace."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 from torch.nn import functional as F
 
 from harness.engine.cell_gradients import cell_gradients
+from harness.engine.correlation import Comoments, gradient_confusion
 from harness.engine.measure import batch_statistics, largest_eigenvalue
 from harness.engine.search import Search, run_search
 from harness.errors import HarnessError
+from harness.methods.catalogue import resolve
+from harness.methods.diagnostics import Diagnostic
+from harness.seeds import derive_seed
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Mix, MixedCell
-from tests.engine.catalogued import tiny
+from harness.spaces.registry import published
+from tests.engine.catalogued import CATALOGUE, layer, tiny
+from tests.engine.conftest import TINY
 from tests.engine.test_contract import differences
 from tests.engine.test_search import in_float64
 from tests.spaces.nb201 import naive
@@ -249,6 +258,8 @@ ALL = [
     {"name": "discretised-accuracy", "every": 1, "images": 8},
     {"name": "operation-gradients", "every": 1, "images": 8},
     {"name": "gradient-correlation", "every": 1, "images": 8},
+    {"name": "operation-correlation", "images": 24, "families": [["nor_conv_1x1", "nor_conv_3x3"]]},
+    {"name": "gradient-confusion", "images": 8, "batches": 3},
 ]
 
 
@@ -287,3 +298,80 @@ def test_more_images_than_there_are_is_one_clear_error(images):
         Search(tiny("darts-v1", diagnostics=[ALL[1] | {"images": 25}]), images, 0, torch.device("cpu"))
     with pytest.raises(HarnessError, match=r"^64 images are to be evaluated, but the architecture has 24$"):
         Search(tiny("darts-pt", select={"images": 64}), images, 0, torch.device("cpu"))
+
+
+# what goes together -----------------------------------------------------------------------------------------
+
+
+def test_correlations_are_centred_position_by_position_and_pooled():
+    torch.manual_seed(0)
+    values = torch.randn(3, 40, 2, 5, 5) + 10 * torch.randn(3, 1, 2, 5, 5)  # positions differ in their means
+    values[1] += 0.5 * values[0]
+    moments = Comoments()
+    for part in values.split(16, 1):
+        moments.add(part)
+    centred = (values - values.mean(1, keepdim=True)).double().flatten(1).numpy()
+    np.testing.assert_allclose(moments.correlations(), np.corrcoef(centred), atol=1e-6)
+
+
+def test_operations_of_the_first_edge_are_correlated_by_what_they_give(monkeypatch, images):
+    space = published("darts").model_dump() | {"channels": 4, "cells": 3}
+    below = layer({"space": space, "data": TINY["data"]})
+    spec = resolve(CATALOGUE, "single-darts-softmax", [layer({"batch_size": 16})], [below])
+    search = in_float64(monkeypatch, spec, images)
+    options, table = search.operation_correlations(24)
+    assert options == list(search.spec.space.groups[0].options[0][1:]) and "none" not in options
+    assert search.net.training
+    search.net.eval()
+    cell = search.net.cells[0]
+    inputs, _ = search.feed.plain(search.feed.weight_set[:24])
+    with torch.no_grad():
+        x = cell.preprocess[0](torch.relu(search.net.stem(inputs)))
+        first = cell.edges[0]
+        pooled = [F.max_pool2d(x, 3, 1, 1), F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)]
+        outputs = [norm(p) for norm, p in zip((first["1"], first["2"]), pooled, strict=True)]
+        outputs += [x, *(first[str(place)](torch.relu(x)) for place in range(4, 8))]
+    centred = [(out - out.mean(0)).flatten().numpy() for out in outputs]
+    np.testing.assert_allclose(table, np.corrcoef(centred), atol=1e-9)
+
+
+def test_series_are_named_by_pairs_and_families_are_counted(monkeypatch):
+    part = TypeAdapter(Diagnostic).validate_python(
+        {"name": "operation-correlation", "images": 8, "families": [["a", "b"], ["c", "d"], ["e", "x"]]}
+    )
+    table = [[1, 0.5, 0.1, 0, 0], [0.5, 1, 0.7, 0, 0], [0.1, 0.7, 1, 0.8, 0], [0, 0, 0.8, 1, 0.9], [0, 0, 0, 0.9, 1]]
+    search = SimpleNamespace(operation_correlations=lambda images: (list("abcde"), table))
+    # a's is b, b's is c, c's is d, d's is e; e has no other one of its family
+    assert part.measure(search) == [0.5, 0.1, 0, 0, 0.7, 0, 0, 0.8, 0, 0.9, 2.0]
+    names = part.names(published("s2"), ["normal"])
+    assert names == ["operation-correlation/skip_connect/sep_conv_3x3", "operation-correlation/in-family"]
+
+
+def test_the_confusion_of_gradients_is_that_of_every_pair():
+    torch.manual_seed(0)
+    gradients = torch.randn(4, 6)
+    worst = [max(0.0, *(-float(one @ other) for other in gradients if other is not one)) for one in gradients]
+    unit = [gradient / gradient.norm() for gradient in gradients]
+    cosines = [max(0.0, *(-float(one @ other) for other in unit if other is not one)) for one in unit]
+    assert gradient_confusion(gradients) == pytest.approx((sum(worst) / 4 / 6, sum(cosines) / 4), rel=1e-5)
+    assert gradient_confusion(torch.ones(3, 5)) == (0.0, 0.0)
+
+
+def test_the_confusion_of_a_search_is_of_its_weights_gradients(monkeypatch, images):
+    search = in_float64(monkeypatch, tiny("darts-v1", batch_size=16), images)
+    before = [buffer.clone() for buffer in search.net.buffers()]
+    found = search.gradient_confusion(3, 8)
+    assert found == search.gradient_confusion(3, 8)  # of drawn batches, the same ones
+    assert all(torch.equal(old, new) for old, new in zip(before, search.net.buffers(), strict=True))
+    seen = []
+    monkeypatch.setattr("harness.engine.steps.gradient_confusion", lambda gradients: seen.append(gradients))
+    search.gradient_confusion(3, 8)
+    drawn = torch.Generator().manual_seed(derive_seed(search.seed, "gradient confusion after epoch 0"))
+    with batch_statistics(search.net):
+        for gradient in seen[0]:
+            batch = search.feed.weight_set[torch.randperm(len(search.feed.weight_set), generator=drawn)[:8]]
+            inputs, labels = search.feed.plain(batch)
+            F.cross_entropy(search.net(inputs, search.strengths()), labels).backward()
+            found = [torch.zeros_like(w) if w.grad is None else w.grad for w in search.weights]
+            torch.testing.assert_close(gradient, torch.cat([one.flatten() for one in found]))
+            search.net.zero_grad()

@@ -48,8 +48,8 @@ def test_one_epoch_equals_the_naive_loop(monkeypatch, make_spec, images, kind, c
         "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "betas": (0.5, 0.999), "alpha_decay": 1e-3,
     }  # fmt: skip
     naive = NaiveSearch(weights, alpha, normalised, images.train.labels, 1, settings)
-    drawn = list(search.feed.batches())
-    monkeypatch.setattr(search.feed, "batches", lambda: iter(drawn))
+    drawn = list(search.feed.batches(0))
+    monkeypatch.setattr(search.feed, "batches", lambda epoch: iter(drawn))
     search.observe(None)
     search.run_epoch()
     total, seen = {"w": 0.0, "a": 0.0}, {"w": 0, "a": 0}

@@ -26,14 +26,14 @@ def bright():
     return Dataset("bright", 2, part, part, (110.0,) * 3, (60.0,) * 3, 0, "bright")
 
 
-def rigged(op, method="darts-pt"):
+def rigged(op, method="darts-pt", **settings):
     """A supernet that sees the class (the brightness) through one operation of one edge alone.
 
     All other edges carry `none`. The stem writes the brightness into channel 0, ``op`` of the first cell copies it to
     channel 1, which blocks and later cells hand on, and the head reads nothing else. The other operations of the edge
     are as strong, but bring no news.
     """
-    search = Search(tiny(method, batch_size=24), bright(), 0, CPU)
+    search = Search(tiny(method, batch_size=24, **settings), bright(), 0, CPU)
     alpha = search.alpha["cell"].data.zero_()
     alpha[:, 0] = 40.0
     alpha[EDGE] = torch.tensor([0.0, 0.2, 0.0, 0.0, 0.1])

@@ -23,8 +23,9 @@ SPACES = {
 }
 EDGES = {"nb201": 6, "darts": 16}  # of an architecture, by the kind of space
 REFUSED = {  # why, in one line
-    (method, space): "are all equally important without the operation 'none'"
-    for method in ("sgas-1", "sgas-2", "sgas-1-pt", "sgas-2-pt")
+    (method, space): f"edges '{edges}' are all equally important without the operation 'none'"
+    for method, edges in (("sgas-1", "certainty"), ("sgas-2", "certainty-stability"), ("sgas-1-pt", "certainty"),
+                          ("sgas-2-pt", "certainty-stability"))
     for space in ("s1", "s2", "s4")
 }  # fmt: skip
 PAIRS = [(method, space) for method in SEARCHING for space in SPACES]

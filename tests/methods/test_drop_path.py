@@ -7,8 +7,9 @@ import torch
 from scipy import stats
 
 from harness.data.augment import cut_out
-from harness.methods.drop_path import DropPath
+from harness.methods.drop_path import DropPath, SkipDropout
 from harness.methods.step import Step
+from harness.spaces.registry import published
 
 EPOCHS = 50
 
@@ -100,3 +101,22 @@ def test_the_images_that_were_given_stay() -> None:
     images = torch.ones(5, 3, 6, 6)
     cut_out(images, 4, 1.0, torch.Generator())
     assert (images == 1).all()
+
+
+# dropout on skip connections ------------------------------------------------------------------------------
+
+
+def test_the_rate_falls_and_starts_anew_where_alpha_begins_to_learn() -> None:
+    """P-DARTS' code, of 25 epochs: rate (25 - e - 1) / 25 in the first ten, then rate exp(-0.2 (e - 10))."""
+    skips = SkipDropout(name="skip-dropout", rate=0.4, linear_epochs=10, decay=0.2)
+    rates = [skips.skip_dropout(moment(epoch, epochs=25)) for epoch in (0, 9, 10, 15, 24)]
+    assert rates == pytest.approx([0.384, 0.24, 0.4, 0.1471518, 0.02432403])
+    assert skips.factors((3, 6, 10), moment(3)) is None and skips.cutout_probability(moment(3)) == 0
+    assert part().skip_dropout(moment(30)) == 0
+
+
+def test_a_space_without_it_is_refused() -> None:
+    skips = SkipDropout(name="skip-dropout", rate=0.4, linear_epochs=10, decay=0.2)
+    skips.check({"space": published("s2")})
+    with pytest.raises(ValueError, match="space 'nb201' has no dropout on skip connections"):
+        skips.check({"space": published("nb201")})

@@ -176,6 +176,15 @@ def test_greedy_decides_before_epochs_10_to_35() -> None:
     assert [epoch for epoch, _ in found] == [10, 15, 20, 25, 30, 35]
 
 
+def test_the_batch_grows_from_64_to_128_on_the_darts_space() -> None:
+    """As SGAS' code: eight decisions a cell type, before epochs 10, 15, ..., 45, each with 8 images more."""
+    selection = select(SGAS, name="progressive-with-growing-batch", batch_growth=8)
+    darts = published("darts")
+    sizes = [64 + selection.batch_growth_by(epoch, 50, darts) for epoch in range(50)]
+    assert sizes == [64] * 10 + [size for size in range(72, 129, 8) for _ in range(5)]
+    assert select(SGAS).batch_growth_by(49, 50, darts) == 0
+
+
 def test_the_order_of_edges_is_the_selection_streams() -> None:
     stream, left, wanted = torch.Generator().manual_seed(3), list(range(6)), []
     while left:

@@ -92,6 +92,37 @@ def test_17_events_of_both_cells_and_one_epoch_after_the_last() -> None:
     assert sorted(nodes) == [3, 3, 4, 4, 5, 5] and {images for *_, images in stand.looked} == {None}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_by_magnitude_edges_and_nodes_go_by_weight_and_nothing_is_evaluated(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(seed)
+    weights = {group.name: torch.rand(14, 2).softmax(-1) for group in SPACE.groups}
+    monkeypatch.setattr(Stand, "strengths", lambda self: weights)
+    stand, _ = searched({name: 1 - table for name, table in weights.items()}, seed, operation="magnitude", images=None)
+    assert not stand.looked
+    for name, decided in stand.decided.items():
+        largest = weights[name].max(-1)
+        for node in range(2, 6):
+            edges = [edge for edge in range(14) if NODES[edge] == node]
+            heaviest = sorted(sorted(edges, key=lambda edge: -largest.values[edge].item())[:2])
+            assert [edge for edge in edges if decided[edge] != LEFT_OUT] == heaviest
+            assert all(decided[edge] == largest.indices[edge] for edge in heaviest)
+    assert select(operation="magnitude", images=None).image_passes(SPACE, 0.5, 1000) == 0
+
+
+def test_by_magnitude_the_weight_of_none_keeps_no_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = {group.name: torch.tensor([[0.0, 0.2, 0.3]] * 14) for group in published("s3").groups}
+    for table in weights.values():
+        table[2] = torch.tensor([0.9, 0.05, 0.05])  # of node 3: the heaviest of all, but of `none`
+    stand = Stand(select(operation="magnitude", images=None), weights)
+    stand.spec.space = published("s3")
+    monkeypatch.setattr(Stand, "strengths", lambda self: weights)
+    for stand.epoch in range(50 + 81):
+        stand.spec.select.before_epoch(stand)
+    assert [decided[2].item() for decided in stand.decided.values()] == [LEFT_OUT, LEFT_OUT]
+
+
 def test_the_order_of_nodes_is_drawn() -> None:
     worth = {group.name: torch.rand(14, 2) for group in SPACE.groups}
     orders = {tuple(count for epoch, count, _ in searched(worth, seed)[0].looked if epoch >= 120) for seed in range(6)}
@@ -110,7 +141,7 @@ def test_evaluations_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "text"),
-    [({"edges": "certainty"}, "edges"), ({"operation": "magnitude", "images": None}, "operation"),
+    [({"edges": "certainty"}, "edges"), ({"operation": "magnitude"}, "images"),
      ({"tuning_lr": None, "start": 10}, "tuning_lr")],
 )  # fmt: skip
 def test_what_it_cannot_do_is_said(changes: dict[str, object], text: str) -> None:

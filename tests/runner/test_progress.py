@@ -18,9 +18,9 @@ from harness.runner.progress import (
 )
 
 
-def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",)):
-    about = {"suite": "tiny", "method": method, "dataset": "digits", "seed": seed, "rows": rows, "trains": False}
-    return SimpleNamespace(id=trial_id, **about)
+def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",), part=""):
+    about = {"method": method, "subject": f"{method} {part}".rstrip(), "dataset": "digits", "seed": seed}
+    return SimpleNamespace(id=trial_id, suite="tiny", rows=rows, trains=False, **about)
 
 
 class Clock:
@@ -62,6 +62,8 @@ def test_summaries_say_how_many_of_how_many():
     assert summary(items, now=100.0) == "1/4 seeds, 1 failed, 1 blocked, epoch 5/10, 20.0 s, left 6.7 s"
     assert summary(items[:1], now=100.0) == "1/1 seeds"
     assert summary(items[2:3], now=100.0) == "0/1 seeds, 1 failed, 5.0 s"
+    parts = [Item(trial(place, part=f"cell/{place}"), 0.0, "done") for place in ("1<-0", "2<-0")]
+    assert summary(parts, now=100.0) == "2/2 trials"
 
 
 def test_plain_lines_tell_starts_and_ends_in_order():

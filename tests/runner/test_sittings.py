@@ -2,13 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 
 import harness.engine.search
+from harness.analysis.baselines import Machine
+from harness.analysis.outcomes import digest
 from harness.cli.run import RunRequest
 from harness.cli.select import Request
+from harness.report.provenance import environment_lines
 from harness.runner import environment, worker
 from harness.runner import execute as module
 from harness.runner.pool import Here
@@ -30,6 +36,12 @@ def test_the_record_names_every_part_of_a_search(project, monkeypatch, stop_afte
     parts = [(part.after_epoch, part.threads, part.git) for part in provenance.sittings]
     assert parts == [(0, 2, "first"), (1, 1, "second"), (3, 1, "second")]
     assert (provenance.threads, provenance.git, provenance.resumed_from_epoch) == (1, "second", 3)
+    found = digest(project.records()["darts-v1", 0]).environment
+    two = f"torch {provenance.torch}, {provenance.platform}, 2 threads"
+    assert found.earlier == (two, two.replace("2 threads", "1 thread")) and Machine.of(found) is None
+    assert Machine.of(replace(found, earlier=())) is not None
+    verdict: Any = SimpleNamespace(evidence=SimpleNamespace(outcomes={"id": digest(project.records()["darts-v1", 0])}))
+    assert f"begun with {two}" in environment_lines([verdict])[1]
 
 
 def test_a_checkpoint_of_an_earlier_commit_is_taken_up(project, stopped):

@@ -201,7 +201,14 @@ def test_a_profile_may_leave_methods_out_and_says_why(tmp_path: Path) -> None:
     assert loaded.why_not_run("t1", "exchanged", "reduced") == "left out of the reduced profile: it takes too long"
     assert loaded.why_not_run("t1", "exchanged", "paper") is None
     assert loaded.why_not_run("t1", "darts", "reduced") is None
-    with pytest.raises(HarnessError, match=r"left_out\.x: unknown method 'x'"):
+    for place in ("t1", "t1/darts"):
+        left = load(
+            tmp_path,
+            ("    methods:\n      ex-darts: {b", f"    left_out: {{{place}: long}}\n    methods:\n      ex-darts: {{b"),
+        )
+        assert left.why_not_run("t1", "darts", "reduced") == "left out of the reduced profile: long"
+        assert (left.why_not_run("t1", "exchanged", "reduced") is None) == (place == "t1/darts")
+    with pytest.raises(HarnessError, match=r"left_out\.x: unknown method, table or row 'x'"):
         load(tmp_path, ("    methods:\n      ex-darts: {b", "    left_out: {x: why}\n    methods:\n      ex-darts: {b"))
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from harness.config import deep_merge
+from harness.errors import HarnessError
 from harness.methods.catalogue import override_layers
 from harness.methods.spec import SearchSpec
+from harness.suite import scale
 from harness.suite.loaded import LoadedSuite
+from harness.suite.scale import Factor
 from tests.suite.sample import load
 
 ROW = "        search: {alpha_init: {scale: 0.01}}\n"
@@ -90,3 +96,18 @@ def test_numbers_written_as_text_are_numbers(tmp_path: Path) -> None:
     row = (ROW, '        search: {weight_optimiser: {lr: "6e-4"}}\n')
     loaded = scaled(tmp_path, "scale: {weight_optimiser.lr: 10}", row)
     assert loaded.resolve("t1", "exchanged", "reduced").weight_optimiser.lr == 6e-3
+
+
+def test_a_factor_reaches_into_lists() -> None:
+    spec = {"stages": [{"cells": 14, "options": {"count": 5}}, {"cells": 20}], "epochs": 3}
+    document: Any = SimpleNamespace(error=lambda at, text: HarnessError(text))
+    stand: Any = SimpleNamespace(model_dump=lambda: spec)
+    halves = {"stages.0.cells": 0.5, "stages.1.cells": 0.25, "stages.0.options.count": 2}
+    factors = {key: Factor(value, ()) for key, value in halves.items()}
+    layers = [layer.data for layer in scale.scaled(stand, "x", factors, document)]
+    assert deep_merge(spec, *layers) == {
+        "stages": [{"cells": 7, "options": {"count": 10}}, {"cells": 5}],
+        "epochs": 3,
+    }
+    with pytest.raises(HarnessError, match="unknown key '2'"):
+        list(scale.scaled(stand, "x", {"stages.2.cells": Factor(2, ())}, document))

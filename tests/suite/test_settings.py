@@ -30,8 +30,10 @@ def test_every_searching_row_runs_what_its_sources_say(path: Path) -> None:
 
 def test_the_table_has_all_rows_and_names_nothing_in_vain() -> None:
     suites = [load_suite(path, load_catalogue()) for path in find_suites([SUITES])]
-    rows = {(one.suite.suite, *row) for one in suites for row in searched_rows(one)}
-    assert rows == set(FACTS.rows()) and len(rows) == 177
+    rows = {(one.suite.suite, t, r): one.suite.tables[t].rows[r] for one in suites for t, r in searched_rows(one)}
+    of_levels = {(s, t, f, lv) for (s, t, _), row in rows.items() for f, lv in row.levels.items()}
+    assert {name for name, row in rows.items() if not row.levels} == set(FACTS.rows())
+    assert of_levels == set(FACTS.levels()) and len(rows) == 403
     named = {name for *_, names in _rows() for name in names} | {b.extends for b in FACTS.file.blocks.values()}
     assert set(FACTS.file.blocks) == named - {None}
     sources = {fact.source for block in FACTS.file.blocks.values() for fact in block.facts.values()}
@@ -39,8 +41,10 @@ def test_the_table_has_all_rows_and_names_nothing_in_vain() -> None:
 
 
 def _rows() -> list[tuple[str, str, str, list[str]]]:
-    file = FACTS.file.rows
-    return [(s, t, r, names) for s, tables in file.items() for t, rows in tables.items() for r, names in rows.items()]
+    file = FACTS.file
+    grids = [(s, t, of) for s, tables in file.grids.items() for t, factors in tables.items() for of in factors.values()]
+    rows = [(s, t, of) for s, tables in file.rows.items() for t, of in tables.items()]
+    return [(s, t, name, blocks) for s, t, of in (*rows, *grids) for name, blocks in of.items()]
 
 
 # Numbers of the printed settings, typed once more without the table: where both it and the catalogue might be wrong.
@@ -86,7 +90,8 @@ PLANTED = {
         "configs/nas-benchmark/algos/DARTS.config (50 epochs; NAS-Bench-201))",
     ),
     "a wrong rate of a row": (
-        "weight_lr.yaml", "{weight_optimiser: {lr: 0.009}}", "{weight_optimiser: {lr: 0.09}}",
+        "weight_lr.yaml", "{label: lr 0.009, search: {weight_optimiser: {lr: 0.009}}}",
+        "{label: lr 0.009, search: {weight_optimiser: {lr: 0.09}}}",
         "weight_lr/delve-t3/ss-lr-0.009: weight_optimiser.lr is 0.09, stated is 0.009 (paper: Delve, Table 3)",
     ),
     "a dropped period": (

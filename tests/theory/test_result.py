@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.theory.result import Finding, Judgement, Line, as_printed, check, generator, negligible, never, same_order
+from harness.theory.result import Line, Measurement, Ruling, as_printed, check, generator, negligible, never, same_order
 
 
 def test_never() -> None:
@@ -34,14 +34,14 @@ def test_negligible(size: float, verdict: str) -> None:
 
 def test_a_check_says_what_it_states_without_measuring() -> None:
     @check(name="n", paper="p", where="w", statement="s", note="o")
-    def never_run() -> Finding:
+    def never_run() -> Measurement:
         raise AssertionError
 
     assert (never_run.name, never_run.paper, never_run.where, never_run.statement, never_run.note) == tuple("npwso")
 
 
 def test_a_result_takes_both_halves() -> None:
-    finding = Finding(Judgement("DRIFT", "rule"), {"a": 1.0}, {"a": 2.0})
+    finding = Measurement(Ruling("DRIFT", "rule"), {"a": 1.0}, {"a": 2.0})
     result = check(name="n", paper="p", where="w", statement="s", note="o")(lambda: finding)()
     assert (result.name, result.verdict, result.rule, result.note) == ("n", "DRIFT", "rule", "o")
     assert (result.measured, result.published, result.figure) == ({"a": 1.0, "holds": 0.5}, {"a": 2.0}, None)

@@ -204,6 +204,12 @@ class Source:
         images = strided(self.value, self.stride).permute(0, 2, 3, 1)
         return noise_like(images, self.generator).permute(0, 3, 1, 2)
 
+    def kept(self, share: float) -> Tensor:
+        """Draw by what elements are multiplied of which a share is kept: 0 or 1 / share."""
+        images = strided(self.value, self.stride).permute(0, 2, 3, 1)
+        drawn = torch.empty_like(images, dtype=torch.float32).uniform_(generator=self.generator)
+        return ((drawn < share) / share).to(images.dtype).permute(0, 3, 1, 2)
+
     def plain(self, name: str) -> Tensor:
         """Return what an operation without weights gives, nothing normalised."""
         if name in POOLS:

@@ -44,12 +44,14 @@ class Mix:
     """What all cells of one kind and width mix by; ``matrices`` [rows, options] by group.
 
     ``active[edge]``: the one option that is evaluated, None: all. ``again``: a pass is repeated in torch's operations.
+    ``skip_dropout``: see `harness.spaces.supernet.Supernet`.
     """
 
     def __init__(
         self, groups: Sequence[Group], matrices: Sequence[Tensor], channels: int, *,
-        sampled: bool = False, again: bool = False,
+        sampled: bool = False, again: bool = False, skip_dropout: float = 0.0,
     ) -> None:  # fmt: skip
+        self.skip_dropout = skip_dropout
         self.groups, self.matrices, self.channels, self.sampled, self.again = groups, matrices, channels, sampled, again
         self.active: list[int | None] = [None] * len(EDGES)
         if sampled:
@@ -163,7 +165,8 @@ class MixedEdges(nn.ModuleList):
         self, first: Tensor, second: Tensor, mix: Mix, drops: Tensor | None, generator: Generator | None
     ) -> Sequence[Tensor]:
         """Map the two inputs [B, C, H, W] to the nodes; ``drops`` [E, B] multiply the edges' outputs."""
-        if drops is None and not mix.sampled and not mix.again and self.fusible(first):
+        torch_alone = drops is not None or mix.sampled or mix.again or mix.skip_dropout
+        if not torch_alone and self.fusible(first):
             return self._fused(first, second, mix, generator)
         sources = [self._source(x, generator, self.stride) for x in (first, second)]
         values = []
@@ -281,6 +284,8 @@ class MixedEdges(nn.ModuleList):
             module = self._module(edge, option)
             if module is None or isinstance(module, PoolNorm):
                 value = source.plain(name) if module is None else module.normalise(source, name)
+                if name == "skip_connect" and mix.skip_dropout:
+                    value = value * source.kept(1 - mix.skip_dropout)
                 weight = mix.weights[edge][option]
                 mixed.add(value, weight if drop is None else weight * drop)
             else:

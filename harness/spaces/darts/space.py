@@ -116,6 +116,11 @@ class DartsSpace(Space):
         """Tell that DARTS-' skip connections are there."""
         return True
 
+    @property
+    def drops_skips(self) -> bool:
+        """Tell that its skip connections know dropout."""
+        return True
+
     def network(self, architecture: str, size: Size, classes: int) -> DartsNetwork:
         """Build the stand-alone network."""
         from harness.spaces.darts.network import DartsNetwork

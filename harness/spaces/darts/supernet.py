@@ -86,7 +86,7 @@ class DartsSupernet(Supernet):
         before = last = F.relu(self.stem(x))
         number, shared = 0, {kind: self._agree(kind, mixings) for kind in KINDS}
         mixes: dict[tuple[str, int], Mix] = {}
-        while number < len(self.cells) and shared[self._cells()[number].place.kind]:
+        while number < len(self.cells) - 1 and shared[self._cells()[number].place.kind]:  # the classifier sees no ReLU
             out = self._through(number, before, last, mixings[0], mixes, False, None)
             before, last, number = last, F.relu(out), number + 1
         return [self._from_cell(number, before, last, mixing, False, None) for mixing in mixings]
@@ -146,5 +146,6 @@ class DartsSupernet(Supernet):
         key = (cell.place.kind, cell.edges.channels)
         if key not in mixes:
             groups = self.groups[cell.place.kind]
-            mixes[key] = Mix(groups, [mixing[group.name] for group in groups], cell.edges.channels, sampled=sampled)
+            matrices = [mixing[group.name] for group in groups]
+            mixes[key] = Mix(groups, matrices, cell.edges.channels, sampled=sampled, skip_dropout=self.skip_dropout)
         return mixes[key]

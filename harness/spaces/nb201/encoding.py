@@ -24,6 +24,11 @@ GROUP = "cell"  # the one alpha matrix, shared by all cells
 STAGES = 3  # cells at C, 2C and 4C channels
 
 
+def second(op: int) -> int:
+    """Return the code of a second operation of a kind, in a supernet that has it twice."""
+    return op + len(OPS)
+
+
 def to_string(architecture: Architecture) -> str:
     """Write an architecture in the benchmark's notation ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
     terms = [f"{OPS[op]}~{source}" for op, (_, source) in zip(architecture, EDGES, strict=True)]

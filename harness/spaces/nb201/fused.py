@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.spaces.nb201 import kernels
-from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP
+from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, NODES, NONE, POOL, SKIP, second
 from harness.spaces.nb201.kernels import Term
 
 MERGED = 1 << 19  # bytes of a node up to which convolutions that leave it are one (oneDNN on small tensors)
@@ -43,7 +43,7 @@ class Job:
     @property
     def convs(self) -> list[int]:
         """List the operations that have weights."""
-        return [op for op in self.ops if op in (CONV1, CONV3)]
+        return [op for op in self.ops if op in (CONV1, CONV3, second(CONV1), second(CONV3))]
 
 
 @dataclass

@@ -22,12 +22,24 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding, kernels, triton_cell
-from harness.spaces.nb201.encoding import CONV1, CONV3, EDGES, GROUP, NODES, NONE, POOL, SKIP, STAGES, Architecture
+from harness.spaces.nb201.encoding import (
+    CONV1,
+    CONV3,
+    EDGES,
+    GROUP,
+    NODES,
+    NONE,
+    POOL,
+    SKIP,
+    STAGES,
+    Architecture,
+    second,
+)
 from harness.spaces.nb201.fused import MERGED, FusedCell, Job, many
 from harness.spaces.nb201.triton_cell import TritonCell
 from harness.spaces.supernet import Mixing, Network, Supernet, average_pool, shuffled
 
-KERNELS = {CONV1: 1, CONV3: 3}
+KERNELS = {CONV1: 1, CONV3: 3, second(CONV1): 1, second(CONV3): 3}
 
 
 def pool(x: Tensor) -> Tensor:
@@ -150,7 +162,7 @@ class MixedCell(nn.Module):
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> Tensor:
         """Map [B, C, H, W] to the last node; ``drops`` [E, B] multiply the edges' outputs."""
         if drops is None and mix.active is None and not mix.again and self._dense:
-            if triton_cell.usable(x):
+            if triton_cell.usable(x) and not any(second(op) in self.ops for op in self.ops):
                 return self._fused(x, mix, TritonCell, self._job(x, torch.float32))
             if kernels.usable(x):
                 return self._fused(x, mix, FusedCell, self._job(x))
@@ -281,7 +293,8 @@ class Nb201Supernet(Supernet):
         partial_channels: int,
     ) -> None:
         super().__init__()
-        self.ops = tuple(encoding.OPS.index(op) for op in ops)
+        codes = [encoding.OPS.index(op) for op in ops]
+        self.ops = tuple(second(op) if op in codes[:place] else op for place, op in enumerate(codes))
         self.partial = partial_channels
         running = bn_statistics == "running"
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))

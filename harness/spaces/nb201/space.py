@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class Nb201(Space):
-    """The NAS-Bench-201 supernet; ``ops`` may leave operations out (Delve, Exp. 6). ``cells``: of each stage."""
+    """The NAS-Bench-201 supernet; ``ops`` may leave operations out (Delve, Exp. 6). ``cells``: of each stage.
+
+    A convolution may be there twice, each with weights of its own: what StacNAS says of like operations. The table maps
+    both to one.
+    """
 
     standard: ClassVar[Size] = Size(cells=5, channels=16)
     telling: ClassVar[tuple[str, str]] = ("skip_connect", "nor_conv_3x3")
@@ -35,8 +39,8 @@ class Nb201(Space):
         for op in ops:
             if op not in OPS:
                 raise ValueError(f"unknown operation {op!r}{nearest(op, OPS)}")
-        if not ops or len(set(ops)) != len(ops):
-            raise ValueError("must name at least one operation, each only once")
+        if not ops or any(ops.count(op) > 1 + (operation(op).kind == "conv") for op in ops):
+            raise ValueError("must name at least one operation, each only once, convolutions twice")
         return ops
 
     @classmethod

@@ -194,6 +194,16 @@ def test_many_mixings_at_once_equal_one_after_the_other(group, edge, training):
     assert all((a - b).norm() > 1e-9 for a, b in itertools.pairwise(got))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_mixing_or_equal_ones_are_those_of_a_forward(count):
+    """All cells are shared then, and yet the classifier sees the last one before any ReLU."""
+    _, net, x, _, alpha = make("s2", cells=5)
+    mixing = {group: weights.detach() for group, weights in softmax(alpha).items()}
+    wanted = net(x, mixing)
+    for logits in net.many(x, [mixing] * count):
+        assert torch.allclose(logits, wanted, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["darts", "stacnas-four"])
 def test_weights_by_cell_are_those_of_every_cell(name):
     space, net, x, labels, alpha = make(name, cells=4)

@@ -55,7 +55,8 @@ def edge_output(x, mixing, weights, prefix, ops, drops):
     """The mixed operation of one edge; ``drops`` [batch] or None are factors on its output."""
     value = 0
     for k, name in enumerate(ops):
-        term = operation(name, x, weights, f"{prefix}_{OPS.index(name)}")
+        again = len(OPS) * (list(ops).index(name) < k)  # the second one of a kind
+        term = operation(name, x, weights, f"{prefix}_{OPS.index(name) + again}")
         value = value + mixing[k] * term
     return value if drops is None else dropped(value, drops)
 

@@ -10,7 +10,7 @@ from harness.spaces.nb201.net import Mix, MixedCell, Nb201Supernet
 
 pytestmark = pytest.mark.usefixtures("compiled")
 ALL = (0, 1, 2, 3, 4)
-SUBSETS = [ALL, (0, 1, 3), (3, 1), (2,), (4, 3, 2), (0, 1, 2, 4), (1, 4, 3)]
+SUBSETS = [ALL, (0, 1, 3), (3, 1), (2,), (4, 3, 2), (0, 1, 2, 4), (1, 4, 3), (0, 1, 2, 3, nb201.second(3), 4)]
 
 
 def make(channels=4, ops=ALL, side=8, batch=5, bias=False, running=False, dtype=torch.float64):

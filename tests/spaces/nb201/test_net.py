@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Nb201Supernet, build_network
+from harness.spaces.registry import published
 from harness.spaces.supernet import average_pool
 from tests.spaces.nb201 import naive
 from tests.spaces.nb201.codes import ALL
@@ -140,6 +141,20 @@ def test_operations_can_be_left_out(left_out):
     ours = net(images, {"cell": alpha.softmax(-1)})
     theirs = naive.forward(dict(net.named_parameters()), images, alpha.softmax(-1), cells=2, ops=list(ops))
     assert torch.allclose(ours, theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("op", ["nor_conv_1x1", "nor_conv_3x3"])
+def test_a_convolution_can_be_there_twice(op):
+    """Each with weights of its own; discretised, both are the one of the table."""
+    ops = (*nb201.OPS, op)
+    net, images, labels, alpha = make(False, "batch", ops=ops)
+    ours = net(images, {"cell": alpha.softmax(-1)})
+    theirs = naive.forward(dict(net.named_parameters()), images, alpha.softmax(-1), cells=2, ops=list(ops))
+    assert_equal_loss_and_gradients(net, alpha, labels, ours, theirs)
+    space = published("nb201").narrowed({"cell": [ops] * 6})
+    weights = [[float(option == place) for option in range(len(ops))] for place in (5, 1, 1, 1, 1, ops.index(op))]
+    first = f"|{op}~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|{op}~2|"
+    assert space.discretise({"cell": weights}, {"cell": [-1] * 6}) == first
 
 
 def test_one_hot_mixing_equals_the_stand_alone_network_of_that_architecture():

@@ -199,7 +199,7 @@ def test_a_step_of_the_full_network_is_few_kernels(precision, most, monkeypatch)
         monkeypatch.setattr(triton_cell, "interpreted", lambda form=form: form == "triton")
         search = Search(spec, dataset(16, 8), 0, torch.device("cpu"))
         search.net.train()
-        first, second, *_ = search.feed.batches()
+        first, second, *_ = search.feed.batches(0)
         search.step(*first)
         launched.clear()
         with Launches() as operations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.audit.printed import Printed
 from harness.benchmarks import spec as benchmark
+from harness.config import Strict
 from harness.methods.computed import FixedArchitecture, Optimum
 from harness.methods.stops import BestAccuracy
 from harness.suite.loaded import LoadedSuite
@@ -70,7 +72,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Line:
+class PublishedRow:
     """One published row.
 
     ``who``: whom the numbers are of. ``principal``: the row is meant wherever ``who`` is named; a variant is not.
@@ -114,16 +116,16 @@ class Line:
         runs = (("run", self.run, self.stop or ""),) if self.run is not None else ()
         return (*names, *runs)
 
-    def same_as(self, other: Line) -> bool:
+    def same_as(self, other: PublishedRow) -> bool:
         """Tell whether two rows have an identity in common."""
         return bool(set(self.identities) & set(other.identities)) and self.together(other)
 
-    def together(self, other: Line) -> bool:
+    def together(self, other: PublishedRow) -> bool:
         """Tell whether two rows were searched on the same data, as far as is said."""
         return None in (self.searched_on, other.searched_on) or self.searched_on == other.searched_on
 
 
-def collect(suites: Sequence[LoadedSuite]) -> list[Line]:
+def collect(suites: Sequence[LoadedSuite]) -> list[PublishedRow]:
     """Return all rows that have published numbers, in the order of the files."""
     return [line for loaded in suites for line in _of_suite(loaded)]
 
@@ -134,7 +136,7 @@ def normal(name: str) -> str:
     return re.sub(r"[^a-z0-9+*]", "", text)
 
 
-def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
+def _of_suite(loaded: LoadedSuite) -> Iterator[PublishedRow]:
     rows: dict[tuple[str, str], list[PublishedCell]] = {}
     for cell in published_cells(loaded.suite):
         rows.setdefault((cell.table, cell.row), []).append(cell)
@@ -142,7 +144,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
         table = loaded.suite.tables[table_name]
         row = table.rows[row_name]
         computation = _computation(loaded, table_name, row_name)
-        yield Line(
+        yield PublishedRow(
             suite=loaded.suite.suite,
             table=table_name,
             row=row_name,
@@ -151,7 +153,7 @@ def _of_suite(loaded: LoadedSuite) -> Iterator[Line]:
             who=_who(loaded, table_name, row_name),
             principal=_principal(loaded, table_name, row_name),
             run=_run(loaded, table_name, row_name),
-            stop=None if row.stop is None else row.stop.model_dump_json(),
+            stop=None if row.stop is None else _plain(row.stop),
             bound=isinstance(row.stop, BestAccuracy),
             searched_on=row.searched_on or table.searched_on,
             source=row.source,
@@ -189,8 +191,15 @@ def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
     if method not in loaded.catalogue.methods or trains_a_cell(loaded, table, row):
         return None
     if loaded.computes(table, row):
-        return f"{method} {loaded.resolve_computation(table, row, runs=1).model_dump_json()}"
-    return f"{method} {loaded.resolve(table, row, 'paper').model_dump_json()}" if loaded.suite.search else None
+        return f"{method} {_plain(loaded.resolve_computation(table, row, runs=1))}"
+    if not (loaded.suite.profiles and loaded.suite.search):  # nothing is searched, or published cells are trained
+        return None
+    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}"
+
+
+def _plain(settings: Strict) -> str:
+    """Write settings as text, whatever the order of their fields."""
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
 
 
 def _number(loaded: LoadedSuite, table: Table, row: Row, cell: PublishedCell) -> Number:
