@@ -155,6 +155,6 @@ def rest_line(verdicts: Iterable[SuiteVerdict]) -> str | None:
     if not rest.trials:
         return None
     return (
-        f"{rest.trials:,} planned searches of the paper profile have no record; estimated cost: "
+        f"{rest.trials:,} planned searches and trainings of the paper profile have no record; estimated cost: "
         f"{rest.cpu_seconds / HOUR:,.0f} hours of one CPU core, or {rest.cuda_seconds / HOUR:,.0f} hours of one GPU"
     )
