@@ -16,6 +16,7 @@ from harness.methods.stops import BestAccuracy
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import Column, Derived, Metric, Row, Statistic, Summary, Table
+from harness.suite.training import trains_a_cell
 from harness.suite.values import Published
 
 SHARES = ("accuracy", "error")  # of which one is 100 minus the other
@@ -187,7 +188,7 @@ def _computation(loaded: LoadedSuite, table: str, row: str) -> object:
 def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
     """Write the method with all settings of its search or computation; None where the suite cannot say them."""
     method = loaded.suite.tables[table].rows[row].method
-    if method not in loaded.catalogue.methods:
+    if method not in loaded.catalogue.methods or trains_a_cell(loaded, table, row):
         return None
     if loaded.computes(table, row):
         return f"{method} {_plain(loaded.resolve_computation(table, row, runs=1))}"

@@ -43,7 +43,8 @@ class LoadedSuite:
         if (entry.kind or self.suite.tables[table].kind) == "setting":
             return "a printed setting is no result"
         if trains_a_cell(self, table, row):
-            return None
+            known = profile is None or profile in self.suite.profiles
+            return None if known else f"its training has no size under the {profile} profile"
         if entry.method is None:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:
