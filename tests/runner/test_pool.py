@@ -24,17 +24,9 @@ from harness.runner.worker import Beat, Finished, Link, Settings
 from tests.records import a_record
 
 ABOUT = {
-    "suite": "s", "profile": "reduced", "method": "darts-v1", "subject": "darts-v1", "dataset": "digits", "rows": ("t/r",),
-    "spec": None,
+    "suite": "s", "profile": "reduced", "method": "darts-v1", "subject": "darts-v1", "dataset": "digits",
+    "rows": ("t/r",), "spec": None,
 }  # fmt: skip
-    "suite": "s",
-    "profile": "reduced",
-    "method": "darts-v1",
-    "subject": "darts-v1",
-    "dataset": "digits",
-    "rows": ("t/r",),
-    "spec": None,
-}
 
 
 def task(seed: int, **about: Any) -> Task:
