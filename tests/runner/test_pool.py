@@ -23,7 +23,10 @@ from harness.runner.survey import Task
 from harness.runner.worker import Beat, Finished, Link, Settings
 from tests.records import a_record
 
-ABOUT = {"suite": "s", "profile": "reduced", "method": "darts-v1", "dataset": "digits", "rows": ("t/r",), "spec": None}
+ABOUT = {
+    "suite": "s", "profile": "reduced", "method": "darts-v1", "subject": "darts-v1", "dataset": "digits",
+    "rows": ("t/r",), "spec": None,
+}  # fmt: skip
 
 
 def task(seed: int, **about: Any) -> Task:
