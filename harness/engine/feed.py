@@ -25,6 +25,9 @@ class Feed:
         asked, there = spec.evaluated_images, len(self.architecture_set)
         if asked > there:
             raise HarnessError(f"{asked} images are to be evaluated, but the architecture has {there}")
+        if spec.measured_weight_images > len(self.weight_set):
+            what = f"{spec.measured_weight_images} images are to be measured on"
+            raise HarnessError(f"{what}, but the weights have {len(self.weight_set)}")
 
     def augmented(self, indices: Tensor, step: Step) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from harness.engine import checkpoint as checkpoints
 from harness.engine.capture import recorder
 from harness.engine.optimisers import set_rate
 from harness.engine.steps import HOST_STREAMS, Steps
+from harness.engine.streams import begin_streams
 from harness.engine.trajectory import Trajectory
 from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
@@ -274,7 +275,8 @@ class Search(Steps):
         self._load_trajectory(state["trajectory"])
         self.new_streams = state.get("device", self.device.type) != self.device.type
         if self.new_streams:
-            self._begin_streams([state, self.kept] if self.kept else [state])
+            states = [state, self.kept] if self.kept else [state]
+            begin_streams(self.generators, HOST_STREAMS, self.seed, self.epoch, states)
         self.move_to(state)
         return self.epoch
 
@@ -283,13 +285,6 @@ class Search(Steps):
         track = Trajectory.model_validate(data)
         track.diagnostics = {n: track.diagnostics.get(n, [None] * len(track.architectures)) for n in self._series()}
         self.trajectory, self.history, self.measured = track, track.mixing, track.diagnostics
-
-    def _begin_streams(self, states: Sequence[dict[str, Any]]) -> None:
-        """Let the device's own streams begin anew, alike in all states of another kind of device."""
-        for name in states[0]["generators"].keys() - HOST_STREAMS:
-            fresh = self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))
-            for state in states:
-                state["generators"][name] = fresh.get_state()
 
     def move_to(self, state: dict[str, Any]) -> None:
         """Put in place what training moves; a recording does not know the new learning rates."""

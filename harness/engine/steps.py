@@ -18,7 +18,9 @@ from harness.engine.feed import Feed
 from harness.engine.measure import batch_statistics, correct_answers, largest_eigenvalue
 from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser, moving_rates
+from harness.engine.streams import set_streams
 from harness.engine.unrolled import unrolled_gradient
+from harness.methods.diagnostics import first_options
 from harness.methods.mixing import Mixing
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
 from harness.methods.step import Side, Step
@@ -127,8 +129,7 @@ class Steps:
         self.architecture_optimiser.load_state_dict(state["architecture_optimiser"])
         for optimiser in (self.weight_optimiser, self.architecture_optimiser):
             moving_rates(optimiser)
-        for name, drawn in state["generators"].items():  # a stream that an earlier version lacked was not drawn from
-            self.generators[name].set_state(drawn.cpu())
+        set_streams(self.generators, state["generators"])
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
 
@@ -375,20 +376,20 @@ class Steps:
         """
         kind, training = self.net.kinds[0], self.net.training
         group, row = self.spec.space.rows(kind)[0]
-        options = [option for option in range(group.shape[1]) if option not in group.of_kind("none")[row]]
+        options = first_options(self.spec.space, kind)
         none = {name: torch.zeros_like(weights) for name, weights in self.strengths().items()}
         moments = Comoments()
         self.net.eval()
         for indices in torch.split(self.feed.weight_set[:images].to(self.device), self.spec.batch_size):
             inputs, _ = self.feed.plain(indices)
             outputs = []
-            for option in options:
+            for option in options.values():
                 alone = {name: weights.clone() for name, weights in none.items()}
                 alone[group.name][row, option] = 1
                 outputs.append(self.net.nodes(inputs, alone)[1][0][group.nodes[row]])
             moments.add(torch.stack(outputs))
         self.net.train(training)
-        return [group.options[row][option] for option in options], moments.correlations()
+        return [*options], moments.correlations()
 
     def gradient_confusion(self, batches: int, images: int) -> tuple[float, float]:
         """Return the gradient confusion of the weights, by inner products per weight and by cosines.

@@ -18,6 +18,7 @@ from harness.engine import checkpoint as checkpoints
 from harness.engine.capture import Recording, Tapes, records
 from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser, fixed_rates, moving_rates, set_rate
+from harness.engine.streams import begin_streams, set_streams
 from harness.engine.training_feed import TrainingFeed
 from harness.engine.trajectory import TrainingCurve
 from harness.engine.turns import DEVICE
@@ -222,10 +223,8 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         moving_rates(self.optimiser)
         self.new_streams = state["device"] != self.device.type
-        for name, drawn in state["generators"].items():
-            if name in HOST_STREAMS or not self.new_streams:
-                self.generators[name].set_state(drawn.cpu())
-            else:
-                self.generators[name].manual_seed(derive_seed(self.seed, f"{name} from epoch {self.epoch} on"))
+        if self.new_streams:
+            begin_streams(self.generators, HOST_STREAMS, self.seed, self.epoch, [state])
+        set_streams(self.generators, state["generators"])
         self.tapes = self._tapes(None)  # learning rates were replaced
         return self.epoch

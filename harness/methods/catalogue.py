@@ -22,6 +22,7 @@ from harness.documents import Describe, Document, ErrorAt, KeyPath, dotted, load
 from harness.errors import HarnessError, nearest
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
+from harness.methods.stages import Stage
 from harness.methods.training import TrainingSpec
 from harness.part import Part
 from harness.spaces.registry import settings
@@ -255,6 +256,7 @@ def part_versions(spec: SearchSpec | ComputedSpec | TrainingSpec) -> dict[str, i
     """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
     fields = {field: getattr(spec, field) for field in type(spec).model_fields}
     parts = [(f, part) for f, value in fields.items() for part in (value if isinstance(value, tuple) else [value])]
+    parts = [(f, part.options if isinstance(part, Stage) else part) for f, part in parts]
     return {
         f"{field}/{part.name}" if hasattr(part, "name") else field: part.mathematics
         for field, part in parts

@@ -11,15 +11,20 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from harness.methods.composition import Composed
 from harness.methods.mixing import largest
 from harness.methods.search import Search
+from harness.methods.step import Side
 from harness.spaces.space import Space
 
 CELLS = ("first", "middle", "last")
 
 
 class _AtTheEnd(Composed):
-    """Measured after the last epoch. ``passes``: what an image costs, in passes through all operations."""
+    """Measured after the last epoch. ``side``: whose images it is measured on.
+
+    ``passes``: what an image costs, in passes through all operations.
+    """
 
     passes: ClassVar[float] = 1
+    side: ClassVar[Side] = "weights"
 
     name: str
     images: PositiveInt
@@ -44,6 +49,7 @@ class _Diagnostic(_AtTheEnd):
     """Measured now and then; without a backward pass, an image costs a third of one."""
 
     passes: ClassVar[float] = 1 / 3
+    side: ClassVar[Side] = "architecture"
 
     every: PositiveInt = Field(description="epochs between measurements; the state before training counts as epoch 0")
     images: PositiveInt = Field(description="first images of the architecture's set, not augmented")
@@ -214,10 +220,11 @@ class GradientConfusion(_AtTheEnd):
         return list(search.gradient_confusion(self.batches, self.images))
 
 
-def first_options(space: Space, cell: str) -> list[str]:
-    """Name the options of the first edge of a cell type, `none` aside."""
+def first_options(space: Space, cell: str) -> dict[str, int]:
+    """Return the options of the first edge of a cell type with their places, each once, `none` aside."""
     group, row = space.rows(cell)[0]
-    return [name for index, name in enumerate(group.options[row]) if index not in group.of_kind("none")[row]]
+    named = [(name, place) for place, name in enumerate(group.options[row]) if place not in group.of_kind("none")[row]]
+    return {name: min(place for other, place in named if other == name) for name, _ in named}
 
 
 def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:

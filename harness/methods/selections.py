@@ -353,10 +353,14 @@ class FewSkips(BaseSelection):
         opinion = search.alpha if space.reads_alpha else search.strengths()
         weights = {name: rows.tolist() for name, rows in opinion.items()}
         chosen = space.rows(space.cell_types[0])
-        kept = _kept(space, weights)
+        kept, ruled_out = _kept(space, weights), set[Choice]()
         while len(skips := [row for row in chosen if row in kept and kept[row] in _skips(*row)]) > self.most:
-            group, row = min(skips, key=lambda row: weights[row[0].name][row[1]][kept[row]])
-            weights[group.name][row][kept[group, row]] = -math.inf
+            if not (left := [row for row in skips if row not in ruled_out]):
+                break  # nothing can take their places
+            group, row = min(left, key=lambda row: weights[row[0].name][row[1]][kept[row]])
+            ruled_out.add((group, row))
+            for option in _skips(group, row):
+                weights[group.name][row][option] = -math.inf
             kept = _kept(space, weights)
         for cell in space.cell_types:
             for group, row in space.rows(cell):

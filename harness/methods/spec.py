@@ -6,7 +6,7 @@ There are no defaults here: a scientific quantity is written in the catalogue, i
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -16,10 +16,10 @@ from pydantic import (
     ValidationInfo,
     field_validator,
     model_serializer,
-    model_validator,
 )
 
-from harness.config import Strict, deep_merge
+from harness.config import Strict, deep_merge, validate
+from harness.documents import dotted
 from harness.errors import HarnessError
 from harness.methods.composition import Composed, fit
 from harness.methods.diagnostics import Diagnostic
@@ -30,6 +30,7 @@ from harness.methods.regularisers import AuxiliarySkip, Regulariser
 from harness.methods.relaxations import Relaxation, UniformPath
 from harness.methods.selections import LargestWeight, Selection
 from harness.methods.stages import Ended, Stage, check_stages
+from harness.methods.step import Side
 from harness.methods.updates import Update
 from harness.part import Part
 from harness.spaces.registry import AnySpace
@@ -164,8 +165,8 @@ class SearchSpec(Strict):
 
     def _of(self, stage: Stage, options: Options) -> SearchSpec:
         plain = self.model_copy(update={"stages": ()}).model_dump()
-        settings = deep_merge(plain, stage.search)
-        return SearchSpec.model_validate(settings | {"space": self.space.narrowed(options, stage.cells).model_dump()})
+        settings = deep_merge(plain, stage.search) | {"space": self.space.narrowed(options, stage.cells).model_dump()}
+        return validate(SearchSpec, settings, lambda path, text: HarnessError(f"{dotted(path)}: {text}"))
 
     @model_serializer(mode="wrap")
     def _without_absent_stages(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -198,8 +199,15 @@ class SearchSpec(Strict):
     @property
     def evaluated_images(self) -> int:
         """Return how many of the architecture's first images are asked for by number."""
-        counts = (diagnostic.images for diagnostic in self.diagnostics)
-        return max([self.select.first_images, *(count for count in counts if isinstance(count, int))])
+        return max([self.select.first_images, *self._measured("architecture")])
+
+    @property
+    def measured_weight_images(self) -> int:
+        """Return how many of the weights' images are asked for by number, beside the steps."""
+        return max(self._measured("weights"), default=0)
+
+    def _measured(self, side: Side) -> list[int]:
+        return [part.images for part in self.diagnostics if part.side == side and isinstance(part.images, int)]
 
     @property
     def supernet(self) -> SearchSpec:
@@ -251,11 +259,10 @@ class SearchSpec(Strict):
     @field_validator("stages")
     @classmethod
     def _one_after_the_other(cls, stages: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
-        if stages and "space" in info.data:
+        if stages and len(info.data) == len(cls.model_fields) - 1:  # all others are right
             check_stages(stages, info.data["space"])
+            try:
+                _ = cls.model_construct(**info.data, stages=stages).outlines  # which are validated as they are made
+            except HarnessError as error:
+                raise ValueError(str(error)) from error
         return stages
-
-    @model_validator(mode="after")
-    def _every_stage_is_a_search(self) -> Self:
-        assert self.outlines  # which are validated as they are made
-        return self

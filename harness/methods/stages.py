@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
@@ -129,6 +130,10 @@ def check_stages(stages: Sequence[Stage], space: Space) -> None:
         raise ValueError("one stage is a search without stages: list two or none")
     if isinstance(stages[0].options, Members | Strongest):
         raise ValueError(f"the first stage has none before it, which {stages[0].options.name!r} needs")
+    for before, stage in pairwise(stages):
+        widest = max(len(row) for rows in before.options.outline(space).values() for row in rows)
+        if isinstance(stage.options, Strongest) and stage.options.count > widest:
+            raise ValueError(f"{stage.options.count} of {widest} options cannot be kept")
     names = space.names()
     for stage in stages:
         for member in (name for family in getattr(stage.options, "families", ()) for name in family):

@@ -107,3 +107,10 @@ def test_a_search_whose_batches_grow_goes_on_where_it_was_stopped(tmp_path):
     constant = run_search(tiny("sgas-1", batch_size=16, epochs=8, select={"start": 1, "interval": 1}), DATA, 3, "cpu")
     assert constant.trajectory.weight_loss[:2] == whole.trajectory.weight_loss[:2]
     assert constant.trajectory.weight_loss[3] != whole.trajectory.weight_loss[3]
+
+
+def test_more_images_of_the_weights_than_there_are_is_one_clear_error():
+    part = {"name": "gradient-confusion", "batches": 2, "images": 33}
+    spec = tiny("darts-v1", batch_size=16, diagnostics=[part], data={"weight_images": 32, "architecture_images": 32})
+    with pytest.raises(HarnessError, match="33 images are to be measured on, but the weights have 32"):
+        run_search(spec, DATA, 0, "cpu")

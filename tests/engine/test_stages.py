@@ -8,7 +8,8 @@ from harness.engine import checkpoint as checkpoints
 from harness.engine.search import run_search
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
-from harness.methods.catalogue import resolve
+from harness.methods.catalogue import part_versions, resolve
+from harness.methods.diagnostics import OperationCorrelation, first_options
 from harness.methods.spec import SearchSpec
 from harness.runner.cost import estimate_seconds
 from harness.runner.store import Store, read_record
@@ -97,8 +98,40 @@ def test_costs_are_those_of_all_stages(spec):
 def test_a_space_without_the_families_is_refused():
     with pytest.raises(HarnessError, match="unknown member 'max_pool_3x3' of a family"):
         staged("stacnas", space=published("s2").model_dump() | {"channels": 4, "cells": 3})
-    with pytest.raises(HarnessError, match="stages: the first stage has none before it"):
-        staged("stacnas", stages=[{"cells": 3, "options": {"name": "strongest", "count": 3}}] * 2)
+
+
+ALL = {"cells": 3, "options": {"name": "all"}}
+STRONGEST = {"cells": 4, "options": {"name": "strongest", "count": 3}}
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ([STRONGEST, STRONGEST], "stages: the first stage has none before it, which 'strongest' needs"),
+        ([ALL | {"search": {"epocs": 3}}, STRONGEST], "stages: epocs: unknown key 'epocs'"),
+        ([ALL | {"search": {"select": {"name": "few-skip"}}}, STRONGEST], "few-skip'; did you mean 'few-skips'"),
+        ([ALL | {"cells": 2}, STRONGEST], "stages: space 'darts', narrowed: cells: must be at least 3"),
+        ([ALL, STRONGEST | {"options": {"name": "strongest", "count": 9}}], "stages: 9 of 8 options cannot be kept"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_stage_is_one_line(stages, said):
+    with pytest.raises(HarnessError) as refusal:
+        staged("p-darts", stages=stages)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_an_option_that_is_there_twice_is_correlated_once():
+    rows = [["none", "skip_connect", "skip_connect", "sep_conv_3x3"]] * 14
+    twice = published("darts").narrowed({"normal": rows, "reduce": rows})
+    assert first_options(twice, "normal") == {"skip_connect": 1, "sep_conv_3x3": 3}
+    part = OperationCorrelation(name="operation-correlation", images="all", families=())
+    series = ["operation-correlation/skip_connect/sep_conv_3x3", "operation-correlation/in-family"]
+    assert part.names(twice, ["normal"]) == series
+
+
+def test_the_versions_of_what_narrows_are_part_of_an_id(spec):
+    names = {name for name in part_versions(spec) if name.startswith("stages/")}
+    assert names == {f"stages/{stage.options.name}" for stage in spec.stages}
 
 
 def test_a_record_whose_groups_are_unequally_wide_is_read_back(whole, tmp_path):

@@ -66,3 +66,22 @@ def test_the_weakest_skips_of_the_normal_cell_give_way(seed: int, most: int) -> 
     for name, decided in stand.decided.items():
         assert {edge: option for edge, option in enumerate(decided.tolist()) if option != LEFT_OUT} == wanted[name]
     assert sum(option == SKIP for option in wanted["reduce"].values()) > 2  # which is let be
+
+
+def test_skips_that_nothing_can_replace_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of node 2 both edges are kept whatever they hold, and they offer nothing else."""
+    rows = [
+        ["skip_connect", "skip_connect", "none"],
+        ["skip_connect", "skip_connect", "none"],
+        *[["none", "skip_connect", "sep_conv_3x3"]] * 12,
+    ]
+    space = DARTS.narrowed({"normal": rows, "reduce": rows})
+    weights = {group.name: torch.tensor([[0.5, 0.3, 0.2]] * 14, dtype=torch.float64) for group in space.groups}
+    stand = Stand(weights, 0)
+    stand.spec.space = space
+    assert stand.spec.select.conclude(stand)
+    decided = stand.decided["normal"].tolist()
+    assert [rows[edge][option] for edge, option in enumerate(decided) if option != LEFT_OUT] == [
+        *["skip_connect"] * 2,
+        *["sep_conv_3x3"] * 6,
+    ]
