@@ -10,6 +10,7 @@ import numpy as np
 from harness.analysis.outcomes import Outcome
 from harness.methods.training import TrainingSpec
 from harness.runner.plan import Plan
+from harness.runner.subjects import best
 from harness.runner.trainings import Trained
 from harness.runner.trial import Trial
 
@@ -70,21 +71,48 @@ class Evidence:
 
 
 def gather(plan: Plan, outcomes: Mapping[str, Outcome], rejected: Mapping[str, str] | None = None) -> Evidence:
-    """Match a plan with the outcomes found; outcomes of other plans are left out."""
+    """Match a plan with the outcomes found; outcomes of other plans are left out.
+
+    A training of another architecture than the trials before it found is not judged.
+    """
     trials = {trial.id: trial for trial in plan.trials}
     found = {i: outcomes[i] for i in trials if i in outcomes}
-    return Evidence(plan, trials, found | _with_trainings(trials.values(), found), rejected or {})
+    strange = {i: OTHER for i in trials if i in found and not _of_what_was_found(trials[i], found)}
+    found = {i: outcome for i, outcome in found.items() if i not in strange}
+    return Evidence(plan, trials, found | _with_trainings(trials.values(), found), {**(rejected or {}), **strange})
+
+
+OTHER = "it trained another architecture than the trials before it have found"
+
+
+def _of_what_was_found(trial: Trial, outcomes: Mapping[str, Outcome]) -> bool:
+    """Tell whether a training is of what the trials before it say, as far as there are records of them."""
+    training, before = outcomes[trial.id].training, [outcomes[i] for i in trial.after if i in outcomes]
+    if training is None or not isinstance(trial.spec, TrainingSpec) or len(before) < len(trial.after) or not before:
+        return True
+    if trial.spec.follows_one:
+        return before[0].architecture in (None, training.architecture)
+    trained = [(one.training.architecture, one.training.evaluated[-1]) for one in before if one.training]
+    return len(trained) < len(before) or best(trained) == training.architecture
 
 
 def _with_trainings(trials: Iterable[Trial], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """Return the searches that trainings of their own follow, with these trainings' accuracy of what was found."""
-    joined: dict[str, Outcome] = {}
+    """Return the searches that trainings of their own follow, with these trainings' accuracy of what was found.
+
+    Where two trainings of one search answer the same question otherwise, neither counts.
+    """
+    values: dict[tuple[str, str], set[float]] = {}
     for trial in trials:
         training, searches = outcomes.get(trial.id), [outcomes[i] for i in trial.after if i in outcomes]
         if isinstance(trial.spec, TrainingSpec) and trial.spec.follows_one and training and training.training:
             for search in (one for one in searches if one.done and training.seed == one.seed):
-                curve = np.full(len(search.architectures), np.nan)
-                curve[-1] = training.training.evaluated[-1]
                 key = f"{trial.dataset}/{trial.spec.data.split}/{trial.spec.epochs}"
-                joined[search.id] = replace(search, accuracy={**search.accuracy, key: curve})
+                values.setdefault((search.id, key), set()).add(training.training.evaluated[-1])
+    joined: dict[str, Outcome] = {}
+    for (search_id, key), found in values.items():
+        search = joined.get(search_id, outcomes[search_id])
+        curve = np.full(len(search.architectures), np.nan)
+        if len(found) == 1:
+            [curve[-1]] = found
+        joined[search_id] = replace(search, accuracy={**search.accuracy, key: curve})
     return joined

@@ -15,7 +15,7 @@ from harness.analysis.protocol import overrides
 from harness.runner.trial import Trial
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Suite
+from harness.suite.schema import Row, Suite
 
 Word = tuple[Verdict, str]
 
@@ -118,7 +118,14 @@ def _settled(row: str, published: PublishedCell | None, trials: Sequence[Trial],
         return "NOT JUDGED", f"{NOT_COMPARABLE}: overridden, {', '.join(changed)}"
     if any(trial.embedded for trial in trials):
         return "NOT JUDGED", f"{NOT_COMPARABLE}: ran on the embedded digits"
+    if published is not None and "best" in (published.column.statistic, _row(row, context).statistic):
+        return "NOT JUDGED", "the best of several is printed, which no rule judges by a mean"
     return None
+
+
+def _row(row: str, context: Context) -> Row:
+    table, _, name = row.partition("/")
+    return context.suite.tables[table].rows[name]
 
 
 def _missing(ours: Summary, trials: Sequence[Trial], evidence: Evidence) -> str | None:

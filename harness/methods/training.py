@@ -6,7 +6,7 @@ a suite. Which images, how large a network, and whose architecture it has are pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
@@ -148,6 +148,12 @@ class TrainingSettings(Strict):
         except HarnessError as error:
             raise ValueError(str(error)) from error
         return name
+
+    @model_validator(mode="after")
+    def _has_what_is_asked(self) -> Self:
+        if (self.drop_path or self.auxiliary is not None) and not self.architectures.drops_paths:
+            raise ValueError(f"networks of space {self.space!r} have neither drop-path nor an auxiliary head")
+        return self
 
     @property
     def architectures(self) -> Space:

@@ -21,7 +21,7 @@ def problem(record: Record, table: Nb201Table | None) -> str | None:
 
     ``table``: the one at hand, None where there is none, and then what the record says of its own is believed.
     """
-    return forged(record) or misquoted(record, table)
+    return forged(record) or cut(record) or misquoted(record, table)
 
 
 def forged(record: Record) -> str | None:
@@ -30,6 +30,17 @@ def forged(record: Record) -> str | None:
     if own == record.id:
         return None
     return f"its specification, dataset, seed, versions and data have the id {own}: it was edited"
+
+
+def cut(record: Record) -> str | None:
+    """Tell a training that has not all of its epochs, or another accuracy at its end than it says beside them."""
+    curve = record.training
+    if curve is None:
+        return None
+    if len(curve.accuracy) != record.spec.get("epochs"):
+        return f"its training has {len(curve.accuracy)} epochs of {record.spec.get('epochs')}"
+    said = {value for values in record.evaluations.values() for value in values.values()}
+    return None if said == {curve.evaluated[-1]} else "its training does not end with the accuracy that it says"
 
 
 def misquoted(record: Record, table: Nb201Table | None) -> str | None:
@@ -66,6 +77,10 @@ def _accuracies(record: Record) -> Iterator[tuple[str, str, float]]:
     """Yield the architecture, key and percentage of every accuracy that a record holds."""
     for architecture, values in record.evaluations.items():
         yield from ((architecture, key, value) for key, value in values.items())
+    for name in ("accuracy", "top5", "train_accuracy") if record.training is not None else ():
+        for epoch, value in enumerate(getattr(record.training, name), start=1):
+            if value is not None:
+                yield record.training.architecture, f"{name} of epoch {epoch}", value  # type: ignore[union-attr]
     for key, numbers in record.values.items():
         if key.count("/") == 2:  # dataset/split/training epochs
             places = record.found or ["the best of the table"] * len(numbers)

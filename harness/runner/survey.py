@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from harness.benchmarks.spec import TableBenchmark
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
+from harness.methods.training import TrainingSpec
 from harness.runner.cost import estimate
 from harness.runner.evaluate import is_evaluated, load_table, table_problem
 from harness.runner.integrity import forged, misquoted
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
+from harness.runner.subjects import subject
 from harness.runner.supernets import followers
 from harness.runner.trial import Trial
 
@@ -108,12 +110,27 @@ def _after_others(tasks: Sequence[Task], index: Mapping[str, Path]) -> list[Task
     """Block what follows a trial that is neither done nor about to be; those come first in a plan."""
     known: dict[str, Task] = {}
     for task in tasks:
+        task = _of_what_is_found(task, index)
         for before in task.trial.after if task.needs_work else ():
             if (why := _never_ends(before, known, index)) is not None:
                 task = replace(task, state="blocked", reason=f"it follows trial {before}, which {why}", seconds=0.0)
                 break
         known[task.trial.id] = task
     return list(known.values())
+
+
+def _of_what_is_found(task: Task, index: Mapping[str, Path]) -> Task:
+    """Train again where the trials before have found another architecture since."""
+    spec = task.trial.spec
+    if task.state != "done" or not isinstance(spec, TrainingSpec) or not spec.after:
+        return task
+    try:
+        record, wanted = read_record(index[task.trial.id]), subject(spec, index)
+    except HarnessError:  # what came before is gone: the record is all that there is
+        return task
+    if record.training is None or record.training.architecture == wanted:
+        return task
+    return replace(task, state="to run", reason="another architecture was found since", anew=True)
 
 
 def _never_ends(trial_id: str, known: Mapping[str, Task], index: Mapping[str, Path]) -> str | None:

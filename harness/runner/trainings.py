@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from harness import engine
 from harness.benchmarks.spec import NoBenchmark
@@ -51,7 +51,7 @@ class RowTraining:
     overrides: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        usual, ours = (one.settings.model_dump(mode="json") for one in (self.usual, self.stated))
+        usual, ours = map(_plain, (self.usual, self.stated))
         object.__setattr__(self, "overrides", tuple(changes(usual, ours, "training.")))
 
     def searches(self, seeds: Sequence[int]) -> Sequence[int]:
@@ -82,9 +82,8 @@ class RowTraining:
             case NamedCell(cell=cell):
                 given = Given(name="given", architecture=load_cells()[cell].architecture)
                 subjects = (given for _ in seeds)
-        overridden = searches[0].overrides if searches else ()
         final = [
-            self._trial(self.stated.settings, subject, seed, overridden)
+            self._trial(self.stated.settings, subject, seed, searches[:1])
             for subject, seed in zip(subjects, seeds, strict=True)
         ]
         return short, final
@@ -93,11 +92,13 @@ class RowTraining:
         assert self.stated.short is not None, "resolved with the statement"
         for search in searches:
             subject = Found(name="found", search=search.id)
-            yield self._trial(self.stated.short, subject, search.seed, search.overrides)
+            yield self._trial(self.stated.short, subject, search.seed, [search])
 
-    def _trial(self, settings: TrainingSettings, subject: Subject, seed: int, overridden: tuple[str, ...]) -> Trial:
+    def _trial(self, settings: TrainingSettings, subject: Subject, seed: int, searches: Sequence[Trial]) -> Trial:
+        """Return one training; ``searches``: one of those that it follows, which are all overridden alike."""
         spec = TrainingSpec(**dict(settings), subject=subject)
         versions = {**part_versions(spec), "training": engine.TRAINING_VERSION}
+        versions[f"space/{spec.space}"] = spec.architectures.mathematics
         checksum = self.data.checksums.get(self.dataset)
         own = trial_id(spec, self.dataset, seed, versions, checksum)
         return Trial(
@@ -110,12 +111,12 @@ class RowTraining:
             seed=seed,
             spec=spec,
             benchmark=NoBenchmark(name="none"),
-            embedded=self.embedded,
+            embedded=self.embedded or any(search.embedded for search in searches),
             rows=(self.row,),
             part_versions=versions,
             data_checksum=checksum,
             blocked=self.data.missing.get(self.dataset),
-            overrides=(*overridden, *self.overrides),
+            overrides=(*(text for search in searches for text in search.overrides), *self.overrides),
         )
 
     def trained(self, trials: Sequence[Trial]) -> Trained:
@@ -133,9 +134,12 @@ def row_training(
 ) -> RowTraining | None:
     """Return what is trained for ``table/row``, None where nothing is; ``overrides``: of ``training``.
 
-    Raises `HarnessError` where the data set has too few images.
+    Raises `HarnessError` where the data set has too few images, and for an override of what is trained.
     """
     table, _, name = row.partition("/")
+    for key in ("of", "dataset"):
+        if any(key in layer.data for layer in overrides):
+            raise HarnessError(f"--set training.{key}: what is trained is the suite's to say, only how can be set")
     for embedded in (False, True):
         usual = resolve_training(loaded, table, name, profile, embedded=embedded)
         dataset = stand_in(loaded.profile(profile), usual.dataset, data) if usual else ""
@@ -146,6 +150,12 @@ def row_training(
         method = loaded.suite.tables[table].rows[name].method
         return RowTraining(loaded, profile, row, method or UNSEARCHED, stated, usual, dataset, embedded, data)
     return None
+
+
+def _plain(stated: Retraining) -> dict[str, Any]:
+    """Write as data all that an override may change of what is trained, and of what of it is reported."""
+    short = {} if stated.short is None else stated.short.model_dump(mode="json")
+    return {**stated.settings.model_dump(mode="json"), "reports": stated.reports, "short": short}
 
 
 def stand_in(profile: Profile, dataset: str, data: DataAvailability) -> str:

@@ -18,12 +18,13 @@ from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
-from harness.methods.training import BestOf, Found, Given, TrainingSpec
+from harness.methods.training import TrainingSpec
 from harness.runner import environment
 from harness.runner.compute import Computed, compute
-from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, found_architecture, load_table
+from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
 from harness.runner.record import Provenance, Record, Sitting
-from harness.runner.store import RecordError, Store, read_record
+from harness.runner.store import Store
+from harness.runner.subjects import subject
 from harness.runner.supernets import states
 from harness.runner.trial import Trial
 
@@ -272,7 +273,7 @@ def _trained(trial: Trial, spec: TrainingSpec, settings: Settings, link: Link, c
     from harness.engine.training import run_training
 
     link.tell(Beat(trial.id, 0, spec.epochs))
-    architecture = _subject(spec, Store(settings.results))
+    architecture = subject(spec, Store(settings.results).index())
     dataset = _load_for_all(trial.dataset, settings.data_root, spec.data.limit, test=spec.data.split == "test")
 
     def train() -> TrainingResult:
@@ -287,30 +288,6 @@ def _trained(trial: Trial, spec: TrainingSpec, settings: Settings, link: Link, c
     last = {f"{trial.dataset}/{spec.data.split}/{spec.epochs}": result.curve.evaluated[-1]}
     evaluated = Evaluated({architecture: last}, None)
     return _record(trial, settings, clock, training=result.curve, evaluated=evaluated, data=dataset.fingerprint)
-
-
-def _subject(spec: TrainingSpec, store: Store) -> str:
-    """Return the architecture that is trained; raise `HarnessError` where the trials that say so are not done."""
-    match spec.subject:
-        case Given(architecture=architecture):
-            return architecture
-        case Found(search=search):
-            return _found(search, store)[0]
-        case BestOf(trainings=trainings):
-            return max((_found(trial, store) for trial in trainings), key=lambda found: found[1])[0]
-
-
-def _found(trial_id: str, store: Store) -> tuple[str, float]:
-    """Return the architecture that a trial found or trained, and its last accuracy (percent) where it has one."""
-    path = store.index().get(trial_id)
-    try:
-        record = read_record(path) if path else None
-    except RecordError as error:
-        raise HarnessError(f"it follows trial {trial_id}: {error}") from error
-    architecture = found_architecture(record) if record and record.status == "done" else None
-    if record is None or architecture is None:
-        raise HarnessError(f"it follows trial {trial_id}, which has no record that is done")
-    return architecture, record.training.evaluated[-1] if record.training else 0.0
 
 
 def _search(

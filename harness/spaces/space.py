@@ -202,6 +202,11 @@ class Space(Part):
         return False
 
     @property
+    def drops_paths(self) -> bool:
+        """Tell whether its stand-alone networks know drop-path and have an auxiliary head."""
+        return False
+
+    @property
     def drops_skips(self) -> bool:
         """Tell whether its supernet knows dropout on skip connections (`Supernet.skip_dropout`)."""
         return False

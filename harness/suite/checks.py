@@ -33,7 +33,7 @@ from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
-from harness.suite.training import NamedCell, resolve_training
+from harness.suite.training import NamedCell, Retraining, resolve_training
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
@@ -257,11 +257,20 @@ class _Checks:
             return
         if isinstance(training.of, NamedCell):
             self.known(at, "cell", training.of.cell, load_cells())
+        else:
+            self.follows(at, training, self.loaded.resolve(table, row, profile).space.name)
         self.known(at, "dataset of training", training.dataset, DATASETS)
         columns = [self.suite.columns[column] for column in self.suite.tables[table].columns]
         if self.loaded.profile(profile).comparable and not any(map(training.answers, columns)):
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")
+
+    def follows(self, at: KeyPath, training: Retraining, space: str) -> None:
+        """What a search finds can be read where it is trained, and is that of its last epoch."""
+        if training.settings.architectures.name != space:
+            self.fail(at, f"what is found in space {space!r} cannot be trained as of {training.settings.space!r}")
+        if self.suite.tables[str(at[1])].rows[str(at[3])].stop is not None:
+            self.fail((*at, "stop"), "a training follows the last epoch of its search, whatever a stop rule takes")
 
     def looked_up(self, at: KeyPath, row: str, asked: benchmark.Benchmark, spec: SearchSpec) -> None:
         """A table has the architectures of its space alone."""

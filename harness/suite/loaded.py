@@ -44,13 +44,19 @@ class LoadedSuite:
             return "a printed setting is no result"
         if trains_a_cell(self, table, row):
             known = profile is None or profile in self.suite.profiles
-            return None if known else f"its training has no size under the {profile} profile"
+            left_out = self._left_out(table, row, profile)
+            return left_out if known else f"its training has no size under the {profile} profile"
         if entry.method is None:
             return "no code computes it yet"
         if entry.method in self.catalogue.planned:
             return f"method {entry.method!r} ({self.catalogue.planned[entry.method]}) has no implementation yet"
+        return self._left_out(table, row, profile)
+
+    def _left_out(self, table: str, row: str, profile: str | None) -> str | None:
+        """Return why a profile does not run a row that could be run."""
         left_out = self.profile(str(profile)).left_out if profile in self.suite.profiles else {}
-        why = next((left_out[name] for name in (entry.method, table, f"{table}/{row}") if name in left_out), None)
+        names = (self.suite.tables[table].rows[row].method, table, f"{table}/{row}")
+        why = next((left_out[name] for name in names if name is not None and name in left_out), None)
         return f"left out of the {profile} profile: {why}" if why is not None else None
 
     def searched_on(self, table: str, row: str) -> str | None:

@@ -107,7 +107,7 @@ def test_without_an_auxiliary_loss_its_head_stays_as_it_was():
 
 
 def test_rates_and_drop_path_follow_the_epoch():
-    spec = make({"epochs": 10, "ramp": 4, "drop_path": 0.3, "optimiser": {"lr": 1.0}})
+    spec = make({"epochs": 10, "ramp": 4, "optimiser": {"lr": 1.0}}).model_copy(update={"drop_path": 0.3})
     half = 0.5 * (1 + torch.cos(torch.arange(10) * torch.pi / 10))
     half[:4] *= torch.arange(1, 5) / 4
     assert [spec.rate(epoch) for epoch in range(10)] == pytest.approx(half.tolist(), abs=1e-7)
@@ -174,7 +174,9 @@ def test_larger_images_are_cropped_stretched_and_recoloured_and_evaluated_on_the
     assert levels.min() >= -1e-3 and levels.max() <= 255.001
     again = start(make({"data": data}), dataset).feed.augmented(torch.arange(16))[0]
     assert torch.equal(images, again) and not torch.equal(training.feed.augmented(torch.arange(16))[0], images)
-    assert run_training(make({"data": data}), CELL, dataset, 3, "cpu").curve.accuracy[-1] >= 0
+    trained = run_training(make({"data": data}), CELL, dataset, 3, "cpu").curve
+    whole = {"resized_crop": {"scale": [1, 1], "ratio": [1, 1]}, "jitter": None, "crop_padding": 0}
+    assert trained.loss != run_training(make({"data": whole}), CELL, dataset, 3, "cpu").curve.loss
 
 
 @pytest.mark.parametrize(
@@ -245,3 +247,9 @@ def test_recorded_steps_are_the_same_steps(layers):
     branches = 2 if spec.drop_path else 1  # the first epoch drops no path
     assert len(made) == branches and sum(tape.replays for tape in made) == 3 * 7 - WARM_UP * branches
     assert recorded.curve.loss == pytest.approx(plain.curve.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("asked", [{"drop_path": 0.2}, {"auxiliary": 0.4}])
+def test_what_a_network_has_no_use_for_is_refused(asked):
+    with pytest.raises(ValueError, match="networks of space 'nb201' have neither drop-path nor an auxiliary head"):
+        make(asked)

@@ -1,5 +1,8 @@
 """Final trainings as trials: what a suite plans, what waits for what, and going on where they were stopped."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import HarnessError
@@ -7,10 +10,12 @@ from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import find_data
 from harness.runner.plan import Filters, make_plan
 from harness.runner.store import Store
+from harness.runner.trainings import row_training
 from harness.suite.load import load_suite
 from tests.engine.training_specs import CELL
 from tests.records import science
 
+NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 BEST = "{name: best-search, searches: 3}\n  short: {epochs: 2, data: {split: valid, images: 32}}"
 
 
@@ -116,6 +121,12 @@ def test_a_training_is_another_one_where_its_settings_search_or_seed_are(project
         (("reports: last", "reports: last\n  dataset: digit"), "unknown dataset of training 'digit'"),
         (("epochs: 1\n", "epochs: 2\n"), "its training answers none of the table's columns (digits, test, 2 epochs)"),
         (("{name: each-search}", BEST.replace("epochs: 2", "epochs: x")), "training.short.epochs: input should be"),
+        (("space: nb201\n  net", "space: darts\n  net"), "found in space 'nb201' cannot be trained as of 'darts'"),
+        (
+            ("method: darts-v1\n", "method: darts-v1\n        stop: {name: skip-count, skips: 1}\n"),
+            "a training follows the last epoch of its search",
+        ),
+        (("drop_path: 0\n", "drop_path: 0.1\n"), "have neither drop-path nor an auxiliary head"),
     ],
 )
 def test_mistakes_are_said_in_one_line_with_their_place(project, change, says):
@@ -256,3 +267,82 @@ def test_the_best_epoch_is_reported_where_the_suite_says_so(project):
     assert [trained_value(outcome, accuracy, reports) for reports in ("last", "best")] == [70.0, 80.0]
     assert trained_value(outcome, error, "best") == pytest.approx(20.0)
     assert trained_value(outcome, top5, "last") == pytest.approx(8.0)
+
+
+# nothing is judged that is not what the suite states ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["reports=best", "short.epochs=3", "short.data.images=16", "label_smoothing=0.1"])
+def test_whatever_is_set_of_a_training_is_an_override(project, change):
+    project.train(("{name: each-search}", BEST))
+    made = plan(project, f"training.{change}")
+    assert f"training.{change}" in made.overrides["t1/darts"]
+    assert all(f"training.{change}" in trial.overrides for trial in kinds(made)[1])
+
+
+@pytest.mark.parametrize("change", ["of={name: one-search}", "of.searches=1", "dataset=cifar10"])
+def test_what_is_trained_cannot_be_set(project, change):
+    project.train()
+    with pytest.raises(HarnessError, match=r"--set training\.(of|dataset): what is trained is the suite's to say"):
+        plan(project, f"training.{change}")
+
+
+def edit(project, which, change):
+    """Change the records of searches or trainings; the ids stay."""
+    for path in project.paths():
+        data = json.loads(path.read_text())
+        if data.get(which):
+            change(data)
+            path.write_text(json.dumps(data))
+
+
+def other_cell(data):
+    cells = data["trajectory"]["architectures"]
+    data["trajectory"]["architectures"] = [*cells[:-1], CELL if cells[-1] != CELL else NONE]
+
+
+def test_a_training_of_what_was_not_found_is_not_judged_and_done_again(project):
+    project.train()
+    assert run(project).code == 0
+    edit(project, "trajectory", other_cell)
+    said = project.cli("check", "suites/tiny.yaml", "-m", "darts-v1")
+    assert "it trained another architecture than the trials before it have found" in said.out
+    assert "0 of 3 seeds done" in said.out or "0 of 3" in said.out
+    searches, before = records(project)
+    again = run(project)
+    assert again.code == 0 and "3 executed, 3 done before" in again.out
+    _, after = records(project)
+    assert {r.training.architecture for r in after.values()} == {
+        r.trajectory.architectures[-1] for r in searches.values()
+    }
+    assert {r.training.architecture for r in before.values()} != {r.training.architecture for r in after.values()}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(lambda t: t["accuracy"].__setitem__(-1, 149.0), "does not end with the accuracy that it says"),
+     (lambda t: [t[k].append(t[k][-1]) for k in ("loss", "train_accuracy", "lr", "accuracy", "top5")], "2 epochs of 1"),
+     (lambda t: t["top5"].__setitem__(-1, 149.0), "is 149, no percentage")],
+)  # fmt: skip
+def test_an_edited_training_is_named_and_not_judged(project, change, why):
+    project.train()
+    assert run(project).code == 0
+    edit(project, "training", lambda data: change(data["training"]))
+    said = project.cli("check", "suites/tiny.yaml", "-m", "darts-v1")
+    assert why in said.out and "PASS" not in said.out.replace("PASS ", "")
+
+
+def test_a_training_on_real_images_of_what_digits_found_is_embedded(project):
+    project.train()
+    made = plan(project)
+    assert {trial.embedded for trial in made.trials} == {False}
+    [row] = {trial.rows for trial in kinds(made)[1]}
+    loaded = load_suite(project.folder / "suites" / "tiny.yaml", load_catalogue())
+    follows = row_training(loaded, "reduced", row[0], (), find_data(["digits"], None))
+    stand_in = [replace(search, embedded=True) for search in kinds(made)[0]]
+    assert {trial.embedded for trial in follows.expand(stand_in, (0, 1, 2))[1]} == {True}
+
+
+def test_versions_of_the_space_are_part_of_a_trainings_id(project):
+    project.train()
+    assert {trial.part_versions["space/nb201"] for trial in kinds(plan(project))[1]} == {1}

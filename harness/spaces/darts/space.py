@@ -117,6 +117,11 @@ class DartsSpace(Space):
         return True
 
     @property
+    def drops_paths(self) -> bool:
+        """Tell that its networks have drop-path and an auxiliary head."""
+        return True
+
+    @property
     def drops_skips(self) -> bool:
         """Tell that its skip connections know dropout."""
         return True

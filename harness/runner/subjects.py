@@ -1,0 +1,43 @@
+"""Which architecture a training has: the one that is given, or what the trials before it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.methods.training import BestOf, Found, Given, TrainingSpec
+from harness.runner.evaluate import found_architecture
+from harness.runner.store import RecordError, read_record
+
+
+def subject(spec: TrainingSpec, index: Mapping[str, Path]) -> str:
+    """Return the architecture that is trained; raise `HarnessError` where the trials that say so are not done.
+
+    ``index``: the records' files by id.
+    """
+    match spec.subject:
+        case Given(architecture=architecture):
+            return architecture
+        case Found(search=search):
+            return _found(search, index)[0]
+        case BestOf(trainings=trainings):
+            return best([_found(trial, index) for trial in trainings])
+
+
+def best(trained: list[tuple[str, float]]) -> str:
+    """Return the architecture of the highest last accuracy; of equals, the first."""
+    return max(trained, key=lambda found: found[1])[0]
+
+
+def _found(trial_id: str, index: Mapping[str, Path]) -> tuple[str, float]:
+    """Return the architecture that a trial found or trained, and its last accuracy (percent) where it has one."""
+    path = index.get(trial_id)
+    try:
+        record = read_record(path) if path else None
+    except RecordError as error:
+        raise HarnessError(f"it follows trial {trial_id}: {error}") from error
+    architecture = found_architecture(record) if record and record.status == "done" else None
+    if record is None or architecture is None:
+        raise HarnessError(f"it follows trial {trial_id}, which has no record that is done")
+    return architecture, record.training.evaluated[-1] if record.training else 0.0
