@@ -90,5 +90,6 @@ def _collapse(
         text = f"{shares[i, j] * counts[i, j]:.0f} of {counts[i, j]}" if known else "not run"
         colour = "white" if known and shares[i, j] > 0.5 else INK
         ax.text(j, i - 0.12, text, ha="center", va="center", color=colour, fontsize=9)
-        ax.text(j, i + 0.22, marks.get((weights[i], alpha[j]), ""), ha="center", va="center", color=colour, fontsize=7)
+        mark = textwrap.fill(marks.get((weights[i], alpha[j]), ""), 12)
+        ax.text(j, i + 0.22, mark, ha="center", va="center", color=colour, fontsize=7)
     return image
