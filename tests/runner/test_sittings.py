@@ -76,6 +76,20 @@ class Clockwork:
         self.now += self.seconds.pop(0)
 
 
+def ticking(monkeypatch, *seconds):
+    """Let searches in this process take the seconds that are listed, an epoch each; return their clock."""
+    clock, real = Clockwork(*seconds), harness.engine.search.Search.run_epoch
+
+    def run_epoch(self):
+        real(self)
+        clock.epoch()
+
+    monkeypatch.setattr(harness.engine.search.Search, "run_epoch", run_epoch)
+    monkeypatch.setattr(Here, "clock", lambda self: clock.now)
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
+    return clock
+
+
 def test_a_budget_ends_at_an_epochs_end_while_there_is_time_for_another(project, monkeypatch):
     """Of two hours, 10 minutes leave time for another epoch, and 60 more leave 50, too little for its like."""
     clock, real = Clockwork(600, 3600), harness.engine.search.Search.run_epoch
@@ -104,15 +118,7 @@ def test_a_budget_ends_at_an_epochs_end_while_there_is_time_for_another(project,
 
 def test_a_long_first_epoch_does_not_say_how_long_the_next_ones_are(project, monkeypatch):
     """Of two hours 50 minutes are left before the last one: less than the first epoch took, which began the work."""
-    clock, real = Clockwork(3060, 600, 600, 600), harness.engine.search.Search.run_epoch
-
-    def run_epoch(self):
-        real(self)
-        clock.epoch()
-
-    monkeypatch.setattr(harness.engine.search.Search, "run_epoch", run_epoch)
-    monkeypatch.setattr(Here, "clock", lambda self: clock.now)
-    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
+    clock = ticking(monkeypatch, 3060, 600, 600, 600)
     answer = project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=4", "--budget", "2h")
     assert answer.code == 0 and clock.seconds == []
 
@@ -128,15 +134,7 @@ def test_a_budget_counts_from_when_it_was_asked_for(monkeypatch):
 
 def test_no_trial_begins_that_would_have_no_time_for_an_epoch(project, monkeypatch, searches):
     """The first search's epochs took longer than what is left."""
-    clock, real = Clockwork(100, 5000), harness.engine.search.Search.run_epoch
-
-    def run_epoch(self):
-        real(self)
-        clock.epoch()
-
-    monkeypatch.setattr(harness.engine.search.Search, "run_epoch", run_epoch)
-    monkeypatch.setattr(Here, "clock", lambda self: clock.now)
-    monkeypatch.setattr(worker.time, "monotonic", lambda: clock.now)
+    clock = ticking(monkeypatch, 100, 5000)
     answer = project.run("-m", "darts-v1", "--budget", "2h")
     assert answer.code == 3 and "1 executed, 2 unfinished" in answer.out and searches.seeds == [0]
 
