@@ -134,7 +134,7 @@ def test_a_budget_counts_from_when_it_was_asked_for(monkeypatch):
 
 def test_no_trial_begins_that_would_have_no_time_for_an_epoch(project, monkeypatch, searches):
     """The first search's epochs took longer than what is left."""
-    clock = ticking(monkeypatch, 100, 5000)
+    ticking(monkeypatch, 100, 5000)
     answer = project.run("-m", "darts-v1", "--budget", "2h")
     assert answer.code == 3 and "1 executed, 2 unfinished" in answer.out and searches.seeds == [0]
 

@@ -250,6 +250,18 @@ def test_numbers_are_judged_by_trainings(project):
     assert f"{mean:.2f}" in answer.out
 
 
+def test_the_best_of_several_is_printed_and_not_judged_by_their_mean(project):
+    project.train()
+    words = ("suites/tiny.yaml", "--profile", "paper", "-m", "darts-v1")
+    assert project.run("-m", "darts-v1", "--profile", "paper").code == 0
+    assert "the best of several is printed" not in project.cli("check", *words).out
+    suite = project.folder / "suites" / "tiny.yaml"
+    plain, best = "        n: 2\n        values", "        n: 2\n        statistic: best\n        values"
+    suite.write_text(suite.read_text().replace(plain, best, 1))
+    said = " ".join(project.cli("check", *words).out.split())
+    assert "the best of several is printed, which no rule judges by a mean" in said
+
+
 def test_the_best_epoch_is_reported_where_the_suite_says_so(project):
     from harness.analysis.measures import trained_value
     from harness.analysis.outcomes import digest

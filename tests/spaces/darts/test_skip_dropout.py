@@ -11,7 +11,7 @@ from harness.spaces.registry import published
 @pytest.mark.parametrize("factor", [0.0, 0.3])
 def test_dropout_falls_on_what_passes_skip_connections_of_stride_1(monkeypatch, factor):
     """With every element multiplied by one factor it is the supernet whose skips of stride 1 weigh that much less."""
-    space = published("s3").model_copy(update={"channels": 4, "cells": 3})
+    space = published("darts").model_copy(update={"channels": 4, "cells": 3})
     torch.manual_seed(0)
     net = space.supernet(10).double().train()
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64)
