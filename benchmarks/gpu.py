@@ -64,7 +64,7 @@ def ours(name: str, size: Size, device: str) -> Callable[[int], None]:
     if not recorded:
         search.recorder = None
     search.net.train()
-    pairs = [pair for pair in search.feed.batches() if len(pair[0]) == search.spec.batch_size]
+    pairs = [pair for pair in search.feed.batches(0) if len(pair[0]) == search.spec.batch_size]
     done = 0
 
     def run(steps: int) -> None:

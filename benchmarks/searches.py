@@ -68,7 +68,7 @@ def search_of(method: str, size: Size, precision: str = "float32", *overrides: s
 
 def step_of(search: Search) -> Callable[[], None]:
     """Return what does the search's next step, augmentation included."""
-    pairs = [pair for pair in search.feed.batches() if len(pair[0]) == search.spec.batch_size]
+    pairs = [pair for pair in search.feed.batches(0) if len(pair[0]) == search.spec.batch_size]
     done = 0
 
     def step() -> None:
