@@ -21,7 +21,7 @@ from harness.engine.optimisers import build_optimiser, moving_rates
 from harness.engine.streams import set_streams
 from harness.engine.unrolled import unrolled_gradient
 from harness.methods.diagnostics import first_options
-from harness.methods.mixing import Mixing
+from harness.methods.mixing import Mixing, hot
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
 from harness.methods.step import Side, Step
 from harness.seeds import derive_seed, global_stream
@@ -166,7 +166,8 @@ class Steps:
         rows = {}
         for group, weights in mixing.items():
             decided = self.decided[group].to(weights.device)
-            one_hot = F.one_hot(decided.clamp_min(0), weights.shape[-1]).to(weights) * (decided >= 0)[:, None]
+            chosen = hot(decided.clamp_min(0), self.groups[group], weights.shape[-1])
+            one_hot = chosen.to(weights) * (decided >= 0)[:, None]
             rows[group] = torch.where((decided != UNDECIDED)[:, None], one_hot, weights)
         return rows
 

@@ -64,7 +64,7 @@ class Collaborative(BaseUpdate):
         from torch.nn import functional as F
 
         evaluation, optimiser = search.parts[NET], search.parts[OPTIMISER]
-        path = largest(search.fixed(search.strengths()))
+        path = largest(search.fixed(search.strengths()), search.spec.space.groups)
         theirs = search.logits(evaluation, images, path, sampled=True)
         loss = F.cross_entropy(theirs, labels)
         optimiser.zero_grad(set_to_none=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from harness.methods.mixing import hot
 from harness.methods.search import Search
 from harness.methods.update import BaseUpdate
 
@@ -62,13 +63,12 @@ class PolicyGradient(BaseUpdate):
     def _sampled_loss(self, search: Search, of_epoch: float | None) -> Tensor:
         """Return the loss of one path, which every group's controller names its part of."""
         import torch
-        from torch.nn import functional as F
 
         relaxation, generator = search.spec.relaxation, search.now.generator
         said = [relaxation.walk(search.alpha[group.name], group, generator) for group in search.spec.space.groups]
         paths = {
-            name: F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
-            for (name, alpha), walk in zip(search.alpha.items(), said, strict=True)
+            group.name: hot(walk.path, group).to(search.alpha[group.name])
+            for group, walk in zip(search.spec.space.groups, said, strict=True)
         }
         indices = search.draw_images(search.spec.batch_size, "architecture-batches")
         accuracy = search.path_accuracy(paths, indices, augmented=True)

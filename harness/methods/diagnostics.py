@@ -108,7 +108,8 @@ class DiscretisedAccuracy(_Diagnostic):
 
     def measure(self, search: Search) -> list[float]:
         """Return the accuracy."""
-        return search.accuracies([largest(search.fixed(search.strengths()))], self.images)
+        mixing = search.fixed(search.strengths())
+        return search.accuracies([largest(mixing, search.spec.space.groups)], self.images)
 
 
 class OperationGradients(_Diagnostic):

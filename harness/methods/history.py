@@ -51,6 +51,7 @@ def magnitudes(groups: Sequence[Group], weights: Mapping[str, Array]) -> dict[st
     import numpy as np
 
     found: dict[str, Array] = {}
+    groups = [group for group in groups if not group.links]
     names = dict.fromkeys(name for group in groups for row in group.options for name in row)
     for name in names:
         offered = [(group, np.array([[option == name for option in row] for row in group.options])) for group in groups]

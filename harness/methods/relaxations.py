@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 from harness.methods.composition import Composed
+from harness.methods.mixing import hot
 from harness.methods.step import Step
 from harness.seeds import global_stream
 
@@ -160,7 +161,8 @@ class _Drawn(_Relaxation):
 class GumbelHard(_Drawn):
     """GDAS: one operation per edge by Gumbel-softmax, one-hot forward, the soft weights' gradient (GDAS, Eq. 3-4).
 
-    The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch.
+    The temperature falls linearly from ``start`` to ``end`` over the epochs; ``start`` at a single epoch. What nodes
+    read from mixes by the soft weights, as the code of NAS-Bench-1Shot1 (hard ones let gradients explode, it says).
     """
 
     sampled: ClassVar[bool] = True
@@ -184,6 +186,8 @@ class GumbelHard(_Drawn):
         gumbel = (-(-uniform.log()).log()).to(alpha)
         logits = (alpha.log_softmax(-1) + gumbel) / self.temperature(step.epoch, step.epochs)
         soft = logits.softmax(-1)
+        if group.links:
+            return soft
         hard = F.one_hot(soft.argmax(-1), alpha.shape[-1]).to(soft)
         return hard + soft - soft.detach()
 
@@ -201,10 +205,9 @@ class UniformPath(_Drawn):
     def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient."""
         import torch
-        from torch.nn import functional as F
 
-        drawn = torch.randint(alpha.shape[-1], alpha.shape[:-1], generator=step.generator)
-        return F.one_hot(drawn, alpha.shape[-1]).to(alpha)
+        drawn = torch.randint(len(group.choices), alpha.shape[:-1], generator=step.generator)
+        return hot(drawn, group).to(alpha)
 
 
 class Dirichlet(_Drawn):
@@ -292,18 +295,21 @@ class Controller(_Drawn):
         """Return the number of the network's weights."""
         from harness.methods.walk import weight_count
 
-        return (weight_count(group.shape[1]),)
+        return (weight_count(len(group.choices)),)
 
     def mixing(self, alpha: Tensor, group: Group, step: Step) -> Tensor:
         """Draw one-hot weights; alpha gets no gradient from them."""
-        from torch.nn import functional as F
-
-        walk = self.walk(alpha.detach(), group, step.generator)
-        return F.one_hot(walk.path, walk.probabilities.shape[-1]).to(alpha)
+        return hot(self.walk(alpha.detach(), group, step.generator).path, group).to(alpha)
 
     def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return the probabilities [rows, options] where each operation before is the most probable."""
-        return self.walk(alpha, group, None).probabilities
+        import torch
+
+        of_choices = self.walk(alpha, group, None).probabilities
+        if group.take == 1:
+            return of_choices
+        options = hot(torch.arange(len(group.choices), device=alpha.device), group)
+        return of_choices @ options.to(of_choices) / group.take
 
     def walk(self, alpha: Tensor, group: Group, generator: Generator | None) -> Walk:
         """Let the network name the operations: drawn with ``generator``, else each the most probable."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.methods.mixing import Mixing
+from harness.methods.mixing import Mixing, hot
 from harness.methods.search import Search
 from harness.methods.selection import BaseSelection, Choice, accuracies_without
 from harness.methods.step import Step
@@ -159,9 +159,11 @@ class Progressive(BaseSelection):
         zeros = () if self.none_allowed else group.of_kind("none")[row]
         allowed = [option for option in range(group.shape[1]) if option not in zeros]
         if self.operation == "magnitude":
-            return max(allowed, key=search.strengths()[group.name][row].tolist().__getitem__)
-        accuracies = accuracies_without(search, [(group, row, option) for option in allowed], self.first_images)
-        return allowed[min(range(len(allowed)), key=accuracies.__getitem__)]
+            order = sorted(allowed, key=search.strengths()[group.name][row].tolist().__getitem__, reverse=True)
+        else:
+            accuracies = accuracies_without(search, [(group, row, option) for option in allowed], self.first_images)
+            order = [option for _, option in sorted(zip(accuracies, allowed, strict=True))]
+        return group.choices.index(tuple(sorted(order[: group.take])))
 
 
 class ProgressiveWithGrowingBatch(Progressive):
@@ -347,6 +349,12 @@ class FewSkips(BaseSelection):
     name: Literal["few-skips"]
     most: NonNegativeInt
 
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where there is no skip connection to count."""
+        space = others.get("space")
+        if space is not None and not any(any(group.of_kind("skip")) for group in space.groups):
+            raise ValueError(f"space {space.name!r} has no skip connections")
+
     def conclude(self, search: Search) -> bool:
         """Decide every edge."""
         space = search.spec.space
@@ -398,13 +406,11 @@ class BestPath(BaseSelection):
 
     def conclude(self, search: Search) -> bool:
         """Decide all edges."""
-        from torch.nn import functional as F
-
         paths = self._paths(search)
         accuracies = []
         for number in range(len(next(iter(paths.values())))):
             mixing = {
-                group.name: F.one_hot(paths[group.name][number], group.shape[1]).to(search.alpha[group.name])
+                group.name: hot(paths[group.name][number], group).to(search.alpha[group.name])
                 for group in search.spec.space.groups
             }
             indices = search.draw_images(self.images, "selection")
@@ -420,18 +426,20 @@ class BestPath(BaseSelection):
 
         groups, generator = search.spec.space.groups, search.generators["selection"]
         if self.draw == "uniform":
-            shapes = {group.name: (group.shape[1], (self.candidates, group.shape[0])) for group in groups}
+            shapes = {group.name: (len(group.choices), (self.candidates, group.shape[0])) for group in groups}
             return {name: torch.randint(high, shape, generator=generator) for name, (high, shape) in shapes.items()}
         if self.draw == "policy":
             return self._sampled(search, groups, replace(search.now, generator=generator))
-        return likeliest({name: weights.cpu().log() for name, weights in search.strengths().items()}, self.candidates)
+        strengths = search.strengths()
+        logs = {group.name: strengths[group.name].cpu().log()[:, list(group.choices)].sum(-1) for group in groups}
+        return likeliest(logs, self.candidates)
 
     def _sampled(self, search: Search, groups: Sequence[Group], step: Step) -> Mixing:
         import torch
 
         def path() -> list[Tensor]:
-            mixings = (search.spec.relaxation.mixing(search.alpha[g.name].detach(), g, step) for g in groups)
-            return [mixing.argmax(-1).cpu() for mixing in mixings]
+            walk = search.spec.relaxation.walk
+            return [walk(search.alpha[g.name].detach(), g, step.generator).path.cpu() for g in groups]
 
         drawn = zip(*(path() for _ in range(self.candidates)), strict=True)
         return {group.name: torch.stack(paths) for group, paths in zip(groups, drawn, strict=True)}

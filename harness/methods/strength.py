@@ -176,8 +176,11 @@ class Strength(BaseSelection):
 
 
 def edges(space: Space) -> dict[str, Choice]:
-    """Return the edges of a space, cell type by cell type, by their names: ``normal/2<-0`` enters node 2 from 0."""
-    rows = (choice for cell in space.cell_types for choice in space.rows(cell))
+    """Return the edges of a space, cell type by cell type, by their names: ``normal/2<-0`` enters node 2 from 0.
+
+    What nodes read from (`Group.links`) is no edge.
+    """
+    rows = (choice for cell in space.cell_types for choice in space.rows(cell) if not choice[0].links)
     return {edge_name(*choice): choice for choice in rows}
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.errors import HarnessError, nearest
 
-Kind = Literal["none", "skip", "pool", "conv", "noise"]
+Kind = Literal["none", "skip", "pool", "conv", "noise", "link"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Convolution:
 class Operation:
     """An operation on one edge. ``label``: short, for figures and tables.
 
-    ``kind``: ``none`` gives zeros, ``skip`` passes its input on, ``pool`` and ``noise`` have no weights, ``conv`` has.
+    ``kind``: ``none`` gives zeros, ``skip`` passes its input on, ``pool`` and ``noise`` have no weights, ``conv`` has;
+    a ``link`` is none: it says from where a node reads.
     ``convolutions``: in their order; ``strided``: those of the operation with stride 2, where they are others (a skip
     connection then is a FactorizedReduce, whose two halves count as one pointwise convolution).
     """
@@ -89,6 +90,7 @@ class Operation:
 
 
 _POINTWISE = Convolution((1, 1))
+LINKED = 6  # nodes that others may read from, at most
 
 
 def _separable(kernel: int) -> tuple[Convolution, ...]:
@@ -144,4 +146,8 @@ register(
     Operation("conv_3x1_1x3", "conv 3x1 1x3", "conv", _row_and_column(3)),
     Operation("max_pool_5x5", "max pool 5x5", "pool"),
     Operation("noise", "noise", "noise"),
+    Operation("maxpool3x3", "max pool", "pool"),  # NAS-Bench-101's names
+    Operation("conv3x3-bn-relu", "conv 3x3", "conv", (Convolution((3, 3)),)),
+    Operation("conv1x1-bn-relu", "conv 1x1", "conv", (_POINTWISE,)),
+    *(Operation(f"from-{node}", f"from {node}", "link") for node in range(LINKED)),
 )

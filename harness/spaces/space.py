@@ -16,7 +16,8 @@ inputs of the cell first, so that sources are smaller than nodes. On each edge s
   is the weight of that connection.
 - ``decided[group]``: integers [rows]. ``option >= 0``: the position of the one that a selection has chosen;
   ``UNDECIDED`` (-1): still mixed; ``LEFT_OUT`` (-2): the edge is not part of the architecture (its mixing weights are
-  zeros), which only selections with a topology step say, and only of groups with `Group.keep`.
+  zeros), which only selections with a topology step say, and only of groups with `Group.keep`. Where a row takes
+  several options (`Group.take`) it is the position in `Group.choices`, and the weights are 1 for all of these.
 
 A step without an auxiliary connection (a measurement) gives [rows, options] to any supernet.
 """
@@ -30,7 +31,15 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from harness.config import Strict
 from harness.part import Part
@@ -52,6 +61,9 @@ class Group(Strict):
     ``cell``: the cell type. Of every row: ``places``, the number of its edge in the cell; ``sources`` and ``nodes``,
     where the edge begins and ends; ``options``, the operations to choose from. ``keep``: how many edges into a
     node an architecture has at most; None: all.
+
+    ``links``: the options are no operations but nodes to read from, of kind ``link`` (NAS-Bench-1Shot1); ``sources``
+    then say the first of these. ``take``: how many options of a row an architecture has.
     """
 
     name: str
@@ -61,6 +73,13 @@ class Group(Strict):
     nodes: tuple[int, ...]
     options: tuple[tuple[str, ...], ...]
     keep: PositiveInt | None = None
+    links: bool = False
+    take: PositiveInt = 1
+
+    @property
+    def choices(self) -> tuple[tuple[int, ...], ...]:
+        """Return what a row can be decided to be: the positions of its options, in the order of their numbers."""
+        return tuple(combinations(range(self.shape[1]), self.take))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,7 +97,15 @@ class Group(Strict):
             raise ValueError(f"group {self.name!r} needs a place, a source and a node for each of its {rows} rows")
         if len({len(row) for row in self.options}) != 1 or not self.options[0]:
             raise ValueError(f"group {self.name!r} must have equally many options in every row")
+        if self.take > self.shape[1]:
+            raise ValueError(f"group {self.name!r} takes {self.take} options of {self.shape[1]}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_most_lack(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out links and take where there are none, so that records from before there were any stay equal."""
+        found: dict[str, Any] = plain(self)
+        return found if self.links else {key: found[key] for key in found if key not in ("links", "take")}
 
 
 class Edge(NamedTuple):
@@ -281,7 +308,7 @@ def _choices(rows: Sequence[tuple[Group, int]]) -> int:
     entering: dict[int, list[int]] = {}
     for group, row in rows:
         zeros = 0 if group.keep is None else len(group.of_kind("none")[row])
-        entering.setdefault(group.nodes[row], []).append(group.shape[1] - zeros)
+        entering.setdefault(group.nodes[row], []).append(len(group.choices) - zeros)
     keep = rows[0][0].keep
     kept = (combinations(widths, min(keep or len(widths), len(widths))) for widths in entering.values())
     return prod(sum(map(prod, choices)) for choices in kept)
