@@ -76,13 +76,13 @@ def _space(text: str, name: str | None) -> Space:
     if name is not None:
         return published(name)
     errors = {}
-    for candidate in known():
-        space = published(candidate)
+    for kind in known().values():
+        space = published(next(iter(kind.presets())))
         try:
             space.operations(text)
             return space
         except HarnessError as error:
-            errors[candidate] = error
+            errors[space.name] = error
     if not any(mark in text for mark in "|(~"):
         raise HarnessError(f"no published cell is called {text!r}{nearest(text, load_cells())}")
     raise HarnessError("no space reads it: " + "; ".join(f"{space}: {error}" for space, error in errors.items()))

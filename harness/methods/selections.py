@@ -350,10 +350,10 @@ class FewSkips(BaseSelection):
     most: NonNegativeInt
 
     def check(self, others: Mapping[str, Any]) -> None:
-        """Raise ValueError where there is no skip connection to count."""
+        """Raise ValueError where options are no operations, so that none of them can take a skip connection's place."""
         space = others.get("space")
-        if space is not None and not any(any(group.of_kind("skip")) for group in space.groups):
-            raise ValueError(f"space {space.name!r} has no skip connections")
+        if space is not None and any(group.links for group in space.groups):
+            raise ValueError(f"space {space.name!r} has no skip connections, its nodes choose what they read from")
 
     def conclude(self, search: Search) -> bool:
         """Decide every edge."""

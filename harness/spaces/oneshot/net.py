@@ -94,7 +94,7 @@ class OneshotCell(nn.Module):
         )
 
     def forward(self, x: Tensor, mix: Mix, drops: Tensor | None) -> list[Tensor]:
-        """Return the values by the numbers of `Group.nodes`, the output last; ``drops`` [rows, B]: of operations."""
+        """Return the values by the numbers of `Group.nodes`, the output last; ``drops`` [nodes, B]."""
         found, given = [x], list[Tensor]()
         for node, (mixed, project) in enumerate(zip(self.nodes, self.projections, strict=False), start=1):
             before = added(mix.read(node, [project(x), *given]))
@@ -128,8 +128,8 @@ class OneshotSupernet(Supernet):
 
     @property
     def droppable(self) -> tuple[int, int]:
-        """Return (cells, rows): drop-path leaves out nodes' operations, and no links."""
-        return len(self.cells), self.space.edges
+        """Return (cells, nodes): drop-path leaves out nodes' operations, and no links."""
+        return len(self.cells), self.space.wires.nodes
 
     def forward(self, x: Tensor, mixing: Mixing, *, sampled: bool = False, drops: Tensor | None = None) -> Tensor:
         """Map images to logits (`harness.spaces.supernet.Supernet.forward`); links are not sampled, only mixed."""
