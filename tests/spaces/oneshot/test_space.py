@@ -147,3 +147,14 @@ def test_work_counts_the_supernet():
     mixing = {g.name: torch.full(g.shape, 0.5) for g in space.groups}
     net(torch.zeros(1, 3, 32, 32), mixing)
     assert space.work(32).multiplications == found
+
+
+def test_every_architecture_is_among_the_cells_that_the_benchmark_has_for_the_space(real):
+    """Random ones of each space, among the 66,111 entries of all three."""
+    rows = real("nb1shot1_cells.parquet")
+    for number, name in enumerate(NAMES, start=1):
+        space = published(name)
+        entries = {row["hash"] for row in rows if row[f"in_space_{number}"]}
+        assert len(entries) == (2_685, 7_773, 55_854)[number - 1]
+        drawn = (space.discretise(draw(space, seed), undecided(space)) for seed in range(500))
+        assert {space.canonical(text) for text in drawn} <= entries
