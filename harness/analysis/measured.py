@@ -10,7 +10,7 @@ from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.bands import Verdict
 from harness.analysis.cells import NOT_COMPARABLE
 from harness.analysis.evidence import Evidence
-from harness.analysis.measures import ACCURACIES, COSTS, MEASURED, column_values, trained_value
+from harness.analysis.measures import ACCURACIES, COSTS, MEASURED, column_values, diagnostic_at, trained_value
 from harness.analysis.protocol import overrides
 from harness.runner.trial import Trial
 from harness.suite.loaded import LoadedSuite
@@ -73,7 +73,7 @@ def _measure(row: str, column: str, published: PublishedCell | None, context: Co
     computed = any(trial.computed for trial in trials)
     if (why := _never_measured(row, column, context)) is not None:
         return Measured(column, published, (), None, ("NOT RUN", why))
-    if facts.metric not in MEASURED and not computed:
+    if facts.metric not in MEASURED and not computed and column not in _row(row, context).measures:
         return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric} is not measured yet"))
     values = row_values(row, column, context)
     ours = summarise(values, sum(trial.runs for trial in trials))
@@ -101,13 +101,15 @@ def answering(row: str, column: str, evidence: Evidence) -> list[Trial]:
 
 def row_values(row: str, column: str, context: Context) -> tuple[float, ...]:
     """Return what the runs of ``table/row`` that ended well give in a column, in its unit."""
-    table, _, name = row.partition("/")
-    stop, evidence = context.suite.tables[table].rows[name].stop, context.evidence
+    entry, evidence = _row(row, context), context.evidence
     done = evidence.done(answering(row, column, evidence))
+    if column in entry.measures:
+        return tuple(v for outcome in done if (v := diagnostic_at(outcome, entry.measures[column])) is not None)
     if evidence.trained(row, column) is not None:
         reports = evidence.plan.trained[row].reports
         return tuple(trained_value(outcome, context.suite.columns[column], reports) for outcome in done)
-    return tuple(v for outcome in done for v in column_values(outcome, column, context.suite.columns[column], stop))
+    facts = context.suite.columns[column]
+    return tuple(value for outcome in done for value in column_values(outcome, column, facts, entry.stop))
 
 
 def _settled(row: str, published: PublishedCell | None, trials: Sequence[Trial], context: Context) -> Word | None:

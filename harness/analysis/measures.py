@@ -80,9 +80,7 @@ def claim_value(outcomes: Sequence[Outcome], measure: Measure, stop: Stop | None
         edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
         return float(sum(edge.operation == measure.operation for edge in edges))
     if measure.of == "diagnostic":
-        curve = outcome.diagnostics.get(str(measure.diagnostic), np.array([]))
-        known = curve[~np.isnan(curve)]
-        return float(known[index]) if len(known) else None
+        return diagnostic_at(outcome, str(measure.diagnostic), index)
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
 
 
@@ -109,6 +107,13 @@ def magnitude_at(outcome: Outcome, operation: str, cell: str | None = None, inde
     """
     curves = outcome.magnitude.get(cell or next(iter(outcome.magnitude), ""), {})
     return float(curves[operation][index]) if operation in curves else None
+
+
+def diagnostic_at(outcome: Outcome, name: str, index: int = -1) -> float | None:
+    """Return what was measured beside a search, by default the last time; None where nothing was."""
+    curve = outcome.diagnostics.get(name, np.array([]))
+    known = curve[~np.isnan(curve)]
+    return float(known[index]) if len(known) else None
 
 
 def loss_at(outcome: Outcome, index: int = -1) -> float | None:

@@ -66,7 +66,8 @@ def _is_certain(row: str, context: Context) -> bool:
 
 
 def _is_mean(cell: PublishedCell, context: Context) -> bool:
-    measurable = cell.column.metric in MEASURED or context.loaded.computes(cell.table, cell.row)
+    bound = cell.column_name in context.suite.tables[cell.table].rows[cell.row].measures
+    measurable = bound or cell.column.metric in MEASURED or context.loaded.computes(cell.table, cell.row)
     banded = isinstance(_band(cell, context.suite), ToleranceBand)
     return measurable and banded
 

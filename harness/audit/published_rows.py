@@ -186,15 +186,19 @@ def _computation(loaded: LoadedSuite, table: str, row: str) -> object:
 
 
 def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
-    """Write the method with all settings of its search or computation; None where the suite cannot say them."""
-    method = loaded.suite.tables[table].rows[row].method
+    """Write the method with all settings of its search or computation; None where the suite cannot say them.
+
+    Columns of one name hold other quantities where diagnostics of one search give them.
+    """
+    entry = loaded.suite.tables[table].rows[row]
+    method, measures = entry.method, json.dumps(entry.measures) if entry.measures else ""
     if method not in loaded.catalogue.methods or trains_a_cell(loaded, table, row):
         return None
     if loaded.computes(table, row):
         return f"{method} {_plain(loaded.resolve_computation(table, row, runs=1))}"
     if not (loaded.suite.profiles and loaded.suite.search):  # nothing is searched, or published cells are trained
         return None
-    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}"
+    return f"{method} {_plain(loaded.resolve(table, row, 'paper'))}{measures}"
 
 
 def _plain(settings: Strict) -> str:

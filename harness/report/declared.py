@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.measures import stop_epoch
-from harness.analysis.trajectories import entropy_sum
+from harness.analysis.measured import Context, row_values
+from harness.analysis.measures import diagnostic_at, stop_epoch
+from harness.analysis.trajectories import Curve, entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
 from harness.report.cells import DrawnCell, cells_csv, cells_png, cells_svg
@@ -29,11 +30,12 @@ from harness.report.panels import (
 )
 from harness.report.replayed import STATUS, replayed_panel
 from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
-from harness.report.style import COLOURS, DASHES, method_style
+from harness.report.style import COLOURS, DASHES, method_style, operation_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
 from harness.runner.plan import Plan
 from harness.spaces.cells import load_cells
+from harness.spaces.operations import operation
 from harness.spaces.registry import published
 from harness.suite import figures as declared
 from harness.suite.figures import Since, search_number
@@ -328,6 +330,46 @@ def _finals(rows: FigureRows, row: str, column: str) -> dict[int, float]:
     return values
 
 
+def _pairs(rows: FigureRows, panel: declared.PairsPanel) -> list[Panel]:
+    [row] = panel.rows
+    named = (pair for outcome in rows.done(row) for pair in outcome.diagnostics if pair.startswith(f"{panel.of}/"))
+    pairs = [tuple(name.split("/")[1:]) for name in dict.fromkeys(named) if name.count("/") == 2]
+    if not pairs:
+        return [Panel(panel.title, "", "correlation", (), note=rows.note(panel.rows, ()))]
+    options = list(dict.fromkeys(option for pair in pairs for option in pair))
+    table = np.full((len(options), len(options)), np.nan)
+    for one, other in pairs:
+        found = (diagnostic_at(outcome, f"{panel.of}/{one}/{other}") for outcome in rows.done(row))
+        value = np.mean([v for v in found if v is not None])
+        table[options.index(one), options.index(other)] = table[options.index(other), options.index(one)] = value
+    return [
+        Panel(
+            panel.title + rows.partly(row), "", "correlation",
+            tuple(_above(option, index, table[index]) for index, option in enumerate(options)),
+            x_names=tuple(operation(option).label for option in options),
+        )
+    ]  # fmt: skip
+
+
+def _above(option: str, index: int, values: Curve) -> Line:
+    label, colour = operation_style(option, index)
+    x = np.arange(len(values), dtype=np.float64)
+    return Line(label, colour, (), 0, x, values, np.zeros((0, len(x))), joined=False, marker=("s", 8.0))
+
+
+def _spread(rows: FigureRows, panel: declared.SpreadPanel) -> list[Panel]:
+    context = Context(rows.loaded, rows.verdict.comparable, rows.evidence)
+    values = {row: row_values(row, panel.column, context) for row in panel.rows}
+    lines = []
+    for place, (row, found) in enumerate(values.items()):
+        label, colour, _ = rows.style(row)
+        x = np.full(len(found), float(place))
+        lines += [Line(label, colour, (), 0, x, np.array(found), np.zeros((0, len(x))), joined=False)] if found else []
+    names = tuple(map(rows.label, panel.rows))
+    note = rows.note(panel.rows, lines)
+    return [Panel(panel.title, "", rows.axis(panel.column), tuple(lines), x_names=names, note=note)]
+
+
 def _theory(rows: FigureRows, panel: declared.TheoryPanel) -> list[Panel]:
     return [theory_panel(panel.title, panel.figure)]
 
@@ -343,6 +385,8 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "entropy": _entropy,
     "diagnostic": _diagnostic,
     "gradients": _gradients,
+    "pairs": _pairs,
+    "spread": _spread,
     "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,

@@ -23,7 +23,9 @@ from harness.suite.figures import (
     DiagnosticPanel,
     EigenvaluePanel,
     GradientsPanel,
+    PairsPanel,
     Panel,
+    SpreadPanel,
     StrengthPanel,
     StrongestPanel,
     SweepPanel,
@@ -82,6 +84,7 @@ class _Checks:
         self.bands()
         self.profiles()
         self.searches()
+        self.measures()
         self.answers()
         self.claims()
         self.hypotheses()
@@ -347,17 +350,29 @@ class _Checks:
         if measure.of == "accuracy":
             self.answer(at, measure.dataset, measure.split, measure.training_epochs)
         elif measure.of == "diagnostic":
-            self.diagnosed(at, measure)
+            self.curve((*at, "row"), measure.row)
+            self.diagnosed((*at, "diagnostic"), measure.row, measure.diagnostic)
         else:
             self.operation(at, measure)
 
-    def diagnosed(self, at: KeyPath, measure: Measure) -> None:
+    def measures(self) -> None:
+        """Only columns of statistics are measured by diagnostics of a search."""
+        for table_name, name in self.rows:
+            table = self.suite.tables[table_name]
+            for column, diagnostic in table.rows[name].measures.items():
+                at: KeyPath = ("tables", table_name, "rows", name, "measures", column)
+                self.known(at, "column of the table", column, table.columns)
+                if self.suite.columns[column].metric != "statistic":
+                    self.fail(at, f"a column of {self.suite.columns[column].metric} is not measured by a diagnostic")
+                self.diagnosed(at, f"{table_name}/{name}", diagnostic)
+
+    def diagnosed(self, at: KeyPath, row: str, diagnostic: str | None) -> None:
         """A diagnostic is known of a search that measures it."""
-        self.curve((*at, "row"), measure.row)
-        for spec in self.specs(measure.row):
+        self.curve(at, row)
+        for spec in self.specs(row):
             cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
             names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
-            self.known((*at, "diagnostic"), "diagnostic of the row's search", measure.diagnostic, names)
+            self.known(at, "diagnostic of the row's search", diagnostic, names)
 
     def strength(self, at: KeyPath, row: str) -> None:
         """Only a row that measures strength has something to compare with it."""
@@ -400,7 +415,9 @@ class _Checks:
             number = getattr(panel, key, None)
             if number is not None:
                 self.number((*at, key), panel.rows, number)
-        if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel):
+        if isinstance(panel, SpreadPanel):
+            self.accuracy((*at, "column"), panel.column)
+        if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel | PairsPanel):
             self.measured(at, panel)
 
     def cell(self, at: KeyPath, panel: CellPanel) -> None:
@@ -435,7 +452,7 @@ class _Checks:
                 except HarnessError as error:
                     self.fail(at, f"{error} (row {row!r})")
 
-    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel | GradientsPanel) -> None:
+    def measured(self, at: KeyPath, panel: DiagnosticPanel | EigenvaluePanel | GradientsPanel | PairsPanel) -> None:
         """Some profile must measure what is to be shown."""
         for index, row in enumerate(panel.rows):
             names = {diagnostic.name for spec in self.specs(row) for diagnostic in spec.diagnostics}

@@ -132,6 +132,22 @@ class SweepPanel(_Panel):
     columns: Annotated[list[str], Field(min_length=1)]
 
 
+class PairsPanel(_Panel):
+    """Correlations of what two operations of an edge give, after the search: the others above each one."""
+
+    kind: Literal["pairs"]
+    of: ClassVar[str] = "operation-correlation"
+    rows: OneRow
+
+
+class SpreadPanel(_Panel):
+    """What a column measures of every run of a row: a place per row, a point per run."""
+
+    kind: Literal["spread"]
+    rows: Rows
+    column: str
+
+
 class TheoryPanel(_Panel):
     """A figure of the theory layer, which needs no records."""
 
@@ -199,6 +215,8 @@ Panel = Annotated[
     | AgreementPanel
     | EigenvaluePanel
     | SweepPanel
+    | PairsPanel
+    | SpreadPanel
     | TheoryPanel
     | MajorityPanel
     | CellPanel

@@ -188,6 +188,9 @@ class Row(Strict):
     official: Stated | None = Field(default=None, description="public configuration of the printed settings")
     elsewhere: Stated | None = Field(default=None, description="another section on the printed settings")
     runs: str | None = Field(default=None, description="suite/table/row, the search of ours that has these settings")
+    measures: dict[str, str] = Field(
+        default_factory=dict, description="by column, the diagnostic of its search that gives the number: the last one"
+    )
     values: list[Cell | None] = Field(default_factory=list)
 
 

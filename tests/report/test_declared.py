@@ -80,6 +80,13 @@ def points(panel: Panel, line: int = 0) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(panel.lines[line].x, panel.lines[line].mean, strict=True)]
 
 
+def test_every_search_is_a_point_above_its_row(full: SuiteVerdict) -> None:
+    [panel] = data(full, "spread").panels
+    assert panel.x_names == ("Baseline", "Warm-up")
+    assert points(panel, 0) == [(0, 50.0), (0, 49.0), (0, 48.0)]
+    assert {x for x, _ in points(panel, 1)} == {1.0} and len(panel.lines[1].x) == 3
+
+
 def test_accuracy_is_the_mean_over_seeds_by_epoch(full: SuiteVerdict) -> None:
     [baseline, _, _] = data(full, "arms-f2").panels
     assert points(baseline) == [(0, 11), (1, 21), (2, 31), (3, 41), (4, 51)]
