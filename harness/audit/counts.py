@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from harness.audit.finding import Finding
+from harness.audit.finding import Finding, Verdict
 from harness.audit.printed import EPS
 from harness.audit.published_rows import COUNTS, Number, PublishedRow
 from harness.spaces.cells import PublishedArchitecture, load_cells
@@ -25,24 +26,55 @@ Row = tuple[PublishedRow, Number]
 PLAIN, FULL = "convolutions and linear layers", "convolutions, linear layers, batch norms and ReLUs"
 
 
-def counts(lines: Sequence[PublishedRow]) -> list[Finding]:
-    """Compare printed counts in millions with those of the cell that explains the row, and columns within themselves.
+class Comparison(NamedTuple):
+    """A printed count beside ours of a published cell, all in millions; ``ours``: by convention of counting."""
+
+    line: PublishedRow
+    number: Number
+    name: str
+    cell: PublishedArchitecture
+    size: Size
+    ours: dict[str, float]
+
+    @property
+    def fitting(self) -> list[str]:
+        """Return the conventions whose count is printed."""
+        return [convention for convention, value in self.ours.items() if _fits(self.number, value)]
+
+    @property
+    def word(self) -> Verdict:
+        """Return what the print is; a cell that was read off a drawing accuses nothing."""
+        if self.fitting:
+            return "consistent"
+        if any(_cut(self.number, value) for value in self.ours.values()):
+            return "ambiguous"
+        return "unexplained" if self.cell.drawn else "inconsistent"
+
+
+def compare(lines: Sequence[PublishedRow]) -> list[Comparison]:
+    """Return printed counts in millions with those of the cell that explains the row.
 
     A network is 20 cells of 36 channels on CIFAR and 14 of 48 on ImageNet, unless the cell says otherwise.
     """
     cells = _explaining()
-    findings: list[Finding] = []
-    conventions: dict[str, dict[str, list[Row]]] = {}
+    found = []
     for line in lines:
         name = f"{line.table}/{line.row}"
         for number in line.numbers if name in cells else ():
-            ours = _ours(number, cells[name][1])
-            if ours is None:
-                continue
-            findings.append(_compare(line, number, cells[name], *ours))
-            fits = [convention for convention, value in ours[1].items() if _fits(number, value)]
-            if number.quantity.kind == "flops" and len(fits) == 1:
-                conventions.setdefault(line.table, {}).setdefault(fits[0], []).append((line, number))
+            if (ours := _ours(number, cells[name][1])) is not None:
+                found.append(Comparison(line, number, *cells[name], *ours))
+    return found
+
+
+def counts(lines: Sequence[PublishedRow]) -> list[Finding]:
+    """Report every `compare`, and columns that count in two ways."""
+    findings: list[Finding] = []
+    conventions: dict[str, dict[str, list[Row]]] = {}
+    for one in compare(lines):
+        findings.append(_finding(one))
+        if one.number.quantity.kind == "flops" and len(one.fitting) == 1:
+            by_convention = conventions.setdefault(one.line.table, {})
+            by_convention.setdefault(one.fitting[0], []).append((one.line, one.number))
     return [*findings, *_mixed(conventions)]
 
 
@@ -85,21 +117,15 @@ def _values(number: Number, found: Counts) -> dict[str, float]:
     return {PLAIN: found.multiplications / MILLION, FULL: full / MILLION}
 
 
-def _compare(
-    line: PublishedRow, number: Number, of: tuple[str, PublishedArchitecture], size: Size, ours: dict[str, float]
-) -> Finding:
-    network = f"{size.cells} cells of {size.channels} channels of {of[0]}"
-    said = " and ".join(f"{value:.2f} M of {convention}" for convention, value in ours.items())
-    text = f"{line.label}: {number.column.label} {number.printed} M; {network} have {said}"
-    fits = [convention for convention, value in ours.items() if _fits(number, value)]
-    if fits:
-        text += "" if len(ours) == 1 else f": the print counts {' or '.join(fits)}"
-        return Finding("counts", "info", (number.cell,), text, "consistent")
-    if any(_cut(number, value) for value in ours.values()):
-        return Finding("counts", "info", (number.cell,), f"{text}: cut off, not rounded", "ambiguous")
-    if of[1].drawn:
-        return Finding("counts", "info", (number.cell,), f"{text}, read off a drawing", "unexplained")
-    return Finding("counts", "warning", (number.cell,), text, "inconsistent")
+def _finding(one: Comparison) -> Finding:
+    number, size = one.number, one.size
+    network = f"{size.cells} cells of {size.channels} channels of {one.name}"
+    said = " and ".join(f"{value:.2f} M of {convention}" for convention, value in one.ours.items())
+    text = f"{one.line.label}: {number.column.label} {number.printed} M; {network} have {said}"
+    if one.fitting and len(one.ours) > 1:
+        text += f": the print counts {' or '.join(one.fitting)}"
+    text += {"ambiguous": ": cut off, not rounded", "unexplained": ", read off a drawing"}.get(one.word, "")
+    return Finding("counts", "warning" if one.word == "inconsistent" else "info", (number.cell,), text, one.word)
 
 
 def _fits(number: Number, value: float) -> bool:

@@ -105,6 +105,7 @@ class CountLayoutOption(StrEnum):
 
     text = "text"
     json = "json"
+    csv = "csv"
 
 
 app = typer.Typer(
@@ -333,7 +334,10 @@ def show(
 
 @app.command()
 def count(
-    cell: Annotated[str, typer.Argument(metavar="CELL", help="An architecture, or the name of a published cell.")],
+    cell: Annotated[
+        str | None,
+        typer.Argument(metavar="CELL", help="An architecture, or the name of a published cell. [default: all cells]"),
+    ] = None,
     space: Annotated[str | None, typer.Option(help="Its space. [default: the one that reads it]")] = None,
     cells: Annotated[int | None, typer.Option(help="Cells of the network. [default: as published]")] = None,
     channels: Annotated[int | None, typer.Option(help="Channels of the first cell. [default: as published]")] = None,
@@ -347,7 +351,14 @@ def count(
     Of any space, without building the network: 'python -m harness count darts-v2 --stem imagenet'.
     """
     from harness.cli.count import Asked, count
+    from harness.cli.count_all import count_all
 
+    if cell is None:
+        if any(value is not None for value in (space, cells, channels, classes, image_size, stem)):
+            raise HarnessError("sizes and spaces are asked of one cell: name it")
+        raise typer.Exit(count_all(layout.value))
+    if layout.value == "csv":
+        raise HarnessError("--format csv: only of all cells")
     asked = Asked(space, cells, channels, classes, image_size, stem.value if stem else None)
     raise typer.Exit(count(cell, asked, layout.value))
 

@@ -71,3 +71,28 @@ def test_an_architecture_in_both_notations():
 def test_mistakes_are_one_line(arguments, message):
     code, output = run(*arguments)
     assert code == 2 and message in output and output.count("\n") == 1
+
+
+def test_all_cells_beside_what_is_printed_of_them():
+    code, output = run("--format", "json")
+    found = {(line["cell"], line["network"]): line for line in json.loads(output)}
+    assert code == 0 and len({cell for cell, _ in found}) == 193
+    imagenet = found["stacnas-imagenet", "14 x 48, 1000 classes"]
+    assert imagenet["parameters"] == 5_715_040
+    assert imagenet["prints"].count("5.7 M, ours 5.715: consistent") == 2
+    drawn = found["stacnas-cifar10", "20 x 36, 10 classes"]
+    assert "3.9 M, ours 3.714: unexplained" in drawn["prints"] and drawn["source"].endswith(".png")
+    assert ("stacnas-cifar100", "20 x 36, 100 classes") in found and ("darts-v2", "20 x 36, 100 classes") not in found
+
+
+def test_all_cells_for_people_and_for_tables():
+    code, text = run()
+    assert code == 0 and len(text.splitlines()) > 193 and "3,349,342" in text
+    code, table = run("--format", "csv")
+    assert code == 0 and table.startswith("cell,network,parameters,multiply_adds,prints,source\n")
+
+
+@pytest.mark.parametrize("arguments", [["--space", "darts"], ["darts-v2", "--format", "csv"]])
+def test_what_is_asked_of_one_cell_or_of_all(arguments):
+    code, output = run(*arguments)
+    assert code == 2 and output.count("\n") == 1
