@@ -10,7 +10,7 @@ from harness.analysis.aggregate import Summary, summarise
 from harness.analysis.bands import Verdict
 from harness.analysis.cells import NOT_COMPARABLE
 from harness.analysis.evidence import Evidence
-from harness.analysis.measures import ACCURACIES, COSTS, MEASURED, column_values, diagnostic_at, trained_value
+from harness.analysis.measures import ACCURACIES, COSTS, MEASURED, claim_value, column_values, trained_value
 from harness.analysis.protocol import overrides
 from harness.runner.trial import Trial
 from harness.suite.loaded import LoadedSuite
@@ -103,8 +103,8 @@ def row_values(row: str, column: str, context: Context) -> tuple[float, ...]:
     """Return what the runs of ``table/row`` that ended well give in a column, in its unit."""
     entry, evidence = _row(row, context), context.evidence
     done = evidence.done(answering(row, column, evidence))
-    if column in entry.measures:
-        return tuple(v for outcome in done if (v := diagnostic_at(outcome, entry.measures[column])) is not None)
+    if (reading := entry.measures.get(column)) is not None:
+        return tuple(value for o in done if (value := claim_value([o], reading, entry.stop)) is not None)
     if evidence.trained(row, column) is not None:
         reports = evidence.plan.trained[row].reports
         return tuple(trained_value(outcome, context.suite.columns[column], reports) for outcome in done)

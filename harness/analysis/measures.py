@@ -12,7 +12,7 @@ from harness.analysis.outcomes import Outcome
 from harness.analysis.strength import Criterion, edge_strengths, mean_agreement, mean_rank, strongest_edges
 from harness.methods.history import History
 from harness.methods.stops import Stop
-from harness.suite.schema import Column, Measure
+from harness.suite.schema import Column, Reading
 
 SECONDS_PER_DAY = 86400.0
 COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of accuracies judges them
@@ -62,7 +62,7 @@ def history(outcome: Outcome, key: str) -> History:
     return History(groups, weights, [c[cell] for c in outcome.cells], outcome.accuracy[key], outcome.eigenvalues)
 
 
-def claim_value(outcomes: Sequence[Outcome], measure: Measure, stop: Stop | None) -> float | None:
+def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None) -> float | None:
     """Return what a claim measures of a seed's trials, all done: of one, or of those that measured its edges.
 
     In percent, edges, places, or a number as it is; None where unknown. The last epoch's accuracy of a row
@@ -84,7 +84,7 @@ def claim_value(outcomes: Sequence[Outcome], measure: Measure, stop: Stop | None
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
 
 
-def _strength_value(outcomes: Sequence[Outcome], measure: Measure, by: Criterion) -> float | None:
+def _strength_value(outcomes: Sequence[Outcome], measure: Reading, by: Criterion) -> float | None:
     measured = [edge for edge in edge_strengths(outcomes) if measure.cell in (None, edge.cell)]
     if measure.of == "agreement":
         return mean_agreement(measured, by)

@@ -191,7 +191,7 @@ def _run(loaded: LoadedSuite, table: str, row: str) -> str | None:
     Columns of one name hold other quantities where diagnostics of one search give them.
     """
     entry = loaded.suite.tables[table].rows[row]
-    method, measures = entry.method, json.dumps(entry.measures) if entry.measures else ""
+    method, measures = entry.method, "".join(_plain(reading) for reading in entry.measures.values())
     if method not in loaded.catalogue.methods or trains_a_cell(loaded, table, row):
         return None
     if loaded.computes(table, row):

@@ -34,7 +34,7 @@ from harness.suite.figures import (
 from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
-from harness.suite.schema import Measure, Profile, Row, Table, ToleranceBand
+from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
 from harness.suite.training import NamedCell, Retraining, resolve_training
 
 if TYPE_CHECKING:
@@ -338,37 +338,40 @@ class _Checks:
 
     def measure(self, at: KeyPath, measure: Measure) -> None:
         self.known((*at, "row"), "row", measure.row, [f"{t}/{r}" for t, r in self.rows])
-        if measure.of in ("accuracy", "diagnostic") and measure.cell is not None:
-            self.fail((*at, "cell"), f"{measure.of} does not take 'cell'")
+        self.reading(at, measure.row, measure, (*at, "row"))
+
+    def reading(self, at: KeyPath, row: str, reading: Reading, named: KeyPath) -> None:
+        """``named``: where the row is."""
+        if reading.of in ("accuracy", "diagnostic") and reading.cell is not None:
+            self.fail((*at, "cell"), f"{reading.of} does not take 'cell'")
         for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
-            given = getattr(measure, key) is not None
-            if given != (key in NEEDED[measure.of]):
+            given = getattr(reading, key) is not None
+            if given != (key in NEEDED[reading.of]):
                 problem = "does not take" if given else "needs"
-                self.fail((*at, key) if given else at, f"{measure.of} {problem} {key!r}")
-        if measure.by is not None:
-            self.strength((*at, "row"), measure.row)
-        if measure.of == "accuracy":
-            self.answer(at, measure.dataset, measure.split, measure.training_epochs)
-        elif measure.of == "diagnostic":
-            self.curve((*at, "row"), measure.row)
-            self.diagnosed((*at, "diagnostic"), measure.row, measure.diagnostic)
+                self.fail((*at, key) if given else at, f"{reading.of} {problem} {key!r}")
+        if reading.by is not None:
+            self.strength(named, row)
+        if reading.of == "accuracy":
+            self.answer(at, reading.dataset, reading.split, reading.training_epochs)
+        elif reading.of == "diagnostic":
+            self.curve(named, row)
+            self.diagnosed((*at, "diagnostic"), row, reading.diagnostic)
         else:
-            self.operation(at, measure)
+            self.operation(at, row, reading, named)
 
     def measures(self) -> None:
-        """Only columns of statistics are measured by diagnostics of a search."""
+        """Only columns of statistics are measured by what a search gives."""
         for table_name, name in self.rows:
             table = self.suite.tables[table_name]
-            for column, diagnostic in table.rows[name].measures.items():
+            for column, reading in table.rows[name].measures.items():
                 at: KeyPath = ("tables", table_name, "rows", name, "measures", column)
                 self.known(at, "column of the table", column, table.columns)
                 if self.suite.columns[column].metric != "statistic":
-                    self.fail(at, f"a column of {self.suite.columns[column].metric} is not measured by a diagnostic")
-                self.diagnosed(at, f"{table_name}/{name}", diagnostic)
+                    self.fail(at, f"a column of {self.suite.columns[column].metric} has what it measures")
+                self.reading(at, f"{table_name}/{name}", reading, at)
 
     def diagnosed(self, at: KeyPath, row: str, diagnostic: str | None) -> None:
         """A diagnostic is known of a search that measures it."""
-        self.curve(at, row)
         for spec in self.specs(row):
             cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
             names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
@@ -379,18 +382,18 @@ class _Checks:
         if any(not isinstance(spec.select, Strength) for spec in self.specs(row)):
             self.fail(at, f"row {row!r} measures no strength: its select is not 'strength'")
 
-    def operation(self, at: KeyPath, measure: Measure) -> None:
-        table, _, row = measure.row.partition("/")
-        if (table, row) in self.runnable() and self.loaded.computes(table, row):
-            self.fail((*at, "row"), f"a computed row has no {measure.of}")
-        if (table, row) in self.runnable():
+    def operation(self, at: KeyPath, row: str, reading: Reading, named: KeyPath) -> None:
+        table, _, name = row.partition("/")
+        if (table, name) in self.runnable() and self.loaded.computes(table, name):
+            self.fail(named, f"a computed row has no {reading.of}")
+        if (table, name) in self.runnable():
             for profile in self.suite.profiles:
-                space = self.loaded.resolve(table, row, profile).space
-                self.known((*at, "cell"), "cell type of the row's search", measure.cell, space.cell_types)
-                cells = space.cell_types[:1] if measure.of == "magnitude" else space.cell_types
-                rows = [row for cell in ([measure.cell] if measure.cell else cells) for row in space.rows(cell)]
+                space = self.loaded.resolve(table, name, profile).space
+                self.known((*at, "cell"), "cell type of the row's search", reading.cell, space.cell_types)
+                cells = space.cell_types[:1] if reading.of == "magnitude" else space.cell_types
+                rows = [row for cell in ([reading.cell] if reading.cell else cells) for row in space.rows(cell)]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
-                self.known((*at, "operation"), "operation of the row's search", measure.operation, ops)
+                self.known((*at, "operation"), "operation of the row's search", reading.operation, ops)
 
     def figures(self) -> None:
         for name, figure in self.suite.figures.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
@@ -155,6 +155,29 @@ class Stated(Strict):
     values: list[Published | None]
 
 
+class Reading(Strict):
+    """A number taken from a search: ``of`` names the function, the rest its arguments.
+
+    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
+    search, ``first`` or ``last``. Of searches that measure strength, ``by`` a criterion (alpha; DARTS-PT's
+    perturbation; or strength): ``strongest``, how many edges' best operation is the strongest; ``agreement``, the mean
+    over edges of Kendall's tau with strength; ``rank``, the mean place of the operation among those of its edge, 1
+    being the last.
+    """
+
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    by: Literal["alpha", "perturbation", "strength"] | None = None
+    dataset: str | None = None
+    split: Split | None = None
+    training_epochs: PositiveInt | None = None
+    operation: str | None = None
+    diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
+    cell: str | None = Field(
+        default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
+    )
+    epoch: Literal["first", "last"] = "last"
+
+
 class Row(Strict):
     """A method with its settings and its published numbers, in the order of the table's columns."""
 
@@ -188,10 +211,18 @@ class Row(Strict):
     official: Stated | None = Field(default=None, description="public configuration of the printed settings")
     elsewhere: Stated | None = Field(default=None, description="another section on the printed settings")
     runs: str | None = Field(default=None, description="suite/table/row, the search of ours that has these settings")
-    measures: dict[str, str] = Field(
-        default_factory=dict, description="by column, the diagnostic of its search that gives the number: the last one"
+    measures: dict[str, Reading] = Field(
+        default_factory=dict,
+        description="by column of statistics, what its search gives; a name alone: of a diagnostic",
     )
     values: list[Cell | None] = Field(default_factory=list)
+
+    @field_validator("measures", mode="before")
+    @classmethod
+    def _diagnostics_by_name(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {c: {"of": "diagnostic", "diagnostic": v} if isinstance(v, str) else v for c, v in data.items()}
 
 
 class Table(Strict):
@@ -217,28 +248,10 @@ class Table(Strict):
     rows: dict[Name, Row]
 
 
-class Measure(Strict):
-    """A number taken from the trials of one row, one per seed: ``of`` names the function, the rest its arguments.
-
-    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. The row's stop rule counts for the accuracy of the ``last`` epoch. Of a row that
-    measures strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength itself): ``strongest``, how many
-    edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``,
-    the mean place of the operation among those of its edge, 1 being the last.
-    """
+class Measure(Reading):
+    """A `Reading` of the trials of one row, one number per seed. The row's stop rule counts for the ``last`` epoch."""
 
     row: str = Field(description="table/row")
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
-    by: Literal["alpha", "perturbation", "strength"] | None = None
-    dataset: str | None = None
-    split: Split | None = None
-    training_epochs: PositiveInt | None = None
-    operation: str | None = None
-    diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
-    cell: str | None = Field(
-        default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
-    )
-    epoch: Literal["first", "last"] = "last"
 
 
 class Claim(Strict):

@@ -116,7 +116,7 @@ def test_every_pair_is_bound_both_ways(judged: SuiteVerdict) -> None:
     for one, other in combinations(table.rows, 2):
         assert table.rows[one].measures[other] == table.rows[other].measures[one]
         named = {table.rows[one].label, table.rows[other].label}
-        assert set(table.rows[one].measures[other].split("/")[1:]) == named
+        assert set(str(table.rows[one].measures[other].diagnostic).split("/")[1:]) == named
     assert cell(judged, "stacnas-t6", "avg-pool-3x3", "avg-pool-3x3").ours is None  # 1 by definition
 
 
@@ -155,3 +155,18 @@ def test_what_is_bound_wrongly_is_refused(old: str, new: str, words: str, tmp_pa
     with pytest.raises(HarnessError) as refusal:
         load_suite(tmp_path / "stacnas.yaml", load_catalogue())
     assert words in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_what_a_search_chooses_and_weighs_can_be_printed_too(stacnas: LoadedSuite) -> None:
+    """DARTS' chosen skip connections by depth, and the weight of `none` (StacNAS, section 2.4.1)."""
+    planned = plan(stacnas)
+    trials = {trial.id: trial for trial in planned.trials}
+    rows = planned.rows["stacnas-text-failures/deep"]
+    verdict = judge(stacnas, "paper", planned, [record(trials[one], {}) for one in rows])
+    found = cell(verdict, "stacnas-text-failures", "deep", "skip-connections")
+    outcome = verdict.evidence.outcomes[rows[0]]
+    chosen = sum(edge.operation == "skip_connect" for edge in outcome.cells[-1]["normal"])
+    assert found.ours is not None and found.ours.mean == chosen and found.ours.n == 3
+    assert cell(verdict, "stacnas-text-failures", "deep", "stage-1-cells").ours is None
+    zero = cell(verdict, "stacnas-text-failures", "zero", "zero-weight")
+    assert zero.verdict == "NOT RUN" and "0 of 3 seeds" in zero.reason
