@@ -52,7 +52,7 @@ def root(tmp_path, monkeypatch) -> Path:
     """A data root with a table, which passes for the benchmark's here."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "nb201.parquet").write_text("")
-    monkeypatch.setattr(evaluate, "load_table", lambda root: locate_table(root))
+    monkeypatch.setattr(evaluate, "load_table", lambda root, name: locate_table(root))
     return tmp_path / "data"
 
 
@@ -141,7 +141,7 @@ class FakeTable:
 
 
 def with_table(monkeypatch, table):
-    monkeypatch.setattr("harness.runner.survey.load_table", lambda root: table)
+    monkeypatch.setattr("harness.runner.survey.load_table", lambda root, name: table)
 
 
 def test_a_changed_table_evaluates_a_search_anew(tmp_path, root, make_record, monkeypatch):
