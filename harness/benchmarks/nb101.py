@@ -124,13 +124,13 @@ class Nb101Table:
     def accuracy(self, arch: Many, *, split: str, epochs: int) -> NDArray[np.float64]: ...
     def accuracy(self, arch: str | Many, *, split: str, epochs: int) -> Any:
         """Return accuracy in percent, mean over the trainings; ``split``: "train", "valid" or "test"."""
-        return _single(self.repeats(arch, split=split, epochs=epochs).mean(axis=-1))
+        return _single(_mean(self.repeats(arch, split=split, epochs=epochs)))
 
     def accuracies(self, archs: list[str] | tuple[str, ...]) -> dict[str, list[float]]:
         """Return ``{"cifar10/test/108": [percent per architecture], ...}``: every `accuracy` on valid and test."""
         rows = self._rows(archs)
         return {
-            f"{DATASET}/{split}/{epochs}": self._percent(rows, split, epochs).mean(axis=-1).tolist()
+            f"{DATASET}/{split}/{epochs}": _mean(self._percent(rows, split, epochs)).tolist()
             for split, epochs in product(SPLITS, self.epochs)
         }
 
@@ -152,7 +152,7 @@ class Nb101Table:
     def train_seconds(self, arch: Many, *, epochs: int) -> NDArray[np.float64]: ...
     def train_seconds(self, arch: str | Many, *, epochs: int) -> Any:
         """Return the seconds of a training without its evaluations, mean over the trainings."""
-        return _single(self._measured(self._rows(arch), "seconds", epochs).mean(axis=-1))
+        return _single(_mean(self._measured(self._rows(arch), "seconds", epochs)))
 
     @overload
     def parameters(self, arch: str) -> int: ...
@@ -168,7 +168,7 @@ class Nb101Table:
         ``single``: of single trainings and not of means; the optima in NAS-Bench-1Shot1's code are whole images of one.
         """
         values = self._percent(np.flatnonzero(self._members(space)), split, epochs)
-        return float((values if single else values.mean(axis=-1)).max())
+        return float((values if single else _mean(values)).max())
 
     def of_space(self, space: str) -> NDArray[np.str_]:
         """Return the hashes of the cells that a space ("oneshot-1") needs, all of which must be there. [n]"""
@@ -216,6 +216,12 @@ def _hash(arch: object) -> str:
 @lru_cache(maxsize=2**16)
 def _hash_of_text(text: str) -> str:
     return module_hash(parse(text))
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the trainings, [...] of [..., 3], added in one order however many are asked for at once."""
+    first, second, third = np.moveaxis(values, -1, 0)
+    return np.asarray((first + second + third) / REPEATS)
 
 
 def _single(values: Any) -> Any:

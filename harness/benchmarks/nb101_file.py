@@ -91,12 +91,13 @@ def read_columns(path: Path) -> Contents:
     """
     try:
         content = read_regular(path, LARGEST_FILE)
-        table, epochs = _read(content)
-        table = _typed(table, schema(epochs))
-        found = Contents(_hashes(table), _numbers(table), epochs, hashlib.sha256(content).hexdigest(), _source(table))
-        _check_values(found.numbers)
-        nb101_genuine.check(found.hashes, found.numbers, epochs)
-        _check_cells(table)
+        file, epochs = _opened(content)
+        texts = _texts(file)
+        numbers = {f.name: _column(file, f) for f in schema(epochs) if f.name not in TEXTS}
+        found = Contents(_hashes(texts), numbers, epochs, hashlib.sha256(content).hexdigest(), _source(file))
+        _check_values(numbers)
+        nb101_genuine.check(found.hashes, numbers, epochs)
+        _check_cells(texts, numbers)
     except (pa.ArrowException, OSError) as error:
         raise HarnessError(f"{path}: not a readable parquet file: {error}") from error
     except HarnessError as error:
@@ -104,8 +105,8 @@ def read_columns(path: Path) -> Contents:
     return found
 
 
-def _read(content: bytes) -> tuple[pa.Table, tuple[int, ...]]:
-    """Read a table whose columns, rows and size are right; a small file can ask for a lot of memory."""
+def _opened(content: bytes) -> tuple[pq.ParquetFile, tuple[int, ...]]:
+    """Open a file whose columns, rows and size are right; a small file can ask for a lot of memory."""
     file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(TEXTS))
     facts, names = file.metadata, file.schema_arrow.names
     epochs = tuple(e for e in EPOCHS if any(re.search(rf"_{e}_\d$", name) for name in names)) or EPOCHS
@@ -120,25 +121,37 @@ def _read(content: bytes) -> tuple[pa.Table, tuple[int, ...]]:
         raise HarnessError(f"{facts.num_rows:,} cells, expected 1 to {SIZE:,}")
     if sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups)) > LARGEST:
         raise HarnessError(f"more than {LARGEST:,} bytes of numbers")
-    return file.read(use_threads=False), epochs
+    return file, epochs
 
 
-def _typed(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """Return columns in their types, without nulls, text still by its dictionary."""
-    for name in wanted.names:
+def _texts(file: pq.ParquetFile) -> pa.Table:
+    """Return the columns of text, still by their dictionaries: long text costs nothing before it is refused."""
+    table = file.read(columns=list(TEXTS), use_threads=False)
+    for name, longest in TEXTS.items():
         if table[name].null_count:
             raise HarnessError(f"column {name!r} has nulls")
-    for name, longest in TEXTS.items():
         for chunk in table[name].chunks:
             if not isinstance(chunk, pa.DictionaryArray):
                 raise HarnessError(f"column {name!r} is not text")
             if max(map(len, chunk.dictionary.to_pylist()), default=0) > longest:
                 raise HarnessError(f"column {name!r} has text of more than {longest} characters")
-    kept = pa.schema([f.with_type(table[f.name].type) if f.name in TEXTS else f for f in wanted], table.schema.metadata)
+    return table
+
+
+def _column(file: pq.ParquetFile, field: pa.Field) -> NDArray[Any]:
+    """Return a column of numbers, through DLPack, as Arrow's own to_numpy would import pandas.
+
+    One at a time: whoever imports has the same numbers in memory beside.
+    """
+    read = file.read(columns=[field.name], use_threads=False)[field.name]
+    if read.null_count:
+        raise HarnessError(f"column {field.name!r} has nulls")
+    flags = pa.types.is_boolean(field.type)
     try:
-        return table.select(wanted.names).cast(kept)
+        values = np.from_dlpack(read.cast(field.type).cast(pa.uint8() if flags else field.type).combine_chunks())
     except (pa.ArrowException, ValueError) as error:
-        raise HarnessError(f"wrong type of column: {error}") from error
+        raise HarnessError(f"wrong type of column {field.name!r}: {error}") from error
+    return values.astype(bool) if flags else values
 
 
 def _hashes(table: pa.Table) -> NDArray[np.bytes_]:
@@ -151,19 +164,8 @@ def _hashes(table: pa.Table) -> NDArray[np.bytes_]:
     return found
 
 
-def _numbers(table: pa.Table) -> Columns:
-    """Return all columns but text, through DLPack, as Arrow's own to_numpy would import pandas."""
-    found = {}
-    for name in (name for name in table.column_names if name not in TEXTS):
-        array = table[name].combine_chunks()
-        flags = pa.types.is_boolean(array.type)
-        values = np.from_dlpack(array.cast(pa.uint8()) if flags else array)
-        found[name] = values.astype(bool) if flags else values
-    return found
-
-
-def _source(table: pa.Table) -> str | None:
-    value = (table.schema.metadata or {}).get(SOURCE, b"")
+def _source(file: pq.ParquetFile) -> str | None:
+    value = (file.schema_arrow.metadata or {}).get(SOURCE, b"")
     return value.decode() if re.fullmatch(rb"[0-9a-f]{64}", value) else None
 
 
@@ -178,13 +180,12 @@ def _check_values(numbers: Columns) -> None:
             raise HarnessError(f"column {name!r}, row {row}: {values[row]} is out of range")
 
 
-def _check_cells(table: pa.Table) -> None:
+def _check_cells(table: pa.Table, numbers: Columns) -> None:
     """Check a sample: what is recorded of a cell belongs to its hash. Of all of them it would take a minute."""
-    step = max(1, table.num_rows // nb101_genuine.SAMPLED)
-    sampled = table.select([*TEXTS, "parameters", *map(member, SIZES)]).take(list(range(0, table.num_rows, step)))
+    rows = list(range(0, table.num_rows, max(1, table.num_rows // nb101_genuine.SAMPLED)))
     right = []
-    for row in sampled.to_pylist():
-        cell = cell_of(row["matrix"], row["ops"])
-        nb101_genuine.check_cell(cell, row["hash"], {space for space in SIZES if row[member(space)]})
-        right.append(row["parameters"] == nb101_genuine.parameters(cell))
+    for row, texts in zip(rows, table.take(rows).to_pylist(), strict=True):
+        cell = cell_of(texts["matrix"], texts["ops"])
+        nb101_genuine.check_cell(cell, texts["hash"], {space for space in SIZES if numbers[member(space)][row]})
+        right.append(int(numbers["parameters"][row]) == nb101_genuine.parameters(cell))
     nb101_genuine.check_sizes(right)

@@ -164,6 +164,21 @@ def test_an_edited_accuracy_is_evaluated_anew(tmp_path, root, make_record, monke
     assert state(tmp_path, root).state == "re-evaluate"
 
 
+def test_each_trial_asks_the_table_of_its_own_benchmark(tmp_path, root, make_record, monkeypatch):
+    """One table is missing, and blocks only those that ask it; the record is compared with its own."""
+    both = {"first": {"digits/test/200": 11.0}, "second": {"digits/test/200": 11.0}}
+    Store(tmp_path / "r").write(make_record(evaluations=both))
+    other = FakeTrial(id="0" * 16, benchmark=TableBenchmark(name="nb101-table"))
+    asked = []
+    monkeypatch.setattr("harness.runner.survey.load_table", lambda root, name: asked.append(name) or FakeTable())
+    monkeypatch.setattr(
+        "harness.runner.survey.table_problem", lambda root, name: "no table" if name == "nb101-table" else None
+    )
+    done, blocked = survey([FakeTrial(), other], Store(tmp_path / "r"), root, device="cpu", force=False)
+    assert (done.state, blocked.state, blocked.reason) == ("done", "blocked", "no table")
+    assert asked == ["nb201-table"]
+
+
 def test_a_record_of_another_specification_is_run_again_and_named(tmp_path, root, make_record):
     path = Store(tmp_path / "r").write(make_record(spec={"epochs": 3}))
     task = state(tmp_path, root)
