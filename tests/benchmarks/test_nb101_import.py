@@ -308,9 +308,9 @@ def test_a_file_is_streamed() -> None:
 
 def test_what_is_kept_of_a_cell_is_small(tmp_path: Path) -> None:
     """All of the benchmark's 423,624 cells fit: what grows with them is some hundred bytes each."""
-    source = official.write(tmp_path / "some.tfrecord", official.contents(CELLS, (4, 12, 36, 108)))
+    source = official.write(tmp_path / "some.tfrecord", official.contents(CELLS[:300], (4, 12, 36, 108)))
     import_into(tmp_path, source)  # imports and caches
-    with at_most(4):
+    with at_most(3):
         import_official(source, tmp_path / WHOLE, tmp_path / NEEDED)
 
 
