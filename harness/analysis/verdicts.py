@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baselines
@@ -17,6 +17,7 @@ from harness.analysis.protocol import overrides
 from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
+from harness.benchmarks.spec import NB201
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
@@ -26,6 +27,7 @@ from harness.suite.schema import Measure, Suite
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
+    from harness.benchmarks.table import Table
 
 Judged = CellVerdict | ClaimVerdict | BaselineVerdict
 IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
@@ -115,12 +117,12 @@ def judge(
     plan: Plan,
     records: Iterable[Record],
     baseline: Baseline | None = None,
-    table: Nb201Table | None = None,
+    tables: Mapping[str, Table] | None = None,
     further: Plan | None = None,
 ) -> SuiteVerdict:
     """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
 
-    ``table``: the benchmark's, where it is at hand: records that say otherwise are named and not judged.
+    ``tables``: the benchmarks', those that are at hand: records that say otherwise are named and not judged.
     ``further``: the plan of the claims' rows with the seeds of all looks; only claims look beyond the planned ones.
     ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
     Raises `HarnessError` for a record whose trajectory is broken.
@@ -129,13 +131,13 @@ def judge(
     outcomes, rejected = {}, {}
     for record in records:
         if record.id in planned:
-            if why := problem(record, table):
+            if why := problem(record, tables or {}):
                 rejected[record.id] = why
             else:
                 outcomes[record.id] = digest(record)
     evidence = gather(plan, outcomes, rejected)
     beyond = gather(further, outcomes, rejected) if further else None
-    suite = loaded.suite
+    suite, table = loaded.suite, (tables or {}).get(NB201)
     # A suite without profiles has no row that can be run, and so no number that needs the mark.
     comparable = profile_name not in suite.profiles or suite.profiles[profile_name].comparable
     series = find_series(suite, evidence)
@@ -148,7 +150,7 @@ def judge(
         claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
         baselines=judge_baselines(series, baseline),
         series=series,
-        means=table_means(table) if table is not None and measures_strength(plan.trials) else None,
+        means=table_means(cast("Nb201Table", table)) if table is not None and measures_strength(plan.trials) else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -22,15 +22,38 @@ READING: Final = 0.01
 VERSIONS: Final = {"cifar10": 0.3, "cifar100": 0.6, "imagenet16_120": 0.8}
 
 
-class TableBenchmark(Strict):
-    """Look the found architecture up in the NAS-Bench-201 table."""
+class TableFacts(NamedTuple):
+    """What a table can be asked for. ``space``: whose architectures it has; ``epochs``: the longest training first."""
 
-    name: Literal["nb201-table"]
+    title: str
+    space: str
+    datasets: tuple[str, ...]
+    splits: tuple[str, ...]
+    epochs: tuple[int, ...]
+
+    def answers(self, dataset: str | None, split: str | None, epochs: int | None) -> bool:
+        """Tell whether it has an accuracy."""
+        return dataset in self.datasets and split in self.splits and epochs in self.epochs
+
+
+TableName = Literal["nb201-table", "nb101-table"]
+NB201: Final = "nb201-table"
+NB101: Final = "nb101-table"
+TABLES: Final[dict[TableName, TableFacts]] = {
+    NB201: TableFacts("NAS-Bench-201", "nb201", DATASETS, SPLITS, EPOCHS),
+    NB101: TableFacts("NAS-Bench-101", "oneshot", ("cifar10",), SPLITS, (108, 36, 12, 4)),
+}
+
+
+class TableBenchmark(Strict):
+    """Look the found architecture up in the benchmark's table."""
+
+    name: TableName
 
     @property
-    def space(self) -> str:
-        """Return the space whose architectures it has."""
-        return "nb201"
+    def facts(self) -> TableFacts:
+        """Return what the table can be asked for."""
+        return TABLES[self.name]
 
 
 class TrainingBenchmark(Strict):

@@ -380,7 +380,9 @@ def data_status() -> None:
 
 @data_app.command("import")
 def data_import(
-    source: Annotated[Path, typer.Argument(help="NAS-Bench-201 file (.pth) or NATS-Bench folder (-simple).")],
+    source: Annotated[
+        Path, typer.Argument(help="NAS-Bench-201 .pth, NATS-Bench -simple folder, NAS-Bench-101 .tfrecord.")
+    ],
     target: Annotated[Path | None, typer.Argument(help="Table to write. [default: in the data root]")] = None,
 ) -> None:
     """Build the look-up table from the official benchmark's file."""

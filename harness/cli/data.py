@@ -7,13 +7,16 @@ from pathlib import Path
 import typer
 
 from harness.cli.text import columns
-from harness.data.sources import DATA_VARIABLE, NB201_TABLE, data_root
+from harness.data.sources import DATA_VARIABLE, NB101_ONESHOT, NB101_TABLE, NB201_TABLE, data_root
 from harness.errors import HarnessError
+
+NB101_SUFFIX = ".tfrecord"
 
 
 def status() -> int:
     """Print one line per data set and table."""
-    from harness.benchmarks.nb201 import status as table_status
+    from harness.benchmarks.nb101 import status as nb101_status
+    from harness.benchmarks.nb201 import status as nb201_status
     from harness.data.status import status as data_status
 
     root = data_root()
@@ -27,19 +30,33 @@ def status() -> int:
             "-" if line.fingerprint is None else line.fingerprint[:16],
             line.note,
         )
-        for line in (*data_status(root), table_status(root))
+        for line in (*data_status(root), nb201_status(root), *nb101_status(root))
     ]
     typer.echo(columns(("name", "state", "count", "where", "checksum", "note"), rows))
     return 0
 
 
 def import_table(source: Path, target: Path | None) -> int:
-    """Build the NAS-Bench-201 table from the official file."""
+    """Build a benchmark's table from its official file: NAS-Bench-101's is a ``.tfrecord``."""
+    if source.suffix == NB101_SUFFIX:
+        return _import_nb101(source, target)
     from harness.benchmarks.nb201_import import import_official
 
     path = _root() / NB201_TABLE[0] if target is None else target
     count = import_official(source, path)
     typer.echo(f"{path}: {count:,} architectures")
+    return 0
+
+
+def _import_nb101(source: Path, target: Path | None) -> int:
+    from harness.benchmarks.nb101_import import import_official
+
+    path = _root() / NB101_TABLE[0] if target is None else target
+    oneshot = path.with_name(Path(NB101_ONESHOT[0]).name)
+    count, needed = import_official(source, path, oneshot)
+    typer.echo(f"{path}: {count:,} cells")
+    if needed:
+        typer.echo(f"{oneshot}: {needed:,} cells, those of them that NAS-Bench-1Shot1 needs")
     return 0
 
 

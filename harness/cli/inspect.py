@@ -8,7 +8,7 @@ from typing import get_args
 
 import typer
 
-from harness.benchmarks.spec import NoBenchmark, TableBenchmark, TrainingBenchmark
+from harness.benchmarks.spec import TABLES, NoBenchmark, TrainingBenchmark
 from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import columns, percent
 from harness.data.sources import CIFAR, FOLDERS
@@ -141,8 +141,9 @@ def _datasets() -> Table:
 
 
 def _benchmarks() -> Table:
-    kinds = (TableBenchmark, TrainingBenchmark, NoBenchmark)
-    return ("benchmark", "what it does"), [
+    rows = [(name, f"Look the found architecture up in the {facts.title} table.") for name, facts in TABLES.items()]
+    kinds = (TrainingBenchmark, NoBenchmark)
+    return ("benchmark", "what it does"), rows + [
         (get_args(kind.model_fields["name"].annotation)[0], (kind.__doc__ or "").partition("\n")[0]) for kind in kinds
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from harness.audit.finding import Finding
 from harness.audit.published_rows import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
+from harness.benchmarks.spec import TABLES
 from harness.cli.select import Request
 from harness.data.atomic import check_writable
 from harness.data.sources import data_root
@@ -42,7 +43,7 @@ from harness.suite.loaded import LoadedSuite
 from harness.text import one_line
 
 if TYPE_CHECKING:
-    from harness.benchmarks.nb201 import Nb201Table
+    from harness.benchmarks.table import Table
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -103,7 +104,7 @@ class Reader:
                 baseline = load_baseline(baseline_path(loaded, profile))
                 further = self.further(loaded, profile, plan)
                 records = self.records(plan, further or plan)
-                yield judge(loaded, profile, plan, records, baseline, self.table, further)
+                yield judge(loaded, profile, plan, records, baseline, self.tables, further)
 
     def further(self, loaded: LoadedSuite, profile: ProfileName, plan: Plan) -> Plan | None:
         """Plan the rows of claims up to the last look; None where seeds were chosen, beyond which nothing is read."""
@@ -114,10 +115,11 @@ class Reader:
         return self.request.further(loaded, profile, plan, seeds, self.data(loaded, profile))
 
     @cached_property
-    def table(self) -> Nb201Table | None:
-        """Return the benchmark's table, None where it is not at hand."""
+    def tables(self) -> Mapping[str, Table]:
+        """Return the benchmarks' tables that are at hand, by name."""
         root = data_root()
-        return load_table(root) if self.index and table_problem(root) is None else None
+        names = [name for name in TABLES if self.index and table_problem(root, name) is None]
+        return {name: load_table(root, name) for name in names}
 
     def printed(self, verdicts: Sequence[SuiteVerdict] = ()) -> Iterator[SuiteVerdict]:
         """Judge every suite under the paper profile, whatever the request selects or has records of.
@@ -131,7 +133,7 @@ class Reader:
                 yield known[loaded.path]
                 continue
             plan = make_plan(loaded, "paper", Filters(), (), data=self.data(loaded, "paper"))
-            yield judge(loaded, "paper", plan, self.records(plan), table=self.table)
+            yield judge(loaded, "paper", plan, self.records(plan), tables=self.tables)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

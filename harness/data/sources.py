@@ -3,7 +3,7 @@
 The data root is a folder, by convention the one that ``HARNESS_DATA`` names. For ``cifar10`` it may hold, at
 its top or in a folder ``cifar10``, the official folder or archive, or parquet files in Hugging Face's column
 layout (``cifar10/train-*.parquet``, ``cifar10/test-*.parquet``); ``cifar100`` likewise;
-``nb201/nb201.parquet``.
+``nb201/nb201.parquet``; ``nb101/nb101_oneshot.parquet`` and ``nb101/nb101.parquet``.
 """
 
 from __future__ import annotations
@@ -161,6 +161,14 @@ def locate_folder(source: FolderSource, root: Path | None) -> dict[Part, list[Pa
 
 
 NB201_TABLE = ("nb201/nb201.parquet", "nb201.parquet")
+NB101_TABLE = ("nb101/nb101.parquet", "nb101.parquet")
+NB101_ONESHOT = ("nb101/nb101_oneshot.parquet", "nb101_oneshot.parquet")  # of it, what NAS-Bench-1Shot1 needs
+# Extracts with one training run of a cell, or with none: no table, and of no weight in a verdict.
+NB101_EXTRACTS = {
+    "nb101/nb101_one_trial.parquet": "valid accuracies, one trial each: no verdict",
+    "nb101/nb101_test_one_trial.parquet": "test accuracies, one trial each: no verdict",
+    "nb101/nb1shot1_cells.parquet": "cells without accuracies: no verdict",
+}
 
 
 def data_root() -> Path | None:

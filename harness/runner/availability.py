@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
+from harness.benchmarks.spec import NB201, TABLES
+from harness.benchmarks.table import locate
 from harness.data.sources import (
     CIFAR,
     COUNTS,
@@ -32,7 +35,7 @@ TEST_IMAGES = {
     "imagenet": 50_000,
     **{name: counts["test"] for name, counts in COUNTS.items()},
 }
-TABLE = "nb201-table"  # stands beside the datasets: what computed trials read
+TABLE: Final = NB201  # stands beside the datasets: what computed trials read
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,8 @@ def _training_files(name: str, root: Path | None) -> list[Path]:
         if package is None or package.origin is None:
             raise DataMissing("dataset digits: scikit-learn is not installed")
         return [Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"]
-    if name == TABLE:
-        from harness.benchmarks.nb201 import locate_table
-
-        return [locate_table(root)]
+    if name in TABLES:
+        return [locate(name, root)]
     if name in FOLDERS:
         return locate_folder(FOLDERS[name], root)["train"]
     if name not in CIFAR:

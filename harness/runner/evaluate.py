@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
-from harness.benchmarks.spec import Benchmark, TableBenchmark
+from harness.benchmarks.spec import NB201, Benchmark, TableBenchmark, TableName
+from harness.benchmarks.table import Table, locate, read
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Record
@@ -64,33 +65,33 @@ def found_accuracy(record: Record) -> float | None:
 def evaluate(trajectory: Trajectory, benchmark: Benchmark, data_root: Path | None) -> Evaluated:
     """Look up what `wanted` names."""
     architectures = wanted(trajectory, benchmark)
-    if not architectures:
+    if not architectures or not isinstance(benchmark, TableBenchmark):
         return Evaluated({}, None)
-    table = load_table(data_root)
+    table = load_table(data_root, benchmark.name)
     columns = table.accuracies(architectures)
     looked_up = {a: {key: column[row] for key, column in columns.items()} for row, a in enumerate(architectures)}
     return Evaluated(looked_up, table.checksum)
 
 
-def table_problem(data_root: Path | None) -> str | None:
-    """Say why the table cannot be looked up, naming the file; None where it can: it has been read and checked."""
+def table_problem(data_root: Path | None, name: TableName = NB201) -> str | None:
+    """Say why a table cannot be looked up, naming the file; None where it can: it has been read and checked."""
     try:
-        load_table(data_root)
+        load_table(data_root, name)
     except HarnessError as error:
         return str(error)
     return None
 
 
-def load_table(data_root: Path | None) -> Nb201Table:
-    """Load the NAS-Bench-201 table, once per process and version of the file."""
-    from harness.benchmarks.nb201 import locate_table
+@overload
+def load_table(data_root: Path | None, name: Literal["nb201-table"] = NB201) -> Nb201Table: ...
+@overload
+def load_table(data_root: Path | None, name: TableName) -> Table: ...
+def load_table(data_root: Path | None, name: TableName = NB201) -> Table:
+    """Load the table of a benchmark, once per process and version of the file; computations ask NAS-Bench-201."""
+    path = locate(name, data_root)
+    return _table(name, path, path.stat().st_mtime_ns)
 
-    path = locate_table(data_root)
-    return _table(path, path.stat().st_mtime_ns)
 
-
-@lru_cache(maxsize=1)
-def _table(path: Path, changed: int) -> Nb201Table:
-    from harness.benchmarks.nb201 import Nb201Table
-
-    return Nb201Table.load(path)
+@lru_cache(maxsize=2)
+def _table(name: TableName, path: Path, changed: int) -> Table:
+    return read(name, path)

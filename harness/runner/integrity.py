@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
+from harness.benchmarks.spec import TABLES
+from harness.benchmarks.table import Table
 from harness.errors import HarnessError
 from harness.runner.record import Record
 from harness.runner.trial import hashed
 
-if TYPE_CHECKING:
-    from harness.benchmarks.nb201 import Nb201Table
-
 ROUND_OFF = 1e-9
-TABLE_NAME = "nb201-table"
 
 
-def problem(record: Record, table: Nb201Table | None) -> str | None:
+def problem(record: Record, tables: Mapping[str, Table]) -> str | None:
     """Say what is wrong with a record, in words that name what; None where nothing is.
 
-    ``table``: the one at hand, None where there is none, and then what the record says of its own is believed.
+    ``tables``: those at hand, by benchmark; of one that is not there, what the record says of its own is believed.
     """
-    return forged(record) or cut(record) or misquoted(record, table)
+    return forged(record) or cut(record) or misquoted(record, tables)
 
 
 def forged(record: Record) -> str | None:
@@ -43,12 +40,13 @@ def cut(record: Record) -> str | None:
     return None if said == {curve.evaluated[-1]} else "its training does not end with the accuracy that it says"
 
 
-def misquoted(record: Record, table: Nb201Table | None) -> str | None:
-    """Tell a record with accuracies that no table can have, or that the table at hand does not have."""
+def misquoted(record: Record, tables: Mapping[str, Table]) -> str | None:
+    """Tell a record with accuracies that no table can have, or that its own benchmark's, at hand, does not have."""
     for where, key, value in _accuracies(record):
         if not 0 <= value <= 100:
             return f"{key} of {where} is {value:g}, no percentage"
-    if table is None or not _looked_up(record):
+    table = tables.get(record.benchmark["name"]) if _looked_up(record) else None
+    if table is None:
         return None
     if record.benchmark_checksum != table.checksum:
         return f"looked up in another table, {str(record.benchmark_checksum)[:16]}, not {table.checksum[:16]}"
@@ -60,10 +58,10 @@ def misquoted(record: Record, table: Nb201Table | None) -> str | None:
 
 def _looked_up(record: Record) -> bool:
     computed = bool(record.values)
-    return bool(record.found or not computed) and record.status == "done" and record.benchmark["name"] == TABLE_NAME
+    return bool(record.found or not computed) and record.status == "done" and record.benchmark["name"] in TABLES
 
 
-def _compared(record: Record, table: Nb201Table) -> str | None:
+def _compared(record: Record, table: Table) -> str | None:
     architectures = list(dict.fromkeys(where for where, _, _ in _accuracies(record)))
     columns = table.accuracies(architectures) if architectures else {}
     rows = {architecture: row for row, architecture in enumerate(architectures)}

@@ -227,7 +227,7 @@ def expand(
     ours = [layer for layer in overrides if _kind(layer) == ("computation" if row.computed else "search")]
     spec = _specification(loaded, profile, row, ours)
     changed = _changed(_specification(loaded, profile, row, ()), spec) if ours else ()
-    benchmark: Benchmark = TableBenchmark(name="nb201-table")
+    benchmark: Benchmark = TableBenchmark(name=TABLE)
     if isinstance(spec, ComputedSpec):
         source, versions = (TABLE if spec.needs_table else None), part_versions(spec)
     else:

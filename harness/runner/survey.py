@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from harness.benchmarks.spec import TableBenchmark
+from harness.benchmarks.spec import NB201, TableBenchmark, TableName
+from harness.benchmarks.table import Table
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.training import TrainingSpec
@@ -20,9 +22,6 @@ from harness.runner.store import RecordError, Store, read_record
 from harness.runner.subjects import subject
 from harness.runner.supernets import followers
 from harness.runner.trial import Trial
-
-if TYPE_CHECKING:
-    from harness.benchmarks.nb201 import Nb201Table
 
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
 Stamp = tuple[int, int]  # tells one version of a file from the next: inode and time of change
@@ -62,23 +61,26 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
     one, also under another method's name.
     """
     index = store.index()
-    no_table = table_problem(data_root) if any(map(_looks_up, trials)) else None
-    held = any(trial.id in index and _looks_up(trial) for trial in trials)
-    table = _table(data_root) if held and no_table is None else None
+    asked = dict.fromkeys(name for trial in trials if (name := _asks(trial)) is not None)
+    no_table = {name: table_problem(data_root, name) for name in asked}
+    held = {name for trial in trials if trial.id in index and (name := _asks(trial)) is not None}
+    tables = _tables(data_root, [name for name in asked if name in held and no_table[name] is None])
     tasks = []
     for trial in trials:
         path = place(trial, store, index)
         before = stamp(path)
-        tasks.append(replace(_task(trial, path, no_table, table, device, force), stamp=before))
+        absent = no_table[name] if (name := _asks(trial)) is not None else None
+        tasks.append(replace(_task(trial, path, absent, tables, device, force), stamp=before))
     return _after_others(_shared(tasks, store, device), index)
 
 
-def _table(data_root: Path | None) -> Nb201Table | None:
-    """Return the table; one that cannot be read fails the trials that ask it, with a reason of its own."""
-    try:
-        return load_table(data_root)
-    except HarnessError:
-        return None
+def _tables(data_root: Path | None, names: Iterable[TableName]) -> dict[str, Table]:
+    """Return the tables; one that cannot be read fails the trials that ask it, with a reason of its own."""
+    found: dict[str, Table] = {}
+    for name in names:
+        with suppress(HarnessError):
+            found[name] = load_table(data_root, name)
+    return found
 
 
 def stamp(path: Path | None) -> Stamp | None:
@@ -144,15 +146,14 @@ def _never_ends(trial_id: str, known: Mapping[str, Task], index: Mapping[str, Pa
 
 
 def _task(
-    trial: Trial, path: Path | None, no_table: str | None, table: Nb201Table | None, device: str, force: bool
+    trial: Trial, path: Path | None, no_table: str | None, tables: Mapping[str, Table], device: str, force: bool
 ) -> Task:
     try:
-        record, broken = _read(path, table)
+        record, broken = _read(path, tables)
     except RecordError as error:
         return Task(trial, "blocked", f"{error}; it is left alone", None, False, 0.0)
-    no_table = no_table if _looks_up(trial) else None
     if record is not None and record.status == "done" and not force:
-        return _task_of_done(trial, record, no_table, table)
+        return _task_of_done(trial, record, no_table, tables)
     seconds = estimate(trial, device)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
@@ -161,11 +162,11 @@ def _task(
     return Task(trial, state, failed, None, force, seconds, broken is not None)
 
 
-def _task_of_done(trial: Trial, record: Record, no_table: str | None, table: Nb201Table | None) -> Task:
+def _task_of_done(trial: Trial, record: Record, no_table: str | None, tables: Mapping[str, Table]) -> Task:
     """A search that is done needs no images to be looked up, and nothing at all once it has been, in this table."""
-    if not trial.searches or (is_evaluated(record, trial.benchmark) and not misquoted(record, table)):
+    if not trial.searches or (is_evaluated(record, trial.benchmark) and not misquoted(record, tables)):
         return Task(trial, "done", None, None, False, 0.0)
-    blocked = no_table if _looks_up(trial) else trial.blocked
+    blocked = no_table if _asks(trial) else trial.blocked
     return Task(trial, "blocked" if blocked else "re-evaluate", blocked, record, False, 0.0)
 
 
@@ -175,13 +176,14 @@ def place(trial: Trial, store: Store, index: dict[str, Path]) -> Path | None:
     return own if os.path.lexists(own) else index.get(trial.id)
 
 
-def _looks_up(trial: Trial) -> bool:
+def _asks(trial: Trial) -> TableName | None:
+    """Return the table that a trial looks something up in."""
     if isinstance(trial.spec, ComputedSpec):
-        return trial.spec.needs_table
-    return isinstance(trial.benchmark, TableBenchmark)
+        return NB201 if trial.spec.needs_table else None
+    return trial.benchmark.name if isinstance(trial.benchmark, TableBenchmark) else None
 
 
-def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, str | None]:
+def _read(path: Path | None, tables: Mapping[str, Table]) -> tuple[Record | None, str | None]:
     """Return a record, or what is wrong with its file where that is torn or edited: such a trial is run again.
 
     A computation is so for whatever is wrong; of a search, accuracies are looked up anew. Raises `RecordError` for a
@@ -195,5 +197,5 @@ def _read(path: Path | None, table: Nb201Table | None) -> tuple[Record | None, s
         if not error.torn:
             raise
         return None, str(error)
-    wrong = forged(record) or (misquoted(record, table) if record.values else None)
+    wrong = forged(record) or (misquoted(record, tables) if record.values else None)
     return (None, f"{path}: {wrong}") if wrong else (record, None)

@@ -75,7 +75,8 @@ class _Checks:
         self.loaded, self.suite, self.catalogue = loaded, loaded.suite, loaded.catalogue
         self.rows = [(t, r) for t, table in self.suite.tables.items() for r in table.rows]
         benchmarks = [profile.benchmark for profile in self.suite.profiles.values()]
-        self.looks_up = any(isinstance(b, benchmark.TableBenchmark) for b in benchmarks)
+        asked = dict.fromkeys(b.name for b in benchmarks if isinstance(b, benchmark.TableBenchmark))
+        self.tables = [benchmark.TABLES[name] for name in asked]
 
     def run(self) -> None:
         self.columns()
@@ -277,7 +278,7 @@ class _Checks:
 
     def looked_up(self, at: KeyPath, row: str, asked: benchmark.Benchmark, spec: SearchSpec) -> None:
         """A table has the architectures of its space alone."""
-        if isinstance(asked, benchmark.TableBenchmark) and asked.space != spec.space.name:
+        if isinstance(asked, benchmark.TableBenchmark) and asked.facts.space != spec.space.name:
             self.fail(at, f"{asked.name!r} has no architectures of space {spec.space.name!r} (row {row!r})")
 
     def stop(self, table: str, row: str, spec: SearchSpec) -> None:
@@ -298,14 +299,16 @@ class _Checks:
                 self.answer(("columns", name), column.dataset, column.split, column.training_epochs)
 
     def answer(self, at: KeyPath, dataset: str | None, split: str | None, epochs: int | None) -> None:
-        if not self.looks_up:
+        """One of the tables that profiles ask must have the accuracy; of what is wrong, the first one's word."""
+        if not self.tables or any(table.answers(dataset, split, epochs) for table in self.tables):
             return
-        asked = {"dataset": (dataset, benchmark.DATASETS), "split": (split, benchmark.SPLITS)}
+        table = self.tables[0]
+        asked = {"dataset": (dataset, table.datasets), "split": (split, table.splits)}
         for key, (name, names) in asked.items():
-            self.known((*at, key), f"{key} of the NAS-Bench-201 table", name, names)
-        if epochs not in benchmark.EPOCHS:
-            valid = " and ".join(map(str, sorted(benchmark.EPOCHS)))
-            self.fail((*at, "training_epochs"), f"the NAS-Bench-201 table has {valid} epochs, not {epochs}")
+            self.known((*at, key), f"{key} of the {table.title} table", name, names)
+        if epochs not in table.epochs:
+            valid = " and ".join(map(str, sorted(table.epochs)))
+            self.fail((*at, "training_epochs"), f"the {table.title} table has {valid} epochs, not {epochs}")
 
     def claims(self) -> None:
         for name, claim in self.suite.claims.items():

@@ -181,11 +181,11 @@ def edited(record: Record, case: str) -> Record:
     ],
 )
 def test_an_edited_record_is_named_and_not_judged(loaded: LoadedSuite, planned: Plan, case: str, says: str) -> None:
-    table = FakeTable()
-    records = synthetic.records_of(planned, {"t1/darts": [54.3] * 3}, benchmark_checksum=table.checksum)
-    assert cell(judge(loaded, "paper", planned, records, table=table)).verdict == "PASS"  # type: ignore[arg-type]
+    tables = {"nb201-table": FakeTable()}
+    records = synthetic.records_of(planned, {"t1/darts": [54.3] * 3}, benchmark_checksum=FakeTable.checksum)
+    assert cell(judge(loaded, "paper", planned, records, tables=tables)).verdict == "PASS"
     broken = [edited(records[0], case), *records[1:]]
-    verdict = judge(loaded, "paper", planned, broken, table=table)  # type: ignore[arg-type]
+    verdict = judge(loaded, "paper", planned, broken, tables=tables)
     assert cell(verdict).verdict == "INCOMPLETE"
     assert cell(verdict).reason.startswith("2 of 3 seeds done, 1 not judged (see the notes); so far")
     assert records[0].id not in cell(verdict).evidence
@@ -215,9 +215,9 @@ def test_computed_values_are_held_against_the_architectures_found(tmp_path: Path
         found=[CONV_ONLY, SKIP_ONLY],
         benchmark_checksum="feed" * 16,
     )
-    assert problem(record, FakeTable()) is None  # type: ignore[arg-type]
+    assert problem(record, {"nb201-table": FakeTable()}) is None
     wrong = record.model_copy(update={"values": {KEY: [54.3, 99.0]}})
-    assert "is 99, and 54.3 in the table" in str(problem(wrong, FakeTable()))  # type: ignore[arg-type]
+    assert "is 99, and 54.3 in the table" in str(problem(wrong, {"nb201-table": FakeTable()}))
 
 
 def test_a_band_changed_after_looking_is_listed(tmp_path: Path) -> None:

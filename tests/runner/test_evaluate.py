@@ -28,7 +28,7 @@ class Table:
 
 
 def test_a_look_up_covers_each_architecture_of_the_trajectory_once(make_record, monkeypatch):
-    monkeypatch.setattr(module, "load_table", lambda root: Table())
+    monkeypatch.setattr(module, "load_table", lambda root, name: Table())
     found = evaluate(make_record().trajectory, TABLE, None)
     assert found.checksum == "sum"
     assert found.accuracies == {
@@ -57,7 +57,7 @@ def test_a_missing_table_and_a_wrong_one_are_named(tmp_path, monkeypatch):
     assert "nb201/nb201.parquet" in (table_problem(tmp_path) or "")
     (tmp_path / "nb201.parquet").write_text("")
     assert "nb201.parquet: not a readable parquet file" in (table_problem(tmp_path) or "")
-    monkeypatch.setattr(module, "load_table", lambda root: None)
+    monkeypatch.setattr(module, "load_table", lambda root, name: None)
     assert table_problem(tmp_path) is None
 
 

@@ -134,8 +134,8 @@ def table(monkeypatch):
 
     found = Table()
     for module in (evaluate, survey):
-        monkeypatch.setattr(module, "load_table", lambda root: found)
-    monkeypatch.setattr(survey, "table_problem", lambda root: None)
+        monkeypatch.setattr(module, "load_table", lambda root, name: found)
+    monkeypatch.setattr(survey, "table_problem", lambda root, name: None)
     return found
 
 

@@ -52,7 +52,7 @@ def root(tmp_path, monkeypatch) -> Path:
     """A data root with a table, which passes for the benchmark's here."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "nb201.parquet").write_text("")
-    monkeypatch.setattr(evaluate, "load_table", lambda root: locate_table(root))
+    monkeypatch.setattr(evaluate, "load_table", lambda root, name: locate_table(root))
     return tmp_path / "data"
 
 
@@ -141,7 +141,7 @@ class FakeTable:
 
 
 def with_table(monkeypatch, table):
-    monkeypatch.setattr("harness.runner.survey.load_table", lambda root: table)
+    monkeypatch.setattr("harness.runner.survey.load_table", lambda root, name: table)
 
 
 def test_a_changed_table_evaluates_a_search_anew(tmp_path, root, make_record, monkeypatch):
@@ -162,6 +162,21 @@ def test_an_edited_accuracy_is_evaluated_anew(tmp_path, root, make_record, monke
     Store(tmp_path / "r").write(make_record(evaluations=edited))
     with_table(monkeypatch, FakeTable())
     assert state(tmp_path, root).state == "re-evaluate"
+
+
+def test_each_trial_asks_the_table_of_its_own_benchmark(tmp_path, root, make_record, monkeypatch):
+    """One table is missing, and blocks only those that ask it; the record is compared with its own."""
+    both = {"first": {"digits/test/200": 11.0}, "second": {"digits/test/200": 11.0}}
+    Store(tmp_path / "r").write(make_record(evaluations=both))
+    other = FakeTrial(id="0" * 16, benchmark=TableBenchmark(name="nb101-table"))
+    asked = []
+    monkeypatch.setattr("harness.runner.survey.load_table", lambda root, name: asked.append(name) or FakeTable())
+    monkeypatch.setattr(
+        "harness.runner.survey.table_problem", lambda root, name: "no table" if name == "nb101-table" else None
+    )
+    done, blocked = survey([FakeTrial(), other], Store(tmp_path / "r"), root, device="cpu", force=False)
+    assert (done.state, blocked.state, blocked.reason) == ("done", "blocked", "no table")
+    assert asked == ["nb201-table"]
 
 
 def test_a_record_of_another_specification_is_run_again_and_named(tmp_path, root, make_record):

@@ -16,7 +16,7 @@ from harness.spaces.space import Group
 from tests.test_layers import MODULES, PACKAGE, imports
 
 # A benchmark of one space may know it: its table is read and checked by the space's encoding.
-TABLES = ("benchmarks/nb201",)
+TABLES = ("benchmarks/nb101", "benchmarks/nb201")
 
 
 def particular(module: Path, source: str) -> list[str]:
@@ -45,6 +45,7 @@ def test_no_module_outside_spaces_imports_a_particular_space(module: Path) -> No
         ("methods/x.py", "from harness.spaces.space import Space", 0),
         ("spaces/x.py", "from harness.spaces.nb201 import encoding", 0),
         ("benchmarks/nb201.py", "from harness.spaces.nb201 import encoding", 0),
+        ("benchmarks/nb101_file.py", "from harness.spaces.oneshot import encoding", 0),
         ("benchmarks/x.py", "from harness.spaces.nb201 import encoding", 1),
     ],
 )
