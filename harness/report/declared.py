@@ -213,8 +213,11 @@ def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, pan
 
 
 def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:
-    lines = rows.lines(panel.rows, rows.accuracy(panel.column), panel.since)
-    return [Panel(panel.title, SINCE[panel.since], rows.axis(panel.column), lines, note=rows.note(panel.rows, lines))]
+    lines, y_label = rows.lines(panel.rows, rows.accuracy(panel.column), panel.since), rows.axis(panel.column)
+    if panel.optimum is not None and not rows.verdict.embedded:
+        best, y_label = panel.optimum, f"regret, {y_label}"
+        lines = tuple(replace(line, mean=abs(best - line.mean), seeds=abs(best - line.seeds)) for line in lines)
+    return [Panel(panel.title, SINCE[panel.since], y_label, lines, note=rows.note(panel.rows, lines))]
 
 
 def _entropy(rows: FigureRows, panel: declared.EntropyPanel) -> list[Panel]:
