@@ -182,7 +182,7 @@ def edited(record: Record, case: str) -> Record:
 )
 def test_an_edited_record_is_named_and_not_judged(loaded: LoadedSuite, planned: Plan, case: str, says: str) -> None:
     tables = {"nb201-table": FakeTable()}
-    records = synthetic.records_of(planned, {"t1/darts": [54.3] * 3}, benchmark_checksum=FakeTable.checksum)
+    records = synthetic.records_of(planned, {"t1/darts": [54.3] * 3}, benchmark_checksum=FakeTable().checksum)
     assert cell(judge(loaded, "paper", planned, records, tables=tables)).verdict == "PASS"
     broken = [edited(records[0], case), *records[1:]]
     verdict = judge(loaded, "paper", planned, broken, tables=tables)
