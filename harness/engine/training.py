@@ -111,6 +111,8 @@ class Training:
     def _tapes(self, record: Recording | None) -> Tapes | None:
         if record is None and not records(self.device):
             return None
+        if self.spec.data.auto_augment is not None:  # how many images an operation changes is known on the host
+            return None
         fixed_rates(self.optimiser)
         return Tapes([self.generators[name] for name in DEVICE_STREAMS], record)
 

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from harness.data.augment import average_pool_images, cut_out, moved, normalise
 from harness.data.augment_large import centre_crop, jitter, random_resized_crop
+from harness.data.autoaugment import auto_augment
 from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.methods.training import TrainingSpec
@@ -46,6 +47,8 @@ class TrainingFeed:
         if (crop := data.resized_crop) is not None:
             pixels = random_resized_crop(pixels, data.image_size, crop.scale, crop.ratio, self.generator)
         pixels = moved(pixels, padding=data.crop_padding, flip=data.flip, generator=self.generator)
+        if data.auto_augment is not None:
+            pixels = auto_augment(pixels, self.generator)
         if data.jitter is not None:
             pixels = jitter(pixels.float(), **dict(data.jitter), generator=self.generator)
         images = self._normalised(pixels)

@@ -6,9 +6,17 @@ a suite. Which images, how large a network, and whose architecture it has are pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from harness.config import Strict
 from harness.errors import HarnessError
@@ -68,7 +76,22 @@ class TrainingData(Part):
     crop_padding: NonNegativeInt
     flip: bool
     jitter: Jitter | None
+    auto_augment: Literal["cifar"] | None = Field(default=None, description="policy of AutoAugment; null: none")
     cutout: NonNegativeInt = Field(description="side of the square that every image loses; 0: none")
+
+    @model_validator(mode="after")
+    def _policy_on_whole_numbers(self) -> Self:
+        if self.auto_augment is not None and self.resized_crop is not None:
+            raise ValueError("auto_augment changes pixels as they are: not with a 'resized_crop'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_absent_policy(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the policy where there is none, so that the ids of trainings from before there were any stay."""
+        found: dict[str, Any] = plain(self)
+        if self.auto_augment is None:
+            found.pop("auto_augment", None)
+        return found
 
     @property
     def limit(self) -> int | None:

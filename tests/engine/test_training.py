@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from harness.data.autoaugment import auto_augment
 from harness.engine.capture import WARM_UP
 from harness.engine.training import Training, run_training
 from harness.errors import HarnessError
@@ -177,6 +178,31 @@ def test_larger_images_are_cropped_stretched_and_recoloured_and_evaluated_on_the
     trained = run_training(make({"data": data}), CELL, dataset, 3, "cpu").curve
     whole = {"resized_crop": {"scale": [1, 1], "ratio": [1, 1]}, "jitter": None, "crop_padding": 0}
     assert trained.loss != run_training(make({"data": whole}), CELL, dataset, 3, "cpu").curve.loss
+
+
+def test_autoaugment_changes_whole_numbers_after_crop_and_flip():
+    dataset = toy()
+    plain = start(make({"data": {"crop_padding": 0, "flip": False}}), dataset)
+    training = start(make({"data": {"crop_padding": 0, "flip": False, "auto_augment": "cifar"}}), dataset)
+    indices = torch.arange(40)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (dataset.mean, dataset.std))
+    changed, _ = training.feed.augmented(indices)
+    levels = changed * std + mean
+    assert torch.allclose(levels, levels.round(), atol=1e-3) and levels.min() > -0.5 and levels.max() < 255.5
+    same = (changed == plain.feed.augmented(indices)[0]).flatten(1).all(1)
+    assert 0 < same.sum() < 40
+    expected = auto_augment(dataset.train.images[:40], start(training.spec, dataset).feed.generator)
+    assert torch.equal(levels.round().byte(), expected)
+    held_out, _ = next(training.feed.evaluated(24))
+    assert torch.equal(held_out, next(plain.feed.evaluated(24))[0])
+
+
+def test_autoaugment_is_not_recorded_and_not_for_stretched_images():
+    training = start(make({"data": {"auto_augment": "cifar"}}), toy())
+    assert training._tapes(lambda *_: None) is None
+    crop = {"scale": [0.1, 1], "ratio": [0.75, 1.33]}
+    with pytest.raises(ValueError, match="not with a 'resized_crop'"):
+        make({"data": {"auto_augment": "cifar", "resized_crop": crop, "crop_padding": 0}})
 
 
 @pytest.mark.parametrize(

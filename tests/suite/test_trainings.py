@@ -97,5 +97,11 @@ def test_trainings_on_imagenet_are_those_of_their_code(name: str) -> None:
 
 
 def test_every_block_is_compared() -> None:
-    assert set(BLOCKS) == {*DARTS_LIKE, *LARGE, "nb201-200", "nb201-12"}
+    assert set(BLOCKS) == {*DARTS_LIKE, *LARGE, "nb201-200", "nb201-12", "stacnas-aa"}
     assert all(block["source"].startswith(("official: ", "paper: ")) for block in BLOCKS.values())
+
+
+def test_the_training_with_autoaugment_differs_from_the_base_in_two_settings() -> None:
+    base, other = settings("stacnas").model_dump(), settings("stacnas-aa").model_dump()
+    assert "auto_augment" not in base["data"] and other["data"].pop("auto_augment") == "cifar"
+    assert (base.pop("epochs"), other.pop("epochs")) == (600, 1200) and base == other

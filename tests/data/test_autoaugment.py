@@ -1,0 +1,117 @@
+"""AutoAugment against PIL, operation by operation and level by level, and its draws against their probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageEnhance, ImageOps
+from PIL.Image import Resampling, Transform
+
+from harness.data.autoaugment import FULL, GREY, POLICY, auto_augment, changed
+
+SIDE = 32
+FILL = (GREY,) * 3
+PLAIN = ("invert", "solarize", "posterize", "autocontrast", "equalize")
+
+
+def images(count=6, seed=0):
+    """Noise, smooth pictures, one with few values, one of a single colour."""
+    rng = np.random.default_rng(seed)
+    found = rng.integers(0, 256, (count, 3, SIDE, SIDE), dtype=np.uint8)
+    ramp = np.linspace(0, 1, SIDE)
+    found[1] = (40 + 150 * np.outer(ramp, ramp))[None].astype(np.uint8) + rng.integers(0, 9, (3, 1, 1), dtype=np.uint8)
+    found[2] = rng.integers(100, 103, (3, SIDE, SIDE))
+    found[3] = np.array([3, 77, 200])[:, None, None]
+    return torch.from_numpy(found)
+
+
+def picture(image):
+    return Image.fromarray(image.permute(1, 2, 0).numpy())
+
+
+def by_pil(image, operation, level, sign):
+    """What the public code of StacNAS composes of PIL."""
+    at = FULL.get(operation, 0.0) * level / 9
+    affine = {
+        "shear-x": (1, at * sign, 0, 0, 1, 0), "shear-y": (1, 0, 0, at * sign, 1, 0),
+        "translate-x": (1, 0, at * SIDE * sign, 0, 1, 0), "translate-y": (1, 0, 0, 0, 1, at * SIDE * sign),
+    }  # fmt: skip
+    enhanced = {"color": ImageEnhance.Color, "contrast": ImageEnhance.Contrast, "sharpness": ImageEnhance.Sharpness,
+                "brightness": ImageEnhance.Brightness}  # fmt: skip
+    if operation in affine:
+        how = Resampling.BICUBIC if operation.startswith("shear") else Resampling.NEAREST
+        return image.transform(image.size, Transform.AFFINE, affine[operation], how, fillcolor=FILL)
+    if operation == "rotate":
+        turned = image.convert("RGBA").rotate(at)
+        return Image.composite(turned, Image.new("RGBA", turned.size, (GREY,) * 4), turned).convert("RGB")
+    if operation in enhanced:
+        return enhanced[operation](image).enhance(1 + at * sign)
+    plain = {
+        "invert": ImageOps.invert, "autocontrast": ImageOps.autocontrast, "equalize": ImageOps.equalize,
+        "solarize": lambda i: ImageOps.solarize(i, float(np.linspace(256, 0, 10)[level])),
+        "posterize": lambda i: ImageOps.posterize(i, int(np.round(np.linspace(8, 4, 10))[level])),
+    }  # fmt: skip
+    return plain[operation](image)
+
+
+@pytest.mark.parametrize("level", range(10))
+@pytest.mark.parametrize("operation", [*FULL, *PLAIN])
+def test_an_operation_is_that_of_pil(operation, level):
+    given = images()
+    for sign in (-1.0, 1.0):
+        found = changed(given, operation, level, torch.full((len(given),), sign))
+        for ours, image in zip(found, given, strict=True):
+            theirs = torch.from_numpy(np.array(by_pil(picture(image), operation, level, sign))).permute(2, 0, 1)
+            assert ours.dtype == torch.uint8
+            assert torch.equal(ours, theirs), (operation, level, sign)
+
+
+def test_each_image_has_its_own_direction():
+    given = images()[:2]
+    found = changed(given, "translate-x", 9, torch.tensor([1.0, -1.0]))
+    one = changed(given[:1], "translate-x", 9, torch.tensor([1.0]))
+    other = changed(given[1:], "translate-x", 9, torch.tensor([-1.0]))
+    assert torch.equal(found, torch.cat([one, other]))
+    assert (one[0, :, :, -10:] == GREY).all() and (other[0, :, :, :10] == GREY).all()
+
+
+def test_pairs_and_probabilities_are_drawn_as_the_policy_says(monkeypatch):
+    """Count what is done: each pair a 25th of the time, each operation with its probability, both ways alike."""
+    seen = {}
+
+    def counted(chosen, operation, level, signs):
+        seen.setdefault((operation, level), []).append(signs)
+        return chosen
+
+    monkeypatch.setattr("harness.data.autoaugment.changed", counted)
+    count = 50_000
+    auto_augment(torch.zeros((count, 3, 1, 1), dtype=torch.uint8), torch.Generator().manual_seed(0))
+    expected = {}
+    for pair in POLICY:
+        for operation, probability, level in pair:
+            expected[operation, level] = expected.get((operation, level), 0.0) + probability / len(POLICY)
+    for change, probability in expected.items():
+        signs = torch.cat(seen.get(change, [torch.zeros(0)]))
+        spread = (probability * (1 - probability) / count) ** 0.5
+        assert abs(len(signs) / count - probability) <= 5 * spread, change
+        assert probability == 0 or abs(signs.mean()) <= 5 / len(signs) ** 0.5
+    assert set(seen) == {change for change, probability in expected.items() if probability}
+
+
+def test_both_operations_of_a_pair_are_done_one_after_the_other(monkeypatch):
+    monkeypatch.setattr("harness.data.autoaugment.POLICY", ((POLICY[4][0]._replace(probability=1.0), POLICY[4][1]),))
+    given, generator = images(), torch.Generator().manual_seed(1)
+    found = auto_augment(given, generator)
+    plain = changed(given, "autocontrast", 8, torch.ones(len(given)))
+    both = changed(plain, "equalize", 2, torch.ones(len(given)))
+    for ours, one, two in zip(found, plain, both, strict=True):
+        assert torch.equal(ours, one) or torch.equal(ours, two)
+    assert not torch.equal(found, plain)
+
+
+def test_the_same_draws_give_the_same_images():
+    given = images(40)
+    one, other = (auto_augment(given, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(one, other) and not torch.equal(one, given)
+    assert torch.equal(given, images(40))  # which is left as it was
