@@ -74,7 +74,8 @@ def _measure(row: str, column: str, published: PublishedCell | None, context: Co
     if (why := _never_measured(row, column, context)) is not None:
         return Measured(column, published, (), None, ("NOT RUN", why))
     if facts.metric not in MEASURED and not computed and column not in _row(row, context).measures:
-        return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric} is not measured yet"))
+        why = "its search measures other columns of the row" if _row(row, context).measures else "is not measured yet"
+        return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric}: {why}"))
     values = row_values(row, column, context)
     ours = summarise(values, sum(trial.runs for trial in trials))
     if computed and not values and evidence.done(trials):

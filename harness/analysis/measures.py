@@ -71,17 +71,24 @@ def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None
     if measure.by is not None:
         return _strength_value(outcomes, measure, measure.by)
     [outcome] = outcomes
+    index = _index(measure)
+    if measure.of == "diagnostic":
+        return diagnostic_at(outcome, str(measure.diagnostic), index)
+    if index >= len(outcome.architectures):
+        return None
     if measure.of == "accuracy":
         key = f"{measure.dataset}/{measure.split}/{measure.training_epochs}"
-        return accuracy_at(outcome, key, 0 if measure.epoch == "first" else stop_epoch(outcome, key, stop))
-    index = 0 if measure.epoch == "first" else -1
+        return accuracy_at(outcome, key, stop_epoch(outcome, key, stop) if measure.epoch == "last" else index)
     if measure.of == "chosen":
         cells = outcome.cells[index]
         edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
         return float(sum(edge.operation == measure.operation for edge in edges))
-    if measure.of == "diagnostic":
-        return diagnostic_at(outcome, str(measure.diagnostic), index)
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
+
+
+def _index(measure: Reading) -> int:
+    """Return the place of an epoch in a trajectory, which begins before training."""
+    return {"first": 0, "last": -1}[measure.epoch] if isinstance(measure.epoch, str) else measure.epoch
 
 
 def _strength_value(outcomes: Sequence[Outcome], measure: Reading, by: Criterion) -> float | None:

@@ -25,15 +25,15 @@ def magnitudes_by_cell(groups: Sequence[Group], weights: Mapping[str, Curve]) ->
     return {cell: magnitudes([group for group in groups if group.cell == cell], weights) for cell in cells}
 
 
-def entropy_sum(weights: Mapping[str, NDArray[np.floating]]) -> Curve:
+def entropy_sum(groups: Sequence[Group], weights: Mapping[str, NDArray[np.floating]]) -> Curve:
     """Return the sum over all edges of the entropies (nat) of their operations [epochs + 1] (SP-DARTS, Eq. 21).
 
-    ``weights``: by group the mixing weights [epochs + 1, rows, options], softmax(alpha) where the equation is to
-    hold; 0 log 0 is 0.
+    What nodes read from has no operations, and does not count. ``weights``: by group the mixing weights
+    [epochs + 1, rows, options], softmax(alpha) where the equation is to hold; 0 log 0 is 0.
     """
-    groups = [group.astype(np.float64) for group in weights.values()]
-    logs = ((group, np.log(group, out=np.zeros_like(group), where=group > 0)) for group in groups)
-    return np.asarray(sum(-(group * log).sum(axis=(1, 2)) for group, log in logs), dtype=np.float64)
+    shares = [weights[group.name].astype(np.float64) for group in groups if not group.links]
+    logs = ((share, np.log(share, out=np.zeros_like(share), where=share > 0)) for share in shares)
+    return np.asarray(sum(-(share * log).sum(axis=(1, 2)) for share, log in logs), dtype=np.float64)
 
 
 def diagnostic_curves(trajectory: Trajectory) -> dict[str, Curve]:

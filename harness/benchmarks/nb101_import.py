@@ -206,6 +206,8 @@ def _write(cells: _Cells, target: Path, oneshot: Path, where: str, source: str |
                     temporary = stack.enter_context(replacing(path))
                     _write_one(cells, rows, temporary, source)
                     _check(temporary, where)
+        if not needed:  # an extract of another table would be looked up in first
+            oneshot.unlink(missing_ok=True)
     except OSError as error:
         raise HarnessError(f"{error.filename or target}: {error.strerror}") from error
     return len(order), len(asked[oneshot])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import typer
@@ -21,6 +21,9 @@ from harness.spaces.space import Size
 from harness.suite.load import find_suites, load_suite
 
 HEADER = ("cell", "network", "parameters", "multiply_adds", "prints", "source")
+
+
+SHOWN = ("cell", "network", "parameters", "multiply-adds", "printed")
 
 
 class Line(NamedTuple):
@@ -43,8 +46,7 @@ def count_all(layout: str) -> int:
     elif layout == "json":
         typer.echo(json.dumps([line._asdict() for line in lines], indent=1))
     else:
-        shown = [(*line[:2], f"{line.parameters:,}", f"{line.multiply_adds:,}", *line[4:]) for line in lines]
-        typer.echo(columns(HEADER, shown))
+        typer.echo(columns(SHOWN, (row for line in lines for row in _for_people(line))))
     return 0
 
 
@@ -75,6 +77,13 @@ def _networks(cell: PublishedArchitecture) -> list[tuple[Size | None, int, int]]
     if large is not None and cell.imagenet_channels is not None:
         large = Size(large.cells, cell.imagenet_channels, large.stem)
     return [(space.standard, 10, 32), (space.standard, 100, 32), (large, 1000, 224)]
+
+
+def _for_people(line: Line) -> Iterator[tuple[str, ...]]:
+    """Yield a row per print: the counts in the first."""
+    first, *others = line.prints.split("; ")
+    yield line.cell, line.network, f"{line.parameters:,}", f"{line.multiply_adds:,}", first
+    yield from (("", "", "", "", other) for other in others)
 
 
 def _print(one: Comparison) -> str:

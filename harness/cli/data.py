@@ -53,6 +53,8 @@ def _import_nb101(source: Path, target: Path | None) -> int:
 
     path = _root() / NB101_TABLE[0] if target is None else target
     oneshot = path.with_name(Path(NB101_ONESHOT[0]).name)
+    if path == oneshot:
+        raise HarnessError(f"{path}: is the name of the extract that is written beside the table: choose another")
     count, needed = import_official(source, path, oneshot)
     typer.echo(f"{path}: {count:,} cells")
     if needed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -112,7 +112,18 @@ class DiscretisedAccuracy(_Diagnostic):
         return search.accuracies([largest(mixing, search.spec.space.groups)], self.images)
 
 
-class OperationGradients(_Diagnostic):
+class _OfEdges(_Diagnostic):
+    def check(self, others: Mapping[str, Any]) -> None:
+        """Raise ValueError where nodes choose what they read from: links are no edges that begin at one node."""
+        super().check(others)
+        space = others.get("space")
+        if space is not None and any(group.links for group in space.groups):
+            raise ValueError(
+                f"{self.name!r} needs edges from node to node: in {space.name!r} nodes choose their sources"
+            )
+
+
+class OperationGradients(_OfEdges):
     """dL/dp of every operation of every edge, in the first, middle and last cell (Single-DARTS, Figures 3, 5 to 10).
 
     p are the mixing weights by alpha's opinion, which all cells share: the gradient is that by one cell's own. The loss
@@ -139,7 +150,7 @@ class OperationGradients(_Diagnostic):
         return [value for place in _chosen(gradients) for value in gradients[place].tolist()]
 
 
-class GradientCorrelation(_Diagnostic):
+class GradientCorrelation(_OfEdges):
     """Gradient correlation at the nodes of the first, middle and last cell (Single-DARTS, Eq. 8 and Figure 2).
 
     Of the loss on the weights' batch and that on the architecture's, where one batch moves both of it and itself; means

@@ -261,9 +261,12 @@ class EdgeNormalised(_Relaxation):
         if space is None:
             return
         for cell in space.cell_types:
-            groups = {(group.nodes[row], group.name) for group, row in space.rows(cell)}
-            if len({node for node, _ in groups}) < len(groups):
+            rows = space.rows(cell)
+            groups, nodes = {(g.nodes[row], g.name) for g, row in rows}, {g.nodes[row] for g, row in rows}
+            if len(nodes) < len(groups):
                 raise ValueError(f"{self.name!r} needs all edges into a node in one group, with equally many options")
+            if len(nodes) == len(rows):
+                raise ValueError(f"{self.name!r} has nothing to normalise: one edge enters each node of {space.name!r}")
 
     def strengths(self, alpha: Tensor, group: Group) -> Tensor:
         """Return weights [rows, options]; those of all edges into a node sum to 1."""
@@ -302,7 +305,11 @@ class Controller(_Drawn):
         return hot(self.walk(alpha.detach(), group, step.generator).path, group).to(alpha)
 
     def strengths(self, alpha: Tensor, group: Group) -> Tensor:
-        """Return the probabilities [rows, options] where each operation before is the most probable."""
+        """Return the probabilities [rows, options] where each operation before is the most probable.
+
+        Where a row takes several options these are their shares of all choices: the largest need not be the likeliest
+        choice.
+        """
         import torch
 
         of_choices = self.walk(alpha, group, None).probabilities

@@ -214,14 +214,16 @@ def _about(verdict: SuiteVerdict, rows: FigureRows, figure: declared.Figure, pan
 
 def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:
     lines, y_label = rows.lines(panel.rows, rows.accuracy(panel.column), panel.since), rows.axis(panel.column)
-    if panel.optimum is not None and not rows.verdict.embedded:
-        best, y_label = panel.optimum, f"regret, {y_label}"
-        lines = tuple(replace(line, mean=abs(best - line.mean), seeds=abs(best - line.seeds)) for line in lines)
+    if (best := panel.best) is not None:
+        lines = tuple(replace(line, mean=best - line.mean, seeds=best - line.seeds) for line in lines)
+        y_label = f"points below {best:g}, {y_label}"
+        if rows.verdict.embedded:
+            return [Panel(panel.title, SINCE[panel.since], y_label, (), note="of the digits no best is stated")]
     return [Panel(panel.title, SINCE[panel.since], y_label, lines, note=rows.note(panel.rows, lines))]
 
 
 def _entropy(rows: FigureRows, panel: declared.EntropyPanel) -> list[Panel]:
-    lines = rows.lines(panel.rows, lambda outcome: entropy_sum(outcome.weights))
+    lines = rows.lines(panel.rows, lambda outcome: entropy_sum(outcome.groups, outcome.weights))
     return [Panel(panel.title, EPOCH, "sum of entropies, nat", lines, note=rows.note(panel.rows, lines))]
 
 
@@ -343,7 +345,8 @@ def _pairs(rows: FigureRows, panel: declared.PairsPanel) -> list[Panel]:
     table = np.full((len(options), len(options)), np.nan)
     for one, other in pairs:
         found = (diagnostic_at(outcome, f"{panel.of}/{one}/{other}") for outcome in rows.done(row))
-        value = np.mean([v for v in found if v is not None])
+        values = [v for v in found if v is not None]
+        value = np.mean(values) if values else np.nan
         table[options.index(one), options.index(other)] = table[options.index(other), options.index(one)] = value
     return [
         Panel(

@@ -274,7 +274,7 @@ def formula(claim: Claim) -> str:
 
 
 def _measure_text(measure: Measure) -> str:
-    when = "before training" if measure.epoch == "first" else "at the end"
+    when = {"first": "before training", "last": "at the end"}.get(str(measure.epoch), f"after epoch {measure.epoch}")
     where = f"{measure.row}, {measure.cell} cells," if measure.cell else measure.row
     if measure.of == "magnitude":
         return f"magnitude of {measure.operation} in {where} {when}"

@@ -10,7 +10,7 @@ from harness.data.sources import CIFAR, FOLDERS
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
-from harness.methods.stops import DominantEigenvalue
+from harness.methods.stops import DominantEigenvalue, MagnitudePeak
 from harness.methods.strength import Strength
 from harness.spaces import operations
 from harness.spaces.cells import load_cells
@@ -288,6 +288,11 @@ class _Checks:
             return
         if spec.select.name != "largest-weight":
             self.fail(at, f"{stop.name!r} does not work with select {spec.select.name!r}")
+        if isinstance(stop, MagnitudePeak):
+            offered = dict.fromkeys(
+                o for group in spec.space.groups if not group.links for row in group.options for o in row
+            )
+            self.known((*at, "operation"), "operation of the row's search", stop.operation, offered)
         if isinstance(stop, DominantEigenvalue) and "eigenvalue" not in {part.name for part in spec.diagnostics}:
             self.fail(at, f"{stop.name!r} needs the diagnostic 'eigenvalue'")
 
@@ -352,6 +357,8 @@ class _Checks:
             if given != (key in NEEDED[reading.of]):
                 problem = "does not take" if given else "needs"
                 self.fail((*at, key) if given else at, f"{reading.of} {problem} {key!r}")
+        if reading.of == "diagnostic" and isinstance(reading.epoch, int):
+            self.fail((*at, "epoch"), "a diagnostic is not measured in every epoch: 'first' or 'last'")
         if reading.by is not None:
             self.strength(named, row)
         if reading.of == "accuracy":
@@ -371,6 +378,8 @@ class _Checks:
                 self.known(at, "column of the table", column, table.columns)
                 if self.suite.columns[column].metric != "statistic":
                     self.fail(at, f"a column of {self.suite.columns[column].metric} has what it measures")
+                if reading.by is not None:
+                    self.fail((*at, "by"), "strength is compared over the trials of a seed: only in claims")
                 self.reading(at, f"{table_name}/{name}", reading, at)
 
     def diagnosed(self, at: KeyPath, row: str, diagnostic: str | None) -> None:
@@ -395,6 +404,7 @@ class _Checks:
                 self.known((*at, "cell"), "cell type of the row's search", reading.cell, space.cell_types)
                 cells = space.cell_types[:1] if reading.of == "magnitude" else space.cell_types
                 rows = [row for cell in ([reading.cell] if reading.cell else cells) for row in space.rows(cell)]
+                rows = [row for row in rows if reading.of != "magnitude" or not row[0].links]
                 ops = dict.fromkeys(name for group, place in rows for name in group.options[place])
                 self.known((*at, "operation"), "operation of the row's search", reading.operation, ops)
 

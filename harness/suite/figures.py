@@ -23,14 +23,14 @@ class _Panel(Strict):
 class AccuracyPanel(_Panel):
     """What a column measures of the discretised architecture, by epoch; one line per row.
 
-    ``optimum``: the best of the space, percent; what is shown then is the regret, how far it is away.
+    ``best``: an accuracy of the space that somebody states, percent; what is shown then is how far below it lines are.
     """
 
     kind: Literal["accuracy"]
     rows: Rows
     column: str
     since: Since | None = None
-    optimum: float | None = Field(default=None, ge=0, le=100)
+    best: float | None = Field(default=None, ge=0, le=100)
 
 
 class MagnitudePanel(_Panel):

@@ -159,10 +159,10 @@ class Reading(Strict):
     """A number taken from a search: ``of`` names the function, the rest its arguments.
 
     ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. Of searches that measure strength, ``by`` a criterion (alpha; DARTS-PT's
-    perturbation; or strength): ``strongest``, how many edges' best operation is the strongest; ``agreement``, the mean
-    over edges of Kendall's tau with strength; ``rank``, the mean place of the operation among those of its edge, 1
-    being the last.
+    search, ``first`` or ``last``. ``epoch``: ``first`` is the state before training, 1 that after one epoch. Of
+    searches that measure strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength): ``strongest``, how
+    many edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength;
+    ``rank``, the mean place of the operation among those of its edge, 1 being the last.
     """
 
     of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
@@ -175,7 +175,7 @@ class Reading(Strict):
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
     )
-    epoch: Literal["first", "last"] = "last"
+    epoch: Literal["first", "last"] | PositiveInt = "last"
 
 
 class Row(Strict):

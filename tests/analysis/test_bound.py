@@ -101,14 +101,15 @@ def test_all_rows_of_the_matrix_are_one_search(stacnas: LoadedSuite) -> None:
         ("avg-pool-3x3", "max-pool-3x3", 0.52),
         ("max-pool-3x3", "avg-pool-3x3", 0.52),
         ("sep-conv-5x5", "sep-conv-3x3", 0.38),
-        ("dil-conv-5x5", "avg-pool-3x3", 0.01),  # of 0, 0.01 and 0.02
+        ("dil-conv-5x5", "avg-pool-3x3", 0.01),  # of 0, 0.01 and 0.02; printed -0.04
+        ("dil-conv-5x5", "dil-conv-3x3", 0.01),  # printed 0.27
     ],
 )
 def test_a_number_is_what_was_measured_last(judged: SuiteVerdict, row: str, column: str, mean: float) -> None:
     found = cell(judged, "stacnas-t6", row, column)
     assert found.ours is not None and found.ours.n == 3
     assert found.ours.mean == pytest.approx(mean) and len(found.evidence) == 3
-    assert found.verdict in ("UNDECIDED", "DRIFT", "FAIL")  # one network is printed: never PASS
+    assert found.verdict == "UNDECIDED"  # one network is printed, without a deviation
 
 
 def test_every_pair_is_bound_both_ways(judged: SuiteVerdict) -> None:
@@ -144,6 +145,16 @@ def test_pairs_are_drawn(judged: SuiteVerdict) -> None:
             "{gradient-confusion: gradient-confusion}",
             "{gradient-confusion: confusion}",
             "unknown diagnostic of the row's",
+        ),
+        (
+            "{skip-connections: {of: chosen, operation: skip_connect, cell: normal}}",
+            "{skip-connections: {of: rank, operation: skip_connect, by: alpha}}",
+            "only in claims",
+        ),
+        (
+            "{of: magnitude, operation: none}",
+            "{of: magnitude, operation: noise}",
+            "unknown operation of the row's search",
         ),
         ("columns: [gradient-confusion]", "columns: [parameters]", "unknown column of the table 'gradient-confusion'"),
     ],

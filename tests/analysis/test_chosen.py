@@ -23,7 +23,7 @@ NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 def counted(space: str, architectures: list[str], **asked: Any) -> float | None:
     setup = json.dumps({"search": {"space": published(space).model_dump(mode="json")}})
     cells = Outcome.cells.fget(SimpleNamespace(setup=setup, architectures=architectures))  # type: ignore[attr-defined]
-    outcome: Any = SimpleNamespace(cells=cells)
+    outcome: Any = SimpleNamespace(cells=cells, architectures=architectures)
     return claim_value([outcome], Measure(row="t/r", of="chosen", **asked), None)
 
 
@@ -34,6 +34,12 @@ def test_edges_of_the_last_architecture_are_counted(operation: str, edges: int) 
 
 def test_the_first_epoch_is_that_before_training() -> None:
     assert counted("nb201", [NONE, MIXED], operation="none", epoch="first") == 6
+
+
+def test_an_epoch_by_its_number_is_that_after_it() -> None:
+    assert counted("nb201", [NONE, NONE, MIXED], operation="none", epoch=1) == 6
+    assert counted("nb201", [NONE, MIXED, NONE], operation="none", epoch=1) == 1
+    assert counted("nb201", [NONE, MIXED], operation="none", epoch=2) is None  # the search has one epoch
 
 
 @pytest.mark.parametrize(("cell", "edges"), [(None, 5), ("normal", 2), ("reduce", 3)])
@@ -49,6 +55,15 @@ def test_of_a_diagnostic_the_first_or_last_that_was_measured_counts(epoch: str, 
     assert claim_value([outcome], Measure(diagnostic="eigenvalue", **asked), None) == value
     assert claim_value([outcome], Measure(diagnostic="supernet-accuracy", **asked), None) is None
     assert claim_value([outcome], Measure(diagnostic="discretised-accuracy", **asked), None) is None
+
+
+@pytest.mark.parametrize(
+    ("epoch", "words"), [("first", "before training"), (1, "after epoch 1"), ("last", "at the end")]
+)
+def test_the_words_say_of_which_epoch(epoch: int | str, words: str) -> None:
+    side = {"row": "t/r", "of": "magnitude", "operation": "skip_connect", "epoch": epoch}
+    claim = Claim.model_validate({"text": "x", "source": "y", "relation": ">", "left": side, "right": 0.5, "margin": 0})
+    assert formula(claim) == f"magnitude of skip_connect in t/r {words} > 0.5"
 
 
 def test_a_claim_on_edges_reads_as_one() -> None:

@@ -20,6 +20,7 @@ from harness.analysis.trajectories import (
 )
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
+from harness.spaces.registry import published
 from harness.spaces.space import Group
 from tests.analysis import synthetic
 from tests.groups import group
@@ -167,13 +168,17 @@ def test_a_computed_record_has_no_more_numbers_than_runs(tmp_path: Path) -> None
 
 def test_entropy_is_summed_over_edges() -> None:
     """SP-DARTS, Eq. 21: E log M where all weights are equal, 0 where each edge is decided, also with exact zeros."""
+    cell = published("nb201").groups[0]
+    other, links = cell.model_copy(update={"name": "other"}), published("oneshot-1").groups[-1]
     uniform, decided = [[0.2] * 5] * 6, [[0.0, 1.0, 0.0, 0.0, 0.0]] * 6
     half = [[0.5, 0.5, 0.0, 0.0, 0.0], *decided[:5]]
     every = np.array([uniform, decided, half])
     wanted = np.array([6 * math.log(5), 0.0, math.log(2)])
-    np.testing.assert_allclose(entropy_sum({"cell": every}), wanted, atol=1e-12)
+    np.testing.assert_allclose(entropy_sum([cell], {"cell": every}), wanted, atol=1e-12)
+    with_links = {"cell": every, links.name: every[:, :1]}  # what nodes read from is no operation
+    np.testing.assert_allclose(entropy_sum([cell, links], with_links), wanted, atol=1e-12)
     both = [8 * math.log(5), 0.0, 2 * math.log(2)]
-    np.testing.assert_allclose(entropy_sum({"cell": every, "other": every[:, :2]}), both, atol=1e-12)
+    np.testing.assert_allclose(entropy_sum([cell, other], {"cell": every, "other": every[:, :2]}), both, atol=1e-12)
 
 
 def test_diagnostics_are_nan_where_nothing_was_measured() -> None:

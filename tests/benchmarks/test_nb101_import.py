@@ -356,3 +356,19 @@ def test_what_such_an_object_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"nasbench.api: cell .*: not of the official layout: KeyError"):
         import_api(api, tmp_path / WHOLE, tmp_path / NEEDED)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_extract_of_an_earlier_table_does_not_stay(tmp_path: Path) -> None:
+    """It would be looked up in before the new table."""
+    some = official.contents([cell for cell in CELLS if needed(cell)][:3])
+    import_into(tmp_path, official.write(tmp_path / "some.tfrecord", some))
+    source = official.write(tmp_path / "others.tfrecord", official.contents([c for c in CELLS if not needed(c)][:3]))
+    assert import_official(source, tmp_path / WHOLE, tmp_path / NEEDED) == (3, 0)
+    assert not (tmp_path / NEEDED).exists() and len(Nb101Table.load(tmp_path / WHOLE)) == 3
+
+
+def test_the_table_may_not_have_the_name_of_the_extract(project: Project) -> None:
+    source = official.write(project.folder / "good.tfrecord", GOOD)
+    answer = project.cli("data", "import", source, NEEDED)
+    assert answer.code == 2 and answer.err.count("\n") == 1 and "is the name of the extract" in answer.err
+    assert not (project.folder / NEEDED).exists()

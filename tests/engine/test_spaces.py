@@ -32,6 +32,7 @@ REFUSED = {  # why, in one line
                           ("sgas-2-pt", "certainty-stability"))
     for space in ("s1", "s2", "s4", *ONESHOT)
 }  # fmt: skip
+REFUSED |= {("pc-darts", space): "one edge enters each node of 'oneshot'" for space in ONESHOT}
 REFUSED |= {("darts-minus", space): "it needs the operation 'skip_connect'" for space in ONESHOT}
 PAIRS = [(method, space) for method in SEARCHING for space in SPACES]
 

@@ -80,11 +80,11 @@ def points(panel: Panel, line: int = 0) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in zip(panel.lines[line].x, panel.lines[line].mean, strict=True)]
 
 
-def test_regret_is_what_lacks_to_the_best_of_the_space(full: SuiteVerdict) -> None:
+def test_how_far_below_the_best_of_the_space(full: SuiteVerdict) -> None:
     [panel] = data(full, "regret").panels
     assert points(panel) == [(0, 83.5), (1, 73.5), (2, 63.5), (3, 53.5), (4, 43.5)]
     np.testing.assert_array_equal(panel.lines[0].seeds[:, 0], [84.5, 83.5, 82.5])
-    assert panel.y_label == "regret, C10 test, %"
+    assert panel.y_label == "points below 94.5, C10 test, %"
 
 
 def test_every_search_is_a_point_above_its_row(full: SuiteVerdict) -> None:

@@ -2,13 +2,18 @@
 
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
+from harness.methods.catalogue import load_catalogue
 from harness.spaces.oneshot.encoding import module_hash, parse, pruned
 from harness.spaces.registry import published
 from harness.spaces.space import UNDECIDED
+from harness.suite.load import load_suite
+
+SUITE = Path(__file__).parents[3] / "suites" / "oneshot.yaml"
 
 NAMES = ("oneshot-1", "oneshot-2", "oneshot-3")
 PARENTS = {1: (1, 2, 2, 2, 2), 2: (1, 1, 2, 2, 3), 3: (1, 1, 1, 2, 2, 2)}  # NAS-Bench-1Shot1, Table 1
@@ -158,3 +163,37 @@ def test_every_architecture_is_among_the_cells_that_the_benchmark_has_for_the_sp
         assert len(entries) == (2_685, 7_773, 55_854)[number - 1]
         drawn = (space.discretise(draw(space, seed), undecided(space)) for seed in range(500))
         assert {space.canonical(text) for text in drawn} <= entries
+
+
+MEASURED = "{diagnostics: [{name: gradient-correlation, every: 1, images: 16}]}"
+
+
+def suite(*changes):
+    text = SUITE.read_text(encoding="utf-8").replace("[_base/", f"[{SUITE.parent}/_base/")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("operation: conv3x3-bn-relu, epoch: 1", "operation: from-1, epoch: 1",
+         "operation of the row's search 'from-1'"),
+        ("equation: 13, operation: conv3x3-bn-relu", "equation: 13, operation: nor_conv_3x3", "unknown operation"),
+        ("label: DARTS on space 1", f"label: DARTS on space 1, search: {MEASURED}", "nodes choose their sources"),
+    ],
+)  # fmt: skip
+def test_what_links_cannot_be_asked_is_refused(old, new, words, tmp_path):
+    (tmp_path / "oneshot.yaml").write_text(suite((old, new)), encoding="utf-8")
+    with pytest.raises(HarnessError) as refusal:
+        load_suite(tmp_path / "oneshot.yaml", load_catalogue())
+    assert words in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_claims_are_of_the_epochs_that_they_name():
+    claims = load_suite(SUITE, load_catalogue()).suite.claims
+    assert len(claims) == 6
+    for claim in claims.values():
+        assert claim.left.epoch == claim.right.epoch == (1 if "after the first epoch" in claim.text else "last")
