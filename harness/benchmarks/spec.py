@@ -31,10 +31,6 @@ class TableFacts(NamedTuple):
     splits: tuple[str, ...]
     epochs: tuple[int, ...]
 
-    def answers(self, dataset: str | None, split: str | None, epochs: int | None) -> bool:
-        """Tell whether it has an accuracy."""
-        return dataset in self.datasets and split in self.splits and epochs in self.epochs
-
 
 TableName = Literal["nb201-table", "nb101-table"]
 NB201: Final = "nb201-table"

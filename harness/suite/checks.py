@@ -304,16 +304,13 @@ class _Checks:
                 self.answer(("columns", name), column.dataset, column.split, column.training_epochs)
 
     def answer(self, at: KeyPath, dataset: str | None, split: str | None, epochs: int | None) -> None:
-        """One of the tables that profiles ask must have the accuracy; of what is wrong, the first one's word."""
-        if not self.tables or any(table.answers(dataset, split, epochs) for table in self.tables):
-            return
-        table = self.tables[0]
-        asked = {"dataset": (dataset, table.datasets), "split": (split, table.splits)}
-        for key, (name, names) in asked.items():
-            self.known((*at, key), f"{key} of the {table.title} table", name, names)
-        if epochs not in table.epochs:
-            valid = " and ".join(map(str, sorted(table.epochs)))
-            self.fail((*at, "training_epochs"), f"the {table.title} table has {valid} epochs, not {epochs}")
+        """Every table that profiles ask must have the accuracy."""
+        for table in self.tables:
+            self.known((*at, "dataset"), f"dataset of the {table.title} table", dataset, table.datasets)
+            self.known((*at, "split"), f"split of the {table.title} table", split, table.splits)
+            if epochs not in table.epochs:
+                valid = " and ".join(map(str, sorted(table.epochs)))
+                self.fail((*at, "training_epochs"), f"the {table.title} table has {valid} epochs, not {epochs}")
 
     def claims(self) -> None:
         for name, claim in self.suite.claims.items():
