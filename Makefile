@@ -53,11 +53,11 @@ readme: $(READY) ## README's generated tables, and its figure from the last redu
 why: $(READY) ## docs/why.md and its pictures, from the records of suites/why.yaml that are there
 	$(BIN)/python scripts/why.py
 
-bench-short: $(READY) ## a few of them, in a minute; fails below 60% of a recorded ratio
-	$(BIN)/python -m pytest -q benchmarks --benchmark-only --short --benchmark-columns=median
+bench-short: $(READY) ## a few of them, in some minutes; fails below 60% of a recorded ratio
+	$(BIN)/python -m pytest -q speed --benchmark-only --short --benchmark-columns=median
 
 bench: $(READY) ## speed, as ratios within one run
-	$(BIN)/python -m pytest -q benchmarks --benchmark-only
+	$(BIN)/python -m pytest -q speed --benchmark-only
 
 clean: ## what can be made anew in minutes: never records or checkpoints, which may be days of work
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox reports

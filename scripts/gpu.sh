@@ -75,8 +75,8 @@ suites=(suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/da
 for name in $stages; do
     case $name in
         check) stage check 75 "$python" -m pytest -q -x -p no:cacheprovider tests/engine/test_capture.py -k "${CHECK:-graphs_follow or stay_in}" ;;
-        kernels) stage kernels "${KERNELS:-120}" "$python" -m benchmarks.gpu_kernels ;;
-        speed) stage speed "${SPEED:-90}" "$python" -m benchmarks.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs ${SIDE_BY_SIDE:-1 4 8} \
+        kernels) stage kernels "${KERNELS:-120}" "$python" -m speed.gpu_kernels ;;
+        speed) stage speed "${SPEED:-90}" "$python" -m speed.gpu --device "$device" ${tiny:+--tiny --seconds 1} --jobs ${SIDE_BY_SIDE:-1 4 8} \
             --seconds 4 --out "$logs/speed.json" ;;
         search)
             left=$((end - SECONDS - 15))

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import searchers as naive
 from harness.methods.blackbox import bohb, density
 from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
+from speed import searchers as naive
 from tests.methods.blackbox.conftest import EVEN, MakeSpec, operations
 
 

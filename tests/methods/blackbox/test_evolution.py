@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import searchers as naive
 from harness.methods.blackbox import evolution
 from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
 from harness.spaces.nb201 import encoding as nb201
+from speed import searchers as naive
 from tests.methods.blackbox.conftest import EVEN, MakeSpec, operations
 
 

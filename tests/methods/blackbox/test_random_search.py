@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 
-from benchmarks import searchers as naive
 from harness.methods.blackbox import random_search
 from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
+from speed import searchers as naive
 from tests.methods.blackbox.conftest import MakeSpec
 
 

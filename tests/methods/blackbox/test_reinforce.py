@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import searchers as naive
 from harness.methods.blackbox import reinforce
 from harness.methods.blackbox.problem import Problem
 from harness.seeds import derive_seed
+from speed import searchers as naive
 from tests.methods.blackbox.conftest import MakeSpec
 
 

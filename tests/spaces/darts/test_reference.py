@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks.reference_darts import Network, pairs_of_weights
 from harness.spaces.registry import published
+from speed.reference_darts import Network, pairs_of_weights
 
 
 @pytest.mark.parametrize("space", ["darts", "s3"])

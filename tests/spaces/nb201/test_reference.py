@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks import reference
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201.net import Nb201Supernet
+from speed import reference
 
 pytestmark = pytest.mark.usefixtures("form")
 SIZES = [(2, 1, 8), (4, 1, 8), (4, 2, 16), (8, 1, 16), (16, 1, 8)]  # channels, cells, side: every strategy

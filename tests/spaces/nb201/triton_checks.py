@@ -9,13 +9,13 @@ import sys
 import pytest
 import torch
 
-from benchmarks.searches import dataset, spec_of
 from harness.engine.search import Search
 from harness.engine.steps import Steps
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.nb201 import kernels, triton_cell
 from harness.spaces.nb201.net import Mix, MixedCell, Nb201Supernet
 from harness.spaces.nb201.triton_cell import Shape
+from speed.searches import dataset, spec_of
 from tests.engine.test_capture import NoHost
 from tests.spaces.nb201.test_fused import ALL, assert_close, dense, gradients, hold_running_statistics, plain
 from tests.spaces.nb201.test_fused import make as make_double

@@ -1,4 +1,4 @@
-"""How time and memory grow, measured and as `--dry-run` estimates: `python -m benchmarks.cost` draws docs/cost.png.
+"""How time and memory grow, measured and as `--dry-run` estimates: `python -m speed.cost` draws docs/cost.png.
 
 Processor seconds of bi-level steps on one thread, each size in a process of its own. With ``--fit`` the constants of
 `harness.runner.cost` are fitted to them and printed. ``--draw`` draws the numbers of the last time.
@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.searches import Size, search_of, spec_of, step_of
 from harness.runner import cost
 from harness.runner.environment import keep_memory_mapped, machine, peak_memory_mb
+from speed.searches import Size, search_of, spec_of, step_of
 
 ROOT = Path(__file__).parents[1]
 NUMBERS = Path(__file__).with_name("cost.json")
@@ -56,7 +56,7 @@ def child(point: dict[str, int]) -> None:
 
 def run_child(point: dict[str, int]) -> subprocess.Popen[str]:
     """Start a process that measures a size."""
-    command = [sys.executable, "-m", "benchmarks.cost", "--child", json.dumps(point)]
+    command = [sys.executable, "-m", "speed.cost", "--child", json.dumps(point)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchmarks.conftest import Against
-from benchmarks.reference_darts import Network, Steps
 from harness.runner.environment import cores
 from harness.spaces.darts import kernels
 from harness.spaces.registry import published
+from speed.conftest import Against
+from speed.reference_darts import Network, Steps
 
 CLASSES, BATCH = 10, 64
 SIZES = {"full": (16, 8, 32), "reduced": (8, 5, 16), "tiny": (4, 5, 16)}  # channels, cells, pixels a side

@@ -1,6 +1,6 @@
 """Whether Triton's kernels compute what torch's operations do on a CUDA device, and what they save.
 
-`python -m benchmarks.gpu_kernels` prints relative errors (largest of all weights) of both against torch's operations
+`python -m speed.gpu_kernels` prints relative errors (largest of all weights) of both against torch's operations
 in float64, for the cells of every stage at batch 64; then, variant by variant, milliseconds of a recorded step and the
 kernels of it that take longest.
 """
@@ -14,10 +14,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.gpu import FULL, ours, timed
 from harness.runner.worker import prepare
 from harness.spaces.nb201 import triton_cell
 from harness.spaces.nb201.net import Mix, MixedCell
+from speed.gpu import FULL, ours, timed
 
 CASES = [(16, 32), (32, 16), (64, 8)]
 STEPS = ["bi-level, bfloat16, recorded", "single-level, bfloat16, recorded", "bi-level, float32, recorded"]

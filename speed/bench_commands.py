@@ -11,9 +11,9 @@ from time import perf_counter
 
 import pytest
 
-from benchmarks.conftest import Against
-from benchmarks.trials import plan_of, record_of, suite_of
 from harness.runner.store import Store, render
+from speed.conftest import Against
+from speed.trials import plan_of, record_of, suite_of
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.conftest import Against
 from harness.benchmarks.nb201 import Nb201Table, locate_table
+from speed.conftest import Against
 
 LOAD = """
 import sys, time

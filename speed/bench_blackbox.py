@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import searchers
-from benchmarks.conftest import Against
-from benchmarks.searches import SUITE
 from harness.methods.blackbox.problem import Problem
 from harness.methods.blackbox.search import search
 from harness.methods.catalogue import load_catalogue
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.registry import published
 from harness.suite.load import load_suite
+from speed import searchers
+from speed.conftest import Against
+from speed.searches import SUITE
 
 TABLE = "delve-t1"
 # By method: the plain search, how often it is timed, how many runs at once, and the limit of their seconds.

@@ -1,4 +1,4 @@
-"""`pytest benchmarks --benchmark-only`: all comparisons; with ``--short`` a few cheap ones, in less than a minute.
+"""`pytest speed --benchmark-only`: all comparisons; with ``--short`` a few cheap ones, in some minutes.
 
 A comparison fails where its ratio falls below 60% of the recorded one. ``--record`` writes the recorded ones anew.
 """
@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import comparison
-from benchmarks.comparison import Comparison
 from harness.runner.environment import keep_memory_mapped
 from harness.spaces.nb201 import kernels
+from speed import comparison
+from speed.comparison import Comparison
 
 FOUND = pytest.StashKey[list[Comparison]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="a few cheap comparisons")
-    parser.addoption("--record", action="store_true", help="write benchmarks/recorded.json")
+    parser.addoption("--record", action="store_true", help="write speed/recorded.json")
 
 
 def pytest_configure(config: pytest.Config) -> None:

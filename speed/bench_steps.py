@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.conftest import Against
-from benchmarks.searches import SIZES, ordinary_step, search_of, step_of
 from harness.runner.environment import cores
+from speed.conftest import Against
+from speed.searches import SIZES, ordinary_step, search_of, step_of
 
 LEVELS = {"bi-level": "darts-v1", "single-level": "single-darts"}
 Threads = Callable[[int], None]
@@ -55,8 +55,8 @@ def test_small_sizes(
 
 
 def in_a_process(what: str, threads: int, steps: int) -> subprocess.Popen[str]:
-    """Start `benchmarks.child`."""
-    command = [sys.executable, "-m", "benchmarks.child", what, str(threads), str(steps)]
+    """Start `speed.child`."""
+    command = [sys.executable, "-m", "speed.child", what, str(threads), str(steps)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

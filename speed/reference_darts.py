@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.reference import accuracy
+from speed.reference import accuracy
 
 OPS = (
     "none", "max_pool_3x3", "avg_pool_3x3", "skip_connect",

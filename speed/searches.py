@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.reference import Network, Steps
 from harness.data.images import Dataset, ImageSet
 from harness.engine.search import Search
 from harness.methods.catalogue import load_catalogue, override_layers
 from harness.methods.spec import SearchSpec
 from harness.suite.load import load_suite
+from speed.reference import Network, Steps
 
 SUITE = Path(__file__).parents[1] / "suites" / "nb201.yaml"
 ROWS = {

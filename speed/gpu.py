@@ -1,4 +1,4 @@
-"""How fast a search runs on a CUDA device: `python -m benchmarks.gpu` (with ``--tiny --device cpu`` it shows itself).
+"""How fast a search runs on a CUDA device: `python -m speed.gpu` (with ``--tiny --device cpu`` it shows itself).
 
 Variants are interleaved within one process, so that a ratio compares equal conditions; times are medians over
 rounds. The full-size search has 391 steps an epoch and 50 epochs. Concurrency is measured with threads of one process
@@ -19,12 +19,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.reference import Network, Steps
-from benchmarks.searches import dataset, spec_of
 from harness.engine.search import Search
 from harness.engine.turns import DEVICE
 from harness.runner.environment import own_stream
 from harness.runner.worker import prepare
+from speed.reference import Network, Steps
+from speed.searches import dataset, spec_of
 
 STEPS_A_SEARCH = 391 * 50
 

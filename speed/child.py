@@ -1,4 +1,4 @@
-"""Steps in a process of their own: `python -m benchmarks.child SIZE,PRECISION|ordinary THREADS STEPS`.
+"""Steps in a process of their own: `python -m speed.child SIZE,PRECISION|ordinary THREADS STEPS`.
 
 Prints the seconds of the steps, after two that do not count, and the peak memory of the process.
 """
@@ -11,8 +11,8 @@ import time
 
 import torch
 
-from benchmarks.searches import SIZES, ordinary_step, search_of, step_of
 from harness.runner.environment import keep_memory_mapped, peak_memory_mb
+from speed.searches import SIZES, ordinary_step, search_of, step_of
 
 
 def main() -> None:
