@@ -25,7 +25,7 @@ evidence: $(READY) ## searches at paper size, what says most first, until it is 
 test: $(READY) ## all tests, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-full: $(READY) lint test ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
+full: $(READY) lint test contract ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
 	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
