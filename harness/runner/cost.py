@@ -1,7 +1,7 @@
 """How long a trial will take, roughly: for ``--dry-run`` and for the order of work, never for a result.
 
 One pass (forward and backward of one batch) costs a fixed time per cell (calls and launches), a time per element
-of the cells' node tensors (memory traffic) and the time of its multiplications. `benchmarks.cost` fits the constants
+of the cells' node tensors (memory traffic) and the time of its multiplications. `speed.cost` fits the constants
 of one core to measured steps (docs/performance.md shows both); those of CUDA are estimates for an H200.
 """
 

@@ -14,7 +14,7 @@ from harness.runner.cost import estimate_seconds
 from harness.suite.load import load_suite
 from tests.suite.test_load import NB201
 
-MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks" / "cost.json").read_text(encoding="utf-8"))["steps"]
+MEASURED = json.loads((Path(__file__).parents[2] / "speed" / "cost.json").read_text(encoding="utf-8"))["steps"]
 
 
 def spec(*overrides: str, row: str = "darts") -> SearchSpec:
@@ -31,7 +31,7 @@ def estimate(*overrides: str, row: str = "darts") -> float:
 
 @pytest.mark.parametrize("point", MEASURED, ids=lambda p: "C{channels} N{cells} {side}x{side} B{batch}".format(**p))
 def test_measured_steps(point: dict[str, float]) -> None:
-    """Bi-level steps on one core, as `benchmarks.cost` measured them; the estimate only has to be of that order."""
+    """Bi-level steps on one core, as `speed.cost` measured them; the estimate only has to be of that order."""
     settings = {"space.channels": "channels", "space.cells": "cells", "data.image_size": "side"}
     settings |= dict.fromkeys(("batch_size", "data.weight_images", "data.architecture_images"), "batch")
     one_step = estimate("epochs=1", *(f"{key}={point[name]}" for key, name in settings.items()))
