@@ -104,11 +104,12 @@ def _table(verdict: SuiteVerdict, table: TableVerdict, marks: Marks) -> Iterator
     common = common_reason(run)
     for row in run:
         _add_cells(grid, row, common)
-    if run:
+    if common is not None:
         yield grid
         yield Text(f"  why, where nothing else is said: {common}", style="dim")
     else:
         yield Text(str(grid.title), style="bold")
+        yield from [Text("  no number is printed in it")] * bool(run)
     for entry, row in zip(table.rows, rows, strict=True):
         if row.collapsed is None:
             yield from (Text(f"  {row.label}: {said}", style="yellow") for said in differences(entry))

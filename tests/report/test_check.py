@@ -24,6 +24,21 @@ def test_cells_stand_in_one_line_each(paper: SuiteVerdict) -> None:
     assert "no code computes it yet (1 UNCHECKED)" in line_with(text, "Never run", "NOT RUN")
 
 
+def test_a_figure_without_numbers_says_so(tmp_path: Path) -> None:
+    """Its rows are searched; curves print none."""
+    old = "  t2:\n"
+    figure = (
+        "  curves:\n    paper: paper-a\n    number: F2\n    title: Curves\n    protocol: none\n"
+        "    searched_on: cifar10\n    columns: [c10]\n    rows:\n      darts: {method: darts-v1}\n"
+    )
+    loaded = synthetic.load(tmp_path, (old, figure + old))
+    planned = synthetic.plan(loaded)
+    text = render_check(
+        [judge(loaded, "paper", planned, synthetic.records_of(planned, {"curves/darts": [90.0]}))], width=200
+    )
+    assert "Curves" in text and "no number is printed in it" in text and "None" not in text
+
+
 def test_claims_show_every_seed(reduced: SuiteVerdict) -> None:
     """92 - 54, 93 - 54.3, 94 - 54.6; three seeds a side, apart, say that much of P."""
     text = render_check([reduced], width=220)
