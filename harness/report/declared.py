@@ -30,7 +30,7 @@ from harness.report.panels import (
 )
 from harness.report.replayed import STATUS, replayed_panel
 from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
-from harness.report.style import COLOURS, DASHES, method_style, operation_style
+from harness.report.style import COLOURS, DASHES, method_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
 from harness.runner.plan import Plan
@@ -358,9 +358,10 @@ def _pairs(rows: FigureRows, panel: declared.PairsPanel) -> list[Panel]:
 
 
 def _above(option: str, index: int, values: Curve) -> Line:
-    label, colour = operation_style(option, index)
-    x = np.arange(len(values), dtype=np.float64)
-    return Line(label, colour, (), 0, x, values, np.zeros((0, len(x))), joined=False, marker=("s", 8.0))
+    """Return the correlations with one operation; by its own colour two of many would look alike."""
+    x, label = np.arange(len(values), dtype=np.float64), operation(option).label
+    look = COLOURS[index % len(COLOURS)]
+    return Line(label, look, (), 0, x, values, np.zeros((0, len(x))), joined=False, marker=("s", 8.0))
 
 
 def _spread(rows: FigureRows, panel: declared.SpreadPanel) -> list[Panel]:

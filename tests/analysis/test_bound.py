@@ -131,7 +131,7 @@ def test_pairs_are_drawn(judged: SuiteVerdict) -> None:
     [figure] = [one for one in declared_figures(judged) if one.key == "stacnas-f1"]
     assert figure.data is not None
     [panel] = figure.data.panels
-    assert len(panel.lines) == len(panel.x_names) == 7
+    assert len(panel.lines) == len(panel.x_names) == len({line.colour for line in panel.lines}) == 7
     max_pool, avg_pool = panel.lines[:2]
     assert max_pool.mean[1] == avg_pool.mean[0] == 0.52 and np.isnan(max_pool.mean[0])
     assert max_pool.mean[2] == pytest.approx(0.01)
