@@ -12,7 +12,7 @@ from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report.check import render_check
 from harness.report.export import results_csv, verdicts_csv
 from harness.report.markdown import render_markdown
-from harness.runner.integrity import problem
+from harness.runner.integrity import misquoted, problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
 from harness.suite.loaded import LoadedSuite
@@ -165,6 +165,15 @@ def edited(record: Record, case: str) -> Record:
         case "another table":
             return record.model_copy(update={"benchmark_checksum": "dead" * 16})
     raise AssertionError(case)
+
+
+def test_a_record_is_compared_with_the_table_of_its_own_benchmark(planned: Plan) -> None:
+    """And with no other that is at hand beside it, or instead of it."""
+    [record, *_] = synthetic.records_of(planned, {"t1/darts": [54.3]}, benchmark_checksum=FakeTable().checksum)
+    other = {"nb101-table": FakeTable(accuracy=90.0, checksum="dead" * 16)}
+    assert misquoted(record, other) is None
+    assert misquoted(record, other | {"nb201-table": FakeTable()}) is None
+    assert "in another table" in str(misquoted(record, {"nb201-table": FakeTable(checksum="dead" * 16)}))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,42 @@ FILL = (GREY,) * 3
 PLAIN = ("invert", "solarize", "posterize", "autocontrast", "equalize")
 
 
+# Cubuk et al. 2018, Table 7: operation, probability, level; typed a second time
+TABLE = """
+invert 0.1 7, contrast 0.2 6
+rotate 0.7 2, translate-x 0.3 9
+sharpness 0.8 1, sharpness 0.9 3
+shear-y 0.5 8, translate-y 0.7 9
+autocontrast 0.5 8, equalize 0.9 2
+shear-y 0.2 7, posterize 0.3 7
+color 0.4 3, brightness 0.6 7
+sharpness 0.3 9, brightness 0.7 9
+equalize 0.6 5, equalize 0.5 1
+contrast 0.6 7, sharpness 0.6 5
+color 0.7 7, translate-x 0.5 8
+equalize 0.3 7, autocontrast 0.4 8
+translate-y 0.4 3, sharpness 0.2 6
+brightness 0.9 6, color 0.2 8
+solarize 0.5 2, invert 0.0 3
+equalize 0.2 0, autocontrast 0.6 0
+equalize 0.2 8, equalize 0.8 4
+color 0.9 9, equalize 0.6 6
+autocontrast 0.8 4, solarize 0.2 8
+brightness 0.1 3, color 0.7 0
+solarize 0.4 5, autocontrast 0.9 3
+translate-y 0.9 9, translate-y 0.7 9
+autocontrast 0.9 2, solarize 0.8 3
+equalize 0.8 8, invert 0.1 3
+translate-y 0.7 9, autocontrast 0.9 1
+"""
+
+
+def test_the_policy_is_the_printed_one():
+    printed = [[part.split() for part in line.split(", ")] for line in TABLE.split("\n")[1:-1]]
+    assert len(printed) == 25
+    assert [[[c.operation, f"{c.probability:.1f}", str(c.level)] for c in pair] for pair in POLICY] == printed
+
+
 def images(count=6, seed=0):
     """Noise, smooth pictures, one with few values, one of a single colour."""
     rng = np.random.default_rng(seed)

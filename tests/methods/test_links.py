@@ -10,8 +10,12 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
+from harness.methods.history import magnitudes
 from harness.methods.mixing import hot, largest
+from harness.methods.relaxations import Controller, GumbelHard
 from harness.methods.selections import Selection
+from harness.methods.step import Step
+from harness.methods.walk import weight_count
 from harness.spaces.registry import published
 from harness.spaces.space import Group
 from tests.methods.test_selections import PT, SGAS
@@ -73,3 +77,33 @@ def test_perturbation_takes_those_without_which_it_is_worst(monkeypatch: pytest.
 
 def test_equal_ones_go_to_the_first() -> None:
     assert decided(SGAS, OUTPUT, torch.ones(1, 5)) == (0, 1, 2)
+
+
+def test_links_are_mixed_softly_where_operations_are_drawn() -> None:
+    """NAS-Bench-1Shot1's GDAS: what nodes read from keeps the soft weights, Gumbel noise over a temperature."""
+    part, step = GumbelHard(name="gumbel-hard", start=10.0, end=0.1), Step(3, 50, 0.0, torch.Generator().manual_seed(5))
+    alpha = torch.randn(OUTPUT.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = part.mixing(alpha, OUTPUT, step)
+    uniform = torch.rand(OUTPUT.shape, generator=torch.Generator().manual_seed(5))
+    noisy = (alpha.log_softmax(-1) - (-uniform.log()).log()) / part.temperature(3, 50)
+    torch.testing.assert_close(found, noisy.softmax(-1), rtol=1e-4, atol=1e-6)
+    assert ((found > 0) & (found < 1)).all()
+    drawn = part.mixing(torch.zeros(SPACE.groups[0].shape), SPACE.groups[0], step)
+    assert set(drawn.round(decimals=5).flatten().tolist()) == {0.0, 1.0}  # a sum of floats around it
+
+
+def test_links_have_no_magnitude() -> None:
+    weights = {group.name: torch.full((2, *group.shape), 1 / group.shape[1]).numpy() for group in SPACE.groups}
+    assert set(magnitudes(SPACE.groups, weights)) == {"maxpool3x3", "conv3x3-bn-relu", "conv1x1-bn-relu"}
+
+
+def test_a_controller_says_of_an_option_what_share_of_the_choices_has_it() -> None:
+    part = Controller(name="controller", temperature=5.0, tanh_constant=2.5)
+    alpha = torch.randn(weight_count(len(OUTPUT.choices)), generator=torch.Generator().manual_seed(2))
+    [of_choices] = part.walk(alpha, OUTPUT, None).probabilities
+    shares = [
+        sum(p.item() for p, chosen in zip(of_choices, OUTPUT.choices, strict=True) if option in chosen) / OUTPUT.take
+        for option in range(OUTPUT.shape[1])
+    ]
+    assert part.strengths(alpha, OUTPUT)[0].tolist() == pytest.approx(shares, rel=1e-5)
+    assert sum(shares) == pytest.approx(1)

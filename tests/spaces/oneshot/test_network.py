@@ -19,6 +19,7 @@ TEXTS = (
     "maxpool3x3(0)+conv3x3-bn-relu(0,1)+output(1,2)",
     "conv1x1-bn-relu(0)+maxpool3x3(1)+conv3x3-bn-relu(1)+output(2,3)",
     "conv1x1-bn-relu(0)+maxpool3x3(0,1)+conv3x3-bn-relu(0,1,2)+output(0,1,3)",
+    "conv1x1-bn-relu(0)+conv3x3-bn-relu(1)+maxpool3x3(1)+conv1x1-bn-relu(1)+output(2,3,4)",  # 4, 3 and 3 of 10 channels
     "maxpool3x3(0)+conv3x3-bn-relu(0,1)+conv1x1-bn-relu(0)+output(2)",  # one vertex ends in nothing
 )
 
