@@ -83,6 +83,7 @@ def real_root() -> Path:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without any data but the digits."""
     monkeypatch.delenv("HARNESS_DATA", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests were started from
     monkeypatch.setattr(environment, "threads_per_worker", lambda jobs: 1)  # steady on a busy machine
     monkeypatch.chdir(tmp_path)
     (tmp_path / "suites").mkdir()

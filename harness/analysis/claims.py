@@ -56,7 +56,7 @@ class _Side:
 
 
 def judge_claims(suite: Suite, evidence: Evidence, further: Evidence | None = None) -> tuple[ClaimVerdict, ...]:
-    """Judge every claim of the suite; on the embedded digits none is judged.
+    """Judge the claims about rows that were selected, among all of the suite; on the embedded digits none is judged.
 
     ``further``: the same rows with more seeds than planned, where there are such.
     """
@@ -68,6 +68,7 @@ def judge_claims(suite: Suite, evidence: Evidence, further: Evidence | None = No
         if (absent := _absent(claim, evidence)) is None
         else ClaimVerdict(key, claim, *absent)
         for key, claim in suite.claims.items()
+        if all(row in evidence.plan.rows or row in evidence.plan.not_run for row in sides(claim))
     )
 
 
@@ -86,7 +87,7 @@ def _absent(claim: Claim, evidence: Evidence) -> tuple[Verdict, str] | None:
         if row in evidence.plan.not_run:
             return "NOT RUN", f"{row}: {evidence.plan.not_run[row]}"
         if not evidence.plan.rows.get(row):
-            return "NOT RUN", f"{row}: not selected"
+            return "NOT RUN", f"{row}: no seed of it is selected"
         if any(trial.embedded for trial in evidence.of_row(row)):
             return "NOT JUDGED", "digits show the machinery and no claim"
     return None

@@ -28,7 +28,7 @@ class Evidence:
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know: the plan's notes, and every record that is not judged."""
         rejected = (f"record {trial} is not judged: {why}" for trial, why in self.rejected.items())
-        return (*self.plan.notes, *rejected)
+        return (*self.plan.notes, *self.plan.blocked, *rejected)
 
     def of_row(self, row: str) -> list[Trial]:
         """Return the planned trials of ``table/row``, one per seed, or per part that is measured of a seed's search."""

@@ -60,10 +60,27 @@ class DeviceOption(StrEnum):
 
 
 class LayoutOption(StrEnum):
+    """Values of ``--format``: for people, or for programs."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+
+
+class PublishedLayoutOption(StrEnum):
     """Values of ``published --format``."""
 
     csv = "csv"
+    json = "json"
     md = "md"
+
+
+class ExportOption(StrEnum):
+    """Values of ``export --to``."""
+
+    csv = "csv"
+    latex = "latex"
+    parquet = "parquet"
 
 
 class Listing(StrEnum):
@@ -85,27 +102,11 @@ class SeverityOption(StrEnum):
     error = "error"
 
 
-class AuditLayoutOption(StrEnum):
-    """Values of ``audit --format``."""
-
-    text = "text"
-    csv = "csv"
-    json = "json"
-
-
 class StemOption(StrEnum):
     """Values of ``count --stem``."""
 
     cifar = "cifar"
     imagenet = "imagenet"
-
-
-class CountLayoutOption(StrEnum):
-    """Values of ``count --format``."""
-
-    text = "text"
-    json = "json"
-    csv = "csv"
 
 
 app = typer.Typer(
@@ -133,6 +134,8 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a search setting; repeatable.")
 ]
 Results = Annotated[Path, typer.Option(help="Folder of the records.")]
+Layout = Annotated[LayoutOption, typer.Option("--format", help="How to write it.")]
+TEXT = LayoutOption.text
 RESULTS = Path("results")
 
 
@@ -222,6 +225,7 @@ def check(
     seeds: Seeds = None,
     results: Results = RESULTS,
     overrides: Set = None,
+    layout: Layout = TEXT,
     record_baseline: Annotated[
         bool, typer.Option("--record-baseline", help="Store this state as the baseline of later checks.")
     ] = False,
@@ -234,7 +238,7 @@ def check(
     from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
-    raise typer.Exit(check_suites(request, record=record_baseline))
+    raise typer.Exit(check_suites(request, layout.value, record=record_baseline))
 
 
 @app.command()
@@ -264,7 +268,9 @@ def report(
 def published(
     suites: SomeSuites = None,
     results: Results = RESULTS,
-    layout: Annotated[LayoutOption, typer.Option("--format", help="How to write them.")] = LayoutOption.csv,
+    layout: Annotated[
+        PublishedLayoutOption, typer.Option("--format", help="How to write them.")
+    ] = PublishedLayoutOption.csv,
 ) -> None:
     """List every printed number: its source, its status, what came out."""
     from harness.cli.published import list_published
@@ -274,11 +280,43 @@ def published(
     raise typer.Exit(list_published(request, layout.value))
 
 
+@app.command("export")
+def export_(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="[SUITE/]TABLE, or verdicts, results, published.")],
+    suites: SomeSuites = None,
+    to: Annotated[ExportOption, typer.Option(help="Format; latex: a table as its paper prints it.")] = ExportOption.csv,
+    profile: Profile = None,
+    results: Results = RESULTS,
+    out: Annotated[Path | None, typer.Option(help="File to write. [default: stdout]")] = None,
+) -> None:
+    """Write a table, with what was measured beside what is printed, for a manuscript or an analysis."""
+    from harness.cli.export import export
+    from harness.cli.select import Request
+
+    request = Request.read(suites, profile, None, None, None, None, None, results)
+    raise typer.Exit(export(request, what, to.value, out))
+
+
+@app.command("diff")
+def diff_(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A folder of records.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    layout: Layout = TEXT,
+) -> None:
+    """Compare two folders of records.
+
+    Trial by trial and by method; 0: all are equal, 1: they are not. When and how long they ran is not compared.
+    """
+    from harness.cli.diff import diff
+
+    raise typer.Exit(diff(a, b, layout.value))
+
+
 @app.command()
 def audit(
     suites: SomeSuites = None,
     severity: Annotated[SeverityOption, typer.Option(help="Show this and graver.")] = SeverityOption.warning,
-    layout: Annotated[AuditLayoutOption, typer.Option("--format", help="How to write it.")] = AuditLayoutOption.text,
+    layout: Layout = TEXT,
     record: Annotated[
         bool, typer.Option("--record", help="Store the findings, for check, report and published.")
     ] = False,
@@ -294,22 +332,23 @@ def audit(
 
 
 @app.command()
-def validate(suites: SomeSuites = None) -> None:
+def validate(suites: SomeSuites = None, layout: Layout = TEXT) -> None:
     """Check suites, and every search they lead to."""
     from harness.cli.inspect import validate_suites
 
-    raise typer.Exit(validate_suites(suites))
+    raise typer.Exit(validate_suites(suites, layout.value))
 
 
 @app.command("list")
 def list_(
     what: Annotated[Listing | None, typer.Argument(help="What to list. [default: all but trials]")] = None,
     results: Results = RESULTS,
+    layout: Layout = TEXT,
 ) -> None:
     """List what there is."""
     from harness.cli.inspect import list_all, list_one
 
-    raise typer.Exit(list_all() if what is None else list_one(what.value, results))
+    raise typer.Exit(list_all(layout.value) if what is None else list_one(what.value, results, layout.value))
 
 
 @app.command()
@@ -321,15 +360,17 @@ def show(
         ),
     ],
     results: Results = RESULTS,
+    layout: Layout = TEXT,
 ) -> None:
-    """Show one record, epoch by epoch, or the settings of a row.
+    """Show one record, epoch by epoch or over its runs, or the settings of a row.
 
     Of a row: what it runs under the paper profile, setting by setting, each with its source.
     """
-    from harness.cli.inspect import show_trial
     from harness.cli.rows import show_row
+    from harness.cli.show import show_trial
 
-    raise typer.Exit(show_row(what) if "/" in what and not what.endswith(".json") else show_trial(what, results))
+    is_row = "/" in what and not what.endswith(".json")
+    raise typer.Exit(show_row(what, layout.value) if is_row else show_trial(what, results, layout.value))
 
 
 @app.command()
@@ -344,7 +385,7 @@ def count(
     classes: Annotated[int | None, typer.Option(help="Classes. [default: 10; ImageNet: 1000]")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images. [default: 32; ImageNet: 224]")] = None,
     stem: Annotated[StemOption | None, typer.Option(help="Stem. [default: imagenet from 64 pixels on]")] = None,
-    layout: Annotated[CountLayoutOption, typer.Option("--format", help="How to write it.")] = CountLayoutOption.text,
+    layout: Layout = TEXT,
 ) -> None:
     """Count an architecture's parameters and multiply-adds.
 
@@ -371,11 +412,11 @@ def data(ctx: typer.Context) -> None:
 
 
 @data_app.command("status")
-def data_status() -> None:
+def data_status(layout: Layout = TEXT) -> None:
     """Show which data is at hand, and where."""
     from harness.cli.data import status
 
-    raise typer.Exit(status())
+    raise typer.Exit(status(layout.value))
 
 
 @data_app.command("import")

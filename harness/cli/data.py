@@ -6,33 +6,33 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.text import columns
+from harness.cli.layout import Rows, emit, thousands
 from harness.data.sources import DATA_VARIABLE, NB101_ONESHOT, NB101_TABLE, NB201_TABLE, data_root
 from harness.errors import HarnessError
 
 NB101_SUFFIX = ".tfrecord"
 
 
-def status() -> int:
+def status(layout: str) -> int:
     """Print one line per data set and table."""
     from harness.benchmarks.nb101 import status as nb101_status
     from harness.benchmarks.nb201 import status as nb201_status
     from harness.data.status import status as data_status
 
     root = data_root()
-    typer.echo(f"data root: {root}" if root else f"data root: none, {DATA_VARIABLE} is not set")
+    typer.echo(f"data root: {root}" if root else f"data root: none, {DATA_VARIABLE} is not set", err=layout != "text")
     rows = [
         (
             line.name,
             line.state,
-            "-" if line.count is None else f"{line.count:,}",
-            "-" if line.where is None else str(line.where),
-            "-" if line.fingerprint is None else line.fingerprint[:16],
+            line.count,
+            None if line.where is None else str(line.where),
+            None if line.fingerprint is None else line.fingerprint[:16],
             line.note,
         )
         for line in (*data_status(root), nb201_status(root), *nb101_status(root))
     ]
-    typer.echo(columns(("name", "state", "count", "where", "checksum", "note"), rows))
+    emit(Rows(("name", "state", "count", "where", "checksum", "note"), rows, {"count": thousands}), layout)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,17 +23,18 @@ from harness.audit.published_rows import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
 from harness.benchmarks.spec import TABLES
+from harness.cli.layout import emit_json, finite, terminal_width
 from harness.cli.select import Request
 from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.files import read_json
 from harness.methods.catalogue import load_catalogue
-from harness.runner.availability import DataAvailability, find_data, with_recorded
+from harness.runner.availability import DataAvailability, find_data, latest_records, with_recorded
 from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Filters, Plan, data_needed, make_plan
 from harness.runner.record import Record
-from harness.runner.store import RecordError, Store, read_record, render, write_atomically
+from harness.runner.store import RecordError, read_record, render, write_atomically
 from harness.runner.survey import place
 from harness.runner.trial import ProfileName
 from harness.suite.facts import FILE as FACTS
@@ -48,19 +49,29 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
 
-def check_suites(request: Request, *, record: bool) -> int:
+def check_suites(request: Request, layout: str, *, record: bool) -> int:
     """Print the verdicts; with ``record`` first make the present state the baseline. Return the exit code."""
-    from harness.report.check import render_check
-
     if record:
         for verdict in Reader(request).verdicts():
             store_baseline(verdict)
     evidence = Reader(request)
     verdicts = list(evidence.verdicts())
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else PIPED_WIDTH
-    typer.echo(render_check(verdicts, evidence.marks(), width=width, colour=terminal), nl=False)
+    _print(verdicts, evidence, layout)
     return exit_code(verdicts)
+
+
+def _print(verdicts: Sequence[SuiteVerdict], evidence: Reader, layout: str) -> None:
+    from harness.report.check import render_check
+    from harness.report.export import verdict_rows, verdicts_csv
+
+    if layout == "csv":
+        sys.stdout.write(verdicts_csv(verdicts))
+    elif layout == "json":
+        emit_json([{key: finite(value) for key, value in row.items()} for row in verdict_rows(verdicts)])
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        text = render_check(verdicts, evidence.marks(), width=terminal_width(PIPED_WIDTH), colour=colour)
+        typer.echo(text, nl=False)
 
 
 def report_suites(request: Request, out: Path) -> int:
@@ -178,17 +189,9 @@ class Reader:
         return with_recorded(data, self.latest_records(profile)) if data.missing else data
 
     def latest_records(self, profile: str) -> list[Record]:
-        """Return the profile's record of each dataset that started last."""
+        """Return the profile's record of each dataset that started last, read once."""
         if profile not in self.latest:
-            newest: dict[tuple[str, bool], Record] = {}  # by what was read: images, or the table
-            for record in Store(self.request.results / profile).read_all():
-                if isinstance(record, RecordError) or record.data_checksum is None:
-                    continue  # said where the trial is judged, or of no use here
-                key = (record.dataset, bool(record.values))
-                known = newest.get(key)
-                if known is None or known.provenance.started <= record.provenance.started:
-                    newest[key] = record
-            self.latest[profile] = list(newest.values())
+            self.latest[profile] = latest_records(self.request.results / profile)
         return self.latest[profile]
 
     def records(self, *plans: Plan) -> Iterator[Record]:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, entries, settings
 from harness.audit.consistency import CONSISTENCIES
 from harness.cli.judge import Reader
 from harness.cli.select import Request
+from harness.report.export import PUBLISHED_FIELDS, published_row
 from harness.text import no_formula
-
-COLUMNS = (
-    *("cell", "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol"),
-    *("status", "reproduction", "consistency", "ours", "evidence", "note"),
-)
 
 
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
     evidence = Reader(request)
     listed = entries(evidence.printed(), evidence.marks(), evidence.facts)
-    sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
+    sys.stdout.write(WRITERS[layout](listed))
     for line in (*coverage_lines(listed), *settings_lines(listed)):
         print(line, file=sys.stderr)
     return 0
@@ -56,24 +53,27 @@ def _counts(counted: Mapping[Word, int], words: Sequence[Word]) -> str:
 
 
 def _cells(entry: Entry) -> list[str]:
-    mean, std = entry.value.printed
-    return [
-        *(entry.cell, entry.paper, entry.table, entry.row, entry.column),
-        *(mean, std, "" if entry.n is None else str(entry.n), entry.unit, entry.protocol),
-        *(entry.status, entry.reproduction, entry.consistency, entry.ours, " ".join(entry.evidence), entry.note),
-    ]
+    return ["" if value is None else str(value) for value in published_row(entry).values()]
 
 
 def as_csv(listed: Sequence[Entry]) -> str:
     """Write one line per number, with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(PUBLISHED_FIELDS)
     writer.writerows(map(no_formula, _cells(entry)) for entry in listed)
     return text.getvalue()
 
 
 def as_markdown(listed: Sequence[Entry]) -> str:
     """Write a table for a page of markdown."""
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, listed)]
+    lines = [PUBLISHED_FIELDS, tuple("---" for _ in PUBLISHED_FIELDS), *map(_cells, listed)]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def as_json(listed: Sequence[Entry]) -> str:
+    """Write one object per number, with the columns of the CSV as its keys."""
+    return json.dumps([published_row(entry) for entry in listed], indent=1, ensure_ascii=False) + "\n"
+
+
+WRITERS: Mapping[str, Callable[[Sequence[Entry]], str]] = {"csv": as_csv, "json": as_json, "md": as_markdown}

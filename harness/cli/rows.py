@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
+from harness.cli.layout import Rows, emit
 from harness.cli.select import DEFAULT_SUITES
-from harness.cli.text import columns
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render
@@ -17,7 +17,7 @@ from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
 
 
-def show_row(name: str) -> int:
+def show_row(name: str, layout: str) -> int:
     """Print the settings of ``[SUITE/]TABLE/ROW`` with their sources; return 1 where they disagree."""
     (loaded, table, row), *others = _find(name)
     if others:
@@ -29,9 +29,10 @@ def show_row(name: str) -> int:
     facts = load_facts(Path(DEFAULT_SUITES))
     full = f"{loaded.suite.suite}/{table}/{row}"
     method = loaded.suite.tables[table].rows[row].method
-    typer.echo(f"{full}: {loaded.label(table, row)} (method {method}), under the paper profile")
+    if layout == "text":
+        typer.echo(f"{full}: {loaded.label(table, row)} (method {method}), under the paper profile")
     lines = [(key, render(value), source) for key, value, source in sourced_settings(facts, loaded, table, row)]
-    typer.echo(columns(("setting", "value", "source"), lines))
+    emit(Rows(("setting", "value", "source"), lines), layout)
     wrong = [text for text in disagreements(facts, loaded) if text.startswith(f"{full}: ")]
     for text in wrong:
         typer.echo(f"error: {text}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,16 +19,16 @@ from harness.cli.text import columns
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.runner import environment
-from harness.runner.availability import find_data
+from harness.runner.availability import find_data, latest_records, with_recorded
 from harness.runner.environment import Device
 from harness.runner.execute import Options, Tally, execute
-from harness.runner.plan import Plan, data_needed, make_plans
+from harness.runner.plan import Plan, data_needed
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task, survey
 from harness.runner.trial import ProfileName, Trial
 from harness.suite.first import first_trials
 from harness.suite.loaded import LoadedSuite
-from harness.text import one_line, printable
+from harness.text import counted, one_line, printable
 
 DEFAULT_PROFILE: ProfileName = "reduced"
 
@@ -90,6 +91,8 @@ def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> i
     """Print the trials of plans and what they cost."""
     tasks = _tasks(asked, plans, root)
     typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
+    for why, count in Counter(task.reason for task in tasks if task.state == "blocked").items():
+        typer.echo(f"blocked: {counted(count, 'trial')}: {why}")
     for row, why in _not_run(plans).items():
         typer.echo(f"not run: {row}: {why}")
     total = sum(task.seconds for task in tasks if task.needs_work)
@@ -119,7 +122,10 @@ def _plans(asked: RunRequest, root: Path | None) -> list[Plan]:
     request, profile = asked.request, asked.request.profile or DEFAULT_PROFILE
     suites = request.loaded()
     names = dict.fromkeys(name for loaded in suites for name in data_needed(loaded, profile))
-    plans = make_plans(suites, profile, request.selection, request.overrides, data=find_data(names, root))
+    data = find_data(names, root)
+    if data.missing:  # what is done already is known all the same
+        data = with_recorded(data, latest_records(request.results / profile))
+    plans = request.plans(suites, profile, data)
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
             typer.echo(one_line(f"note: {loaded.path}: {note}"), err=True)
@@ -159,7 +165,7 @@ def _tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> list[
 def _line(task: Task) -> tuple[str, ...]:
     trial = task.trial
     cost = duration(task.seconds) if task.needs_work else "-"
-    why = (task.reason or "").partition("\n")[0]
+    why = "" if task.state == "blocked" else (task.reason or "").partition("\n")[0]  # those have it together
     subject = f"{trial.subject} training" if trial.trains else trial.subject
     return trial.id, trial.suite, subject, trial.dataset, str(trial.seed), task.state, cost, why
 
@@ -186,7 +192,7 @@ def _conclude(asked: RunRequest, plans: Sequence[Plan], tasks: Sequence[Task], t
         typer.echo(printable(f"failed: {names[trial_id]} ({trial_id}): {error}"), err=True)
     for why in dict.fromkeys(tally.blocked.values()):
         count = sum(reason == why for reason in tally.blocked.values())
-        typer.echo(f"blocked: {count} trials: {why}", err=True)
+        typer.echo(f"blocked: {counted(count, 'trial')}: {why}", err=True)
     not_run = _not_run(plans)
     if not tasks:
         for row, why in not_run.items():

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, Plan, make_plan, parse_seeds, plan_further
+from harness.runner.plan import Filters, NoSuchRow, Plan, make_plans, parse_seeds, plan_further
 from harness.runner.store import Store
 from harness.runner.trial import ProfileName
 from harness.suite.load import find_suites, load_suite
@@ -62,7 +63,14 @@ class Request:
 
     def plan(self, loaded: LoadedSuite, profile: ProfileName, data: DataAvailability) -> Plan:
         """Plan the selected trials of one suite."""
-        return make_plan(loaded, profile, self.selection, self.overrides, data=data)
+        return self.plans([loaded], profile, data)[0]
+
+    def plans(self, loaded: Sequence[LoadedSuite], profile: ProfileName, data: DataAvailability) -> list[Plan]:
+        """Plan the selected trials of several suites; what none of them has is asked for where there are others."""
+        try:
+            return make_plans(loaded, profile, self.selection, self.overrides, data=data)
+        except NoSuchRow as error:
+            raise HarnessError(f"{error}{_elsewhere(error, loaded)}") from error
 
     def further(
         self, loaded: LoadedSuite, profile: ProfileName, plan: Plan, rows: Mapping[str, int], data: DataAvailability
@@ -77,6 +85,23 @@ class Request:
         words += _option("-m", chosen.methods) + _option("-t", chosen.tables) + _option("-d", chosen.datasets)
         words += _option("--seeds", [",".join(map(str, chosen.seeds))] if chosen.seeds else [])
         return words + _option("--set", self.overrides) + _option("--results", [str(self.results)])
+
+
+def _elsewhere(error: NoSuchRow, asked: Sequence[LoadedSuite]) -> str:
+    """Name the shipped suites that have a row that the suites asked for lack."""
+    try:
+        others = [load_suite(path, load_catalogue()) for path in find_suites([DEFAULT_SUITES])]
+    except HarnessError:
+        return ""  # what is wrong with suites that nobody asked for is not the answer
+    paths = {loaded.path for loaded in asked}
+    having = [str(one.path) for one in others if one.path not in paths and error.name in _names(one, error.kind)]
+    return f"; {' and '.join(having)} {'has' if len(having) == 1 else 'have'} it" if having else ""
+
+
+def _names(loaded: LoadedSuite, kind: str) -> set[str | None]:
+    """Return the methods or tables of a suite."""
+    tables = loaded.suite.tables
+    return {row.method for table in tables.values() for row in table.rows.values()} if kind == "method" else {*tables}
 
 
 def _option(name: str, values: Sequence[str]) -> list[str]:

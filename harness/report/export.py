@@ -12,6 +12,7 @@ from harness.analysis.bands import Judgement
 from harness.analysis.baselines import BaselineVerdict
 from harness.analysis.cells import CellVerdict
 from harness.analysis.claims import ClaimVerdict
+from harness.analysis.coverage import Entry
 from harness.analysis.measures import accuracy_at, magnitude_at
 from harness.analysis.outcomes import Outcome
 from harness.analysis.series import ACCURACY
@@ -25,6 +26,10 @@ Fields = dict[str, Value]
 RESULT_FIELDS = (
     *("suite", "profile", "comparable", "rows", "method", "dataset", "embedded", "seed", "trial", "status"),
     *("metric", "run", "value", "unit", "error", "overrides"),
+)
+PUBLISHED_FIELDS = (
+    *("cell", "paper", "table", "row", "column", "mean", "std", "n", "unit", "protocol"),
+    *("status", "reproduction", "consistency", "ours", "evidence", "note"),
 )
 VERDICT_FIELDS = (
     *("suite", "profile", "comparable", "kind", "table", "row", "column", "method", "paper", "source", "protocol"),
@@ -41,12 +46,22 @@ def results_csv(verdicts: Sequence[SuiteVerdict]) -> str:
 
     A search is one run; a computed trial may hold many, numbered from 0, and its metrics are named as in its record.
     """
-    return _write(RESULT_FIELDS, (row for verdict in verdicts for row in _results(verdict)))
+    return _write(RESULT_FIELDS, result_rows(verdicts))
+
+
+def result_rows(verdicts: Sequence[SuiteVerdict]) -> list[Fields]:
+    """Return the rows of `results_csv`."""
+    return [row for verdict in verdicts for row in _results(verdict)]
 
 
 def verdicts_csv(verdicts: Sequence[SuiteVerdict]) -> str:
     """Return every verdict with the numbers behind it."""
-    return _write(VERDICT_FIELDS, (row for verdict in verdicts for row in _verdicts(verdict)))
+    return _write(VERDICT_FIELDS, verdict_rows(verdicts))
+
+
+def verdict_rows(verdicts: Sequence[SuiteVerdict]) -> list[Fields]:
+    """Return a row per verdict; what a kind of verdict does not have is None."""
+    return [dict.fromkeys(VERDICT_FIELDS) | row for verdict in verdicts for row in _verdicts(verdict)]
 
 
 def _results(verdict: SuiteVerdict) -> Iterator[Fields]:
@@ -95,6 +110,16 @@ def _verdicts(verdict: SuiteVerdict) -> Iterator[Fields]:
             yield from (common | _cell(verdict, row.key, cell) for cell in row.cells if cell is not None)
     yield from (common | _claim(claim) for claim in verdict.claims)
     yield from (common | _baseline(item) for item in verdict.baselines)
+
+
+def published_row(entry: Entry) -> Fields:
+    """Return a printed number with its two marks; ``mean`` and ``std`` as printed."""
+    values = (
+        *(entry.cell, entry.paper, entry.table, entry.row, entry.column, *entry.value.printed, entry.n, entry.unit),
+        *(entry.protocol, entry.status, entry.reproduction, entry.consistency, entry.ours),
+        *(" ".join(entry.evidence), entry.note),
+    )
+    return dict(zip(PUBLISHED_FIELDS, values, strict=True))
 
 
 def _common(verdict: SuiteVerdict) -> dict[str, Value]:

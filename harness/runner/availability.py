@@ -23,6 +23,7 @@ from harness.data.sources import (
 )
 from harness.errors import HarnessError
 from harness.runner.record import Record
+from harness.runner.store import RecordError, Store
 
 # Known without reading a file, and without torch (which `harness.data.digits` needs).
 TRAINING_IMAGES = {
@@ -77,6 +78,19 @@ def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvai
         if record.data_checksum is not None:
             known[TABLE if record.values else record.dataset] = record.data_checksum
     return replace(data, checksums={**known, **data.checksums})
+
+
+def latest_records(folder: Path) -> list[Record]:
+    """Return the record of each dataset below a folder that started last; those of the table apart."""
+    newest: dict[tuple[str, bool], Record] = {}  # by what was read: images, or the table
+    for record in Store(folder).read_all():
+        if isinstance(record, RecordError) or record.data_checksum is None:
+            continue  # said where the trial is judged, or of no use here
+        key = (record.dataset, bool(record.values))
+        known = newest.get(key)
+        if known is None or known.provenance.started <= record.provenance.started:
+            newest[key] = record
+    return list(newest.values())
 
 
 def _training_files(name: str, root: Path | None) -> list[Path]:

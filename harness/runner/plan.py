@@ -30,6 +30,14 @@ from harness.suite.training import resolve_training
 from harness.text import brief
 
 
+class NoSuchRow(HarnessError):
+    """No row of the suites has a method, table or dataset that is asked for; ``kind`` says which, ``name`` what."""
+
+    def __init__(self, message: str, kind: str, name: str) -> None:
+        super().__init__(message)
+        self.kind, self.name = kind, name
+
+
 @dataclass(frozen=True)
 class Filters:
     """Filters of a plan; they compose, and an empty one selects everything."""
@@ -46,7 +54,7 @@ class Plan:
 
     ``trained``: ``table/row`` -> the trainings that it reports; ``not_run``: ``table/row`` -> why it has no trials.
 
-    ``notes``: what the reader must know, such as data that is replaced or missing. ``overrides``: ``table/row`` -> what
+    ``notes``: what the reader must know, such as data that is replaced. ``overrides``: ``table/row`` -> what
     was overridden of its specification, as ``key.path=value``; rows without are left out.
     """
 
@@ -56,6 +64,12 @@ class Plan:
     notes: tuple[str, ...]
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trained: Mapping[str, Trained] = field(default_factory=dict)
+
+    @property
+    def blocked(self) -> list[str]:
+        """Say what cannot be run for want of data, each reason once."""
+        reasons = dict.fromkeys((trial.dataset, trial.blocked) for trial in self.trials if trial.blocked)
+        return [f"blocked: trials on {dataset}: {why}" for dataset, why in reasons]
 
 
 @dataclass(frozen=True)
@@ -205,7 +219,7 @@ def _plan(
         for trial in (*found, *short, *final):
             earlier = trials.get(trial.id)
             trials[trial.id] = _joined(earlier, trial) if earlier else trial
-    notes = tuple(_notes(runnable, trials.values(), data))
+    notes = tuple(_notes(runnable, data))
     return Plan(tuple(trials.values()), rows, not_run, notes, overridden, trained)
 
 
@@ -356,7 +370,7 @@ def _select(
         known = {name for of_suite in facts for fact in of_suite.values() for name in fact[kind]}
         for name in names:
             if name not in known:
-                raise HarnessError(f"{where}: no row has the {kind} {name!r}{nearest(name, known)}")
+                raise NoSuchRow(f"{where}: no row has the {kind} {name!r}{nearest(name, known)}", kind, name)
     selected = [
         [row for row, fact in of_suite.items() if all(not w or fact[k] & set(w) for k, w in wanted.items())]
         for of_suite in facts
@@ -390,9 +404,7 @@ def _range(count: int) -> str:
     return "seed 0" if count == 1 else f"seeds 0-{count - 1}"
 
 
-def _notes(rows: Sequence[RowPlan], trials: Iterable[Trial], data: DataAvailability) -> Iterator[str]:
+def _notes(rows: Sequence[RowPlan], data: DataAvailability) -> Iterator[str]:
     for searched_on, dataset in dict.fromkeys((r.searched_on, r.dataset) for r in rows if r.embedded):
         why = data.missing.get(searched_on, "its images are not at hand")
         yield f"{dataset} instead of {searched_on}: this shows the machinery and supports no claim ({why})"
-    for dataset, why in dict.fromkeys((t.dataset, t.blocked) for t in trials if t.blocked):
-        yield f"blocked: trials on {dataset}: {why}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.claims import ClaimVerdict
+from harness.analysis.claims import ClaimVerdict, sides
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.runner.plan import Filters, Plan, plan_further
@@ -225,10 +225,20 @@ def test_a_claim_on_a_row_that_cannot_run_is_not_run(tmp_path: Path) -> None:
     assert "no code computes it yet" in found.reason
 
 
-def test_a_claim_on_a_row_that_was_not_selected_is_not_run(loaded: LoadedSuite) -> None:
+def test_a_claim_on_a_row_that_was_not_selected_is_left_out(loaded: LoadedSuite) -> None:
     planned = synthetic.plan(loaded, "reduced", selection=Filters(tables=("t2",)))
-    found = claim("below", loaded, planned, {})
-    assert (found.verdict, found.reason, found.next_look) == ("NOT RUN", "t1/darts: not selected", None)
+    found = {item.key for item in judge(loaded, "reduced", planned, []).claims}
+    about_t2 = {key for key, item in loaded.suite.claims.items() if all(row.startswith("t2/") for row in sides(item))}
+    assert found == about_t2 and "below" not in found
+
+
+def test_a_selection_does_not_make_claims_easier(loaded: LoadedSuite) -> None:
+    """They are corrected among all claims of the suite, whichever are shown."""
+    values = {"t1/darts": LOW, "t1/exchanged": HIGH}
+    whole = claim("better", loaded, synthetic.plan(loaded, "reduced"), values)
+    part = claim("better", loaded, synthetic.plan(loaded, "reduced", selection=Filters(tables=("t1",))), values)
+    assert f"among {len(loaded.suite.claims)} claims" in whole.reason
+    assert whole.reason == part.reason and whole.verdict == part.verdict
 
 
 def test_the_processor_time_is_that_of_the_trials_used(loaded: LoadedSuite, planned: Plan) -> None:

@@ -17,8 +17,9 @@ from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
 from harness.audit.published_rows import collect
 from harness.audit.settings import settings
-from harness.cli.published import COLUMNS, as_csv, as_markdown, settings_lines
+from harness.cli.published import as_csv, as_markdown, settings_lines
 from harness.methods.catalogue import load_catalogue
+from harness.report.export import PUBLISHED_FIELDS
 from harness.report.printed import setting_rows, settings_rows
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Filters, make_plan
@@ -127,7 +128,7 @@ def test_csv_and_markdown_hold_every_number_as_printed(listed: list[Entry]) -> N
     assert ",".join(rows[0]) == (
         "cell,paper,table,row,column,mean,std,n,unit,protocol,status,reproduction,consistency,ours,evidence,note"
     )
-    assert tuple(rows[0]) == COLUMNS and len(rows) == len(listed)
+    assert tuple(rows[0]) == PUBLISHED_FIELDS and len(rows) == len(listed)
     by_cell = {row["cell"]: row for row in rows}
     first = by_cell["nb201:delve-t1/ex-darts/search-seconds"]
     assert first["n"] == "5" and first["unit"] == "s" and first["mean"] == "10889.87"

@@ -79,7 +79,7 @@ def test_without_images_the_embedded_data_stands_in_loudly(tmp_path: Path) -> No
 def test_without_images_and_stand_in_trials_are_blocked(tmp_path: Path) -> None:
     made = plan(tmp_path, data=NO_DATA)
     assert len(made.trials) == 8 and {t.blocked for t in made.trials} == {"cifar10 is not here"}
-    assert made.notes == ("blocked: trials on cifar10: cifar10 is not here",)
+    assert made.blocked == ["blocked: trials on cifar10: cifar10 is not here"]
 
 
 def test_recorded_trials_are_recognised_without_their_images(tmp_path: Path) -> None:
