@@ -33,6 +33,8 @@ COMMANDS = {
     "validate": ["--format"],
     "list": ["--format", "--results"],
     "show": ["--format", "--results"],
+    "new": [],
+    "new suite": ["--folder", "--space"],
     "data": [],
     "data status": ["--format"],
     "data import": [],

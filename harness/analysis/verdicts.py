@@ -23,6 +23,7 @@ from harness.runner.plan import Plan
 from harness.runner.record import Record
 from harness.runner.trial import ProfileName
 from harness.suite.loaded import LoadedSuite
+from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Suite
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ class SuiteVerdict:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know: of the plan, of records, and of bands that were changed after looking."""
+        printed = {
+            (f"{cell.column.dataset}/{cell.column.training_epochs}", cell.column.metric)
+            for cell in published_cells(self.loaded.suite)
+        }
         changed = (
             f"the band of {place}, {metric}, was changed after records existed; before: {band.before}"
             for place, of_metric in self.loaded.suite.bands.items()
             for metric, band in of_metric.items()
-            if band.before is not None
+            if band.before is not None and (place, metric) in printed
         )
         return (*self.evidence.notes, *changed, *self._capped())
 

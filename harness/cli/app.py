@@ -118,6 +118,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+new_app = typer.Typer(cls=Group, help="Begin something: a suite.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(new_app, name="new")
 data_app = typer.Typer(cls=Group, help="Data at hand, import and download; alone: status.", rich_markup_mode=None)
 app.add_typer(data_app, name="data", invoke_without_command=True)
 
@@ -402,6 +404,23 @@ def count(
         raise HarnessError("--format csv: only of all cells")
     asked = Asked(space, cells, channels, classes, image_size, stem.value if stem else None)
     raise typer.Exit(count(cell, asked, layout.value))
+
+
+@new_app.callback()
+def new() -> None:
+    """Begin something: a suite."""
+
+
+@new_app.command("suite")
+def new_suite(
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    space: Annotated[str, typer.Option(help="What is searched: nb201 or darts.")] = "nb201",
+    folder: Annotated[Path, typer.Option(help="Folder of the suite.")] = Path("suites"),
+) -> None:
+    """Write a suite to begin with: a method of its own beside DARTS, two claims, a figure."""
+    from harness.cli.new import begin_suite
+
+    raise typer.Exit(begin_suite(name, space, folder))
 
 
 @data_app.callback()

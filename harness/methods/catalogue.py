@@ -8,7 +8,7 @@ the place of writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
@@ -72,14 +72,46 @@ class Layer:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Methods by name; ``planned``: title by name of the methods that have no implementation yet."""
+    """Methods by name; ``planned``: title by name of the methods that have no implementation yet.
+
+    ``own``: the document that a suite's own methods were written in, by their names; all else is in ``document``.
+    """
 
     protocols: Mapping[str, Protocol]
     methods: Mapping[str, Method]
     planned: Mapping[str, str]
     document: Document
+    own: Mapping[str, Document] = field(default_factory=dict)
     resolved: dict[str, SearchSpec | ComputedSpec] = field(default_factory=dict)  # by all that was written
     chains: dict[str, list[Layer]] = field(default_factory=dict)  # the layers of a method, once they are asked for
+
+    def with_methods(self, methods: Mapping[str, Method], document: Document) -> Catalogue:
+        """Return the catalogue with the methods of a suite beside its own; raise `ConfigError` for a wrong one."""
+        if not methods:
+            return self
+        for name in methods:
+            if name in self.methods or name in self.protocols or name in self.planned:
+                raise document.error(("methods", name), "the catalogue has a method of this name")
+        every = {**self.methods, **methods}
+        found = Catalogue(
+            self.protocols, every, self.planned, self.document, {**self.own, **dict.fromkeys(methods, document)}
+        )
+        found.check(methods)
+        return found
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise `ConfigError` for a method that extends what there is not, or itself."""
+        blocks = [*self.protocols, *self.methods]
+        for name in names:
+            extends = self.methods[name].extends
+            if extends is not None and extends not in blocks:
+                message = f"unknown method or protocol {extends!r}{nearest(extends, blocks)}"
+                raise self._written(name).error(("methods", name, "extends"), message)
+        for name in names:
+            self.layers(name)  # finds circles
+
+    def _written(self, name: str) -> Document:
+        return self.own.get(name, self.document)
 
     def title(self, name: str) -> str:
         """Return the title of a method, planned or not."""
@@ -114,7 +146,7 @@ class Catalogue:
         while (block := self.methods.get(names[-1])) is not None and block.extends is not None:
             if block.extends in names:
                 message = f"extends itself: {' -> '.join([*names, block.extends])}"
-                raise self.document.error(("methods", names[-1], "extends"), message)
+                raise self._written(names[-1]).error(("methods", names[-1], "extends"), message)
             names.append(block.extends)
         return names
 
@@ -128,8 +160,8 @@ class Catalogue:
         key: KeyPath = ("methods" if name in self.methods else "protocols", name)
         block = self.methods.get(name) or self.protocols[name]
         if block.computation:
-            return Layer({"computation": block.computation}, Describe(self.document, key))
-        return Layer(block.search, Describe(self.document, (*key, "search")))
+            return Layer({"computation": block.computation}, Describe(self._written(name), key))
+        return Layer(block.search, Describe(self._written(name), (*key, "search")))
 
 
 def load_catalogue(path: Path = PACKAGED) -> Catalogue:
@@ -142,15 +174,10 @@ def _load(path: Path) -> Catalogue:
     document = load_document(path)
     file = validate(_File, document.data, Describe(document))
     catalogue = Catalogue(file.protocols, file.methods, file.planned, document)
-    blocks = [*file.protocols, *file.methods]
-    for name, method in file.methods.items():
-        if method.extends is not None and method.extends not in blocks:
-            message = f"unknown method or protocol {method.extends!r}{nearest(method.extends, blocks)}"
-            raise document.error(("methods", name, "extends"), message)
+    for name in file.methods:
         if name in file.protocols or name in file.planned:
             raise document.error(("methods", name), "name used twice in the catalogue")
-    for name in file.methods:
-        catalogue.layers(name)  # finds circles
+    catalogue.check(file.methods)
     return catalogue
 
 

@@ -11,7 +11,8 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from harness.config import Strict
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+NAME = r"^[a-z0-9][a-z0-9_.-]*$"
+Name = Annotated[str, Field(pattern=NAME)]
 Cell = dict[str, str]  # a level of every factor, in their order
 MOST_CELLS = 10_000  # combinations: a slip of the hand must not fill memory
 

@@ -23,7 +23,7 @@ def load_suite(path: Path, catalogue: Catalogue) -> LoadedSuite:
     """Read a suite and check it against itself and the catalogue; raise `HarnessError`, one line."""
     document = write_out(load_document(path))
     suite = validate(Suite, document.data, Describe(document))
-    loaded = LoadedSuite(suite, document, path, catalogue)
+    loaded = LoadedSuite(suite, document, path, catalogue.with_methods(suite.methods, document))
     check(loaded)
     return loaded
 

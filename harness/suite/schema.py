@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from harness.benchmarks.spec import Benchmark
 from harness.config import Strict
+from harness.methods.catalogue import Method
 from harness.methods.stops import Stop
 from harness.suite.figures import Figure
 from harness.suite.grid import Grid, Name
@@ -322,7 +323,8 @@ class Suite(Strict):
 
     ``bands``: by ``dataset/training epochs`` and metric; a band of a table, row or number comes before them, ``band``
     after them.
-    ``search`` and ``profiles`` may be left out where no row can be run.
+    ``search`` and ``profiles`` may be left out where no row can be run. ``methods``: of the suite alone, beside those
+    of the catalogue.
     """
 
     suite: Name
@@ -335,6 +337,7 @@ class Suite(Strict):
     training: dict[str, Any] = Field(default_factory=dict, description="final training of all rows that search")
     trainings: dict[Name, TrainingBlock] = Field(default_factory=dict, description="named blocks of settings")
     profiles: dict[Literal["paper", "reduced"], Profile] = Field(default_factory=dict)
+    methods: dict[Name, Method] = Field(default_factory=dict, description="methods of the suite's own")
     columns: dict[Name, Column]
     tables: dict[Name, Table]
     claims: dict[Name, Claim] = Field(default_factory=dict)

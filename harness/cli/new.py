@@ -1,0 +1,27 @@
+"""``new``: begin a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from harness.cli.select import command
+from harness.data.atomic import check_writable
+from harness.errors import HarnessError
+from harness.runner.store import write_atomically
+from harness.suite.new import new_suite
+
+
+def begin_suite(name: str, space: str, folder: Path) -> int:
+    """Write a suite and say what comes next; raise `HarnessError` where a file of its name is there."""
+    text = new_suite(name, space)
+    path = folder / f"{name}.yaml"
+    if path.exists():
+        raise HarnessError(f"{path}: is there already")
+    check_writable(folder)
+    write_atomically(path, text)
+    typer.echo(f"{path}: a suite to change; then")
+    for words in (["validate"], ["run"], ["run", "--until-decided"], ["check"]):
+        typer.echo(f"  {command([words[0], str(path), *words[1:]])}")
+    return 0
