@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run evidence test full contract regression lint report readme why bench bench-short clean
+.PHONY: run evidence test full contract regression lint report examples readme why bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -46,6 +46,9 @@ lint: $(READY) ## style and types
 
 report: $(READY) ## verdicts, tables and figures of all records
 	$(BIN)/python -m harness report
+
+examples: $(READY) ## what docs/extending.md says, line by line, in a fresh copy: a method, a part, a suite
+	$(BIN)/python scripts/examples.py
 
 readme: $(READY) ## README's generated tables, and its figure from the last reduced run
 	$(BIN)/python scripts/readme.py

@@ -33,7 +33,8 @@ def show_row(name: str, layout: str) -> int:
         typer.echo(f"{full}: {loaded.label(table, row)} (method {method}), under the paper profile")
     lines = [(key, render(value), source) for key, value, source in sourced_settings(facts, loaded, table, row)]
     emit(Rows(("setting", "value", "source"), lines), layout)
-    wrong = [text for text in disagreements(facts, loaded) if text.startswith(f"{full}: ")]
+    known = facts.knows(loaded.suite.suite)
+    wrong = [text for text in disagreements(facts, loaded) if known and text.startswith(f"{full}: ")]
     for text in wrong:
         typer.echo(f"error: {text}", err=True)
     return 1 if wrong else 0

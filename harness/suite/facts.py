@@ -79,6 +79,10 @@ class Facts:
     file: _File
     document: Document
 
+    def knows(self, suite: str) -> bool:
+        """Tell whether anything is stated of a suite."""
+        return suite in self.file.rows or suite in self.file.grids
+
     def of(self, suite: str, table: str, row: str, levels: Mapping[str, str] | None = None) -> dict[str, Fact]:
         """Return the facts of a row by key path; raise `HarnessError` where the table does not have it.
 
@@ -209,7 +213,12 @@ def settings(loaded: LoadedSuite, table: str, row: str) -> dict[str, Any]:
 
 
 def sourced_settings(facts: Facts, loaded: LoadedSuite, table: str, row: str) -> list[tuple[str, Any, str]]:
-    """Return all that decides a searched row under the paper profile: key path, value, and who has it or why."""
+    """Return all that decides a searched row under the paper profile: key path, value, and who has it or why.
+
+    Of a suite that the table of facts does not know, nobody has it.
+    """
+    if not facts.knows(loaded.suite.suite):
+        return [(key, value, "not stated") for key, value in settings(loaded, table, row).items()]
     stated = facts.of(loaded.suite.suite, table, row, _levels(loaded, table, row))
     declared = loaded.profile(PROFILE).deviations
     run = settings(loaded, table, row)
