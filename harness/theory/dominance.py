@@ -152,6 +152,7 @@ def equation_17() -> Measurement:
     below_first = int((difference < own * margin - 1e-12).sum())
     below_second = int((difference < margin / edges.size[:, None] - 1e-12).sum())
     kept = own * (1 - own + weights[:, 1:]) * margin
+    example = pull_back(np.array([0.9, 0.1]), np.array([0.0, 1.0]))
     return Measurement(
         never(below_first + below_second),
         {
@@ -159,6 +160,8 @@ def equation_17() -> Measurement:
             "below p_i* delta": float(below_first),
             "below delta / n": float(below_second),
             "below p_i* (1 - p_i* + p_i) delta": float((difference < kept - 1e-12).sum()),
+            "difference at p = (.9, .1), delta = 1": float(example[1] - example[0]),
+            "p_i* delta there": 0.9,
         },
     )
 

@@ -114,6 +114,7 @@ def optimal_logits() -> Measurement:
         abs(minimise_gap(*one, bound=abs(gap) + 2) - gap) for one, gap in zip(maps, gaps, strict=True) if gap == gap
     ]
     at_bound = sum(abs(minimise_gap(*one, bound=10.0)) > 9.9 for one in missing)
+    example = moments(*missing[0])
     return Measurement(
         never(len(missing) + sum(error > 1e-3 for error in errors)),
         {
@@ -121,6 +122,9 @@ def optimal_logits() -> Measurement:
             "without an optimum": float(len(missing)),
             "of these, minimised at the bound": float(at_bound),
             "largest error where there is one": max(errors),
+            "one without: Var(o - m)": example.conv,
+            "one without: Var(x - m)": example.skip,
+            "one without: Cov": example.covariance,
         },
     )
 

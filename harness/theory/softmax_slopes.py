@@ -124,6 +124,7 @@ def off_diagonal() -> Measurement:
         worst[size] = float(error.max())
         wrong, total = wrong + int((error > EXACT).sum()), total + error.size
         opposite += int(((slopes * printed < 0) & (error > EXACT)).sum())
+    example = np.array([0.2, 0.5, 0.3])
     return Measurement(
         never(wrong),
         {
@@ -133,6 +134,8 @@ def off_diagonal() -> Measurement:
             "largest error for 2 operations": worst[2],
             "largest error for 3 operations": worst[3],
             "largest error of y_j (1 - 2 y_i) / (1 - y_i)": worst_followed,
+            "slope of y_i y_j at y = (.2, .5, .3)": float(measured_slopes(np.log(example))[1]),
+            "printed slope there": float(printed_slopes(example)[1]),
         },
     )
 
@@ -173,6 +176,8 @@ def proportional() -> Measurement:
         below.append(exponents[small])
         above.append(exponents[y[:, 0] > 0.5].ravel())
     low, high = np.concatenate(below), np.concatenate(above)
+    example = np.array([0.4, 0.6])
+    at_example = measured_slopes(np.log(example)) * example[0] / np.abs(jacobian(example)[0])
     wrong = int((np.abs(low - 1) > 0.05).sum() + (np.abs(high + 1) > 0.05).sum())
     return Measurement(
         never(wrong),
@@ -183,6 +188,7 @@ def proportional() -> Measurement:
             "largest exponent below 0.5": float(low.max()),
             "least exponent above 0.5": float(high.min()),
             "largest exponent above 0.5": float(high.max()),
+            "exponent at y = (.4, .6), printed as 1": float(at_example[1]),
         },
     )
 
