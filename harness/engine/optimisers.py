@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from harness.methods.eager import eager
 from harness.methods.optimisers import Adam, ArchitectureOptimiser, ExponentiatedGradient, Sgd
 
 
@@ -31,13 +32,15 @@ def build_optimiser(settings: ArchitectureOptimiser, parameters: Sequence[nn.Par
 
     Every parameter needs a gradient in every step: torch's fused SGD cannot handle missing ones.
     """
+    found: torch.optim.Optimizer
     match settings:
         case Sgd(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
-            return torch.optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
+            found = eager(torch.optim.SGD)(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case Adam(lr=lr, betas=betas, eps=eps, weight_decay=decay):
-            return torch.optim.Adam(parameters, lr, betas, eps, weight_decay=decay, fused=True)
+            found = eager(torch.optim.Adam)(parameters, lr, betas, eps, weight_decay=decay, fused=True)
         case ExponentiatedGradient(lr=lr, floor=floor):
-            return Exponentiated(parameters, lr, floor)
+            found = eager(Exponentiated)(parameters, lr, floor)
+    return found
 
 
 def fixed_rates(optimiser: torch.optim.Optimizer) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.methods.eager import eager
 from harness.methods.mixing import largest
 from harness.methods.optimisers import Sgd
 from harness.methods.search import Search
@@ -48,7 +49,7 @@ class Collaborative(BaseUpdate):
         settings = self.evaluation_optimiser
         net = search.new_net(NET)
         search.parts[NET] = net
-        search.parts[OPTIMISER] = torch.optim.SGD(
+        search.parts[OPTIMISER] = eager(torch.optim.SGD)(
             net.parameters(), settings.lr, settings.momentum,
             weight_decay=settings.weight_decay, nesterov=settings.nesterov,
         )  # fmt: skip
