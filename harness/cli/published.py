@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, entries, settings
+from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, settings
 from harness.audit.consistency import CONSISTENCIES
 from harness.cli.judge import Reader
 from harness.cli.select import Request
@@ -24,7 +24,7 @@ COLUMNS = (
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
     evidence = Reader(request)
-    listed = entries(evidence.printed(), evidence.marks(), evidence.facts)
+    listed = evidence.entries()
     sys.stdout.write(as_csv(listed) if layout == "csv" else as_markdown(listed))
     for line in (*coverage_lines(listed), *settings_lines(listed)):
         print(line, file=sys.stderr)
