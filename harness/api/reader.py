@@ -29,7 +29,7 @@ from harness.runner.availability import DataAvailability, find_data, with_record
 from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Filters, Plan, data_needed, make_plan
 from harness.runner.record import Record
-from harness.runner.store import RecordError, read_record, render, write_atomically
+from harness.runner.store import SHIPPED_PROFILE, RecordError, read_record, render, write_atomically
 from harness.runner.survey import place
 from harness.runner.trial import ProfileName
 from harness.suite.facts import FILE as FACTS
@@ -54,6 +54,8 @@ class Reader:
     def __post_init__(self) -> None:
         store = self.request.store
         self.index = store.index()
+        if count := sum(map(store.is_shipped, self.index.values())):
+            self.say(f"note: {count} records of the {SHIPPED_PROFILE} profile come with the package")
         for path in store.strays():
             self.say(one_line(f"warning: {path}: not named like a record, left out"))
         for path in store.doubles():

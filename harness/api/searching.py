@@ -101,9 +101,10 @@ def search(
 
     The settings are those of the first row of the shipped suites that runs this method on this space and data set,
     with the fewest settings of its own; ``settings`` overrides some by key path, ``{"epochs": 3}``. Stop rules are not
-    applied: the architecture is that of the last epoch. ``dataset="digits"`` needs no data and shows the machinery alone. ``threads``: of the CPU; equal seeds give equal results on one machine
-    and one number of them, and the same as ``harness run`` gives. ``checkpoint``: a file that is written after every
-    epoch, from which the same call goes on. ``on_epoch``: called after each with its number and how many there are.
+    applied: the architecture is that of the last epoch. ``dataset="digits"`` needs no data and shows the machinery
+    alone. ``threads``: of the CPU; equal seeds give equal results on one machine and one number of them, and the same
+    as ``harness run`` gives. ``checkpoint``: a file that is written after every epoch, from which the same call goes
+    on. ``on_epoch``: called after each with its number and how many there are.
 
     Raises `HarnessError` for an unknown name or setting, and where the images are not at hand.
     """

@@ -67,14 +67,14 @@ def list_one(what: str, results: Path) -> int:
         case "benchmarks":
             table = _benchmarks()
         case _:
-            return _list_trials(Store(results))
+            return _list_trials(Store.of(results))
     typer.echo(columns(*table))
     return 0
 
 
 def show_trial(trial: str, results: Path) -> int:
     """Print one record, named by the beginning of its id or by its path."""
-    path = Path(trial) if trial.endswith(".json") else _find(trial, Store(results))
+    path = Path(trial) if trial.endswith(".json") else _find(trial, Store.of(results))
     record = read_record(path)
     about = record.model_dump(mode="json", exclude={"trajectory", "training", "evaluations", "error"})
     del about["provenance"]["epoch_seconds"]

@@ -7,6 +7,7 @@ its trial, a file that the run touches, whether anybody still waits for it.
 
 from __future__ import annotations
 
+import json
 import queue
 import secrets
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.files import read_json
 from harness.runner import environment
 from harness.runner.claims import is_held
 from harness.runner.pool import Died, Message, RunTrial, Tell
@@ -29,6 +31,7 @@ from harness.runner.worker import Beat, Finished, Note, OutOfTime, Settings
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+DISTRIBUTED = "distributed"
 CONNECT_SECONDS = 20
 SEEN_SECONDS = 60.0  # within which a shared folder shows everywhere what was written to it
 POLL_SECONDS = 0.5
@@ -113,17 +116,25 @@ class Cluster:
 
 def connect(where: str) -> Client:
     """Return a client of the scheduler at an address, or of the one that wrote a file; raise `HarnessError`."""
-    if find_spec("distributed") is None:
+    if find_spec(DISTRIBUTED) is None:
         raise HarnessError(f"--cluster {where}: the package distributed is missing; pip install distributed")
     from distributed import Client
 
-    if "://" not in where and not Path(where).is_file():
-        raise HarnessError(f"--cluster {where}: no scheduler file, and no address such as tcp://host:8786")
-    place = {"address": where} if "://" in where else {"scheduler_file": where}
+    address = where if "://" in where else _address_in(where)
     try:
-        return Client(**place, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, KeyError) as error:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
         raise HarnessError(f"--cluster {where}: no scheduler answers there ({type(error).__name__})") from error
+
+
+def _address_in(file: str) -> str:
+    try:
+        content = json.loads(read_json(Path(file)))
+        return str(content["address"])
+    except FileNotFoundError as error:
+        raise HarnessError(f"--cluster {file}: no scheduler file, and no address such as tcp://host:8786") from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise HarnessError(f"--cluster {file}: not a file that a Dask scheduler wrote") from error
 
 
 def _end(trial_id: str, future: Future) -> Message | _Lost:

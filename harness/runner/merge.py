@@ -73,7 +73,7 @@ def _better(first: Path, second: Path) -> Path:
         return first
     one, other = read_record(first), read_record(second)
     if "failed" in (one.status, other.status):
-        return second if one.status == "failed" else first
+        return second if (one.status, other.status) == ("failed", "done") else first
     told, said = one.model_dump(exclude=ABOUT), other.model_dump(exclude=ABOUT)
     if differing := [key for key in told if told[key] != said[key]]:
         raise HarnessError(f"{first} and {second}: records of trial {one.id} that differ in {', '.join(differing)}")

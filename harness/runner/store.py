@@ -118,6 +118,10 @@ class Store:
             shipped_ones = files_below(self.recorded / SHIPPED_PROFILE, ".json")
             yield from (path for path in shipped_ones if path.name not in names)
 
+    def is_shipped(self, path: Path) -> bool:
+        """Tell whether a record is one of the other folder's."""
+        return self.recorded is not None and path.is_relative_to(self.recorded)
+
     def is_in_place(self, path: Path, record: Record) -> bool:
         """Tell whether a record lies where it belongs: the method, which its id does not tell, is the folder's."""
         about = (record.profile, record.method, record.dataset, record.seed, record.id)

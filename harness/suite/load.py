@@ -51,7 +51,7 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
 def _shipped(name: str) -> list[Path]:
     """Return the suites of the package that a name, with or without folder and suffix, leads to."""
     folder, parts = shipped.folder("suites"), Path(name).parts
-    if folder is None or not parts or Path(name).is_absolute() or ".." in parts:
+    if folder is None or not parts or any(part[0] in "_./" for part in parts):
         return []
     inner = glob.escape(str(folder)) if glob.has_magic(name) else str(folder)
     place = os.path.join(inner, *parts[parts[0] == SHIPPED :])
