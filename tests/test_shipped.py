@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 from harness import shipped
+from harness.api.reader import Reader
+from harness.api.request import Request
+from harness.audit.record import AuditRecord
 from harness.errors import HarnessError
+from harness.runner.plan import Filters
 from harness.runner.store import Store
 from harness.suite.load import find_suites
 from tests.conftest import Project
@@ -142,3 +146,21 @@ def test_what_is_shipped_as_done_is_not_run_again(project: Project, monkeypatch:
     project.train()
     answer = project.cli("run", "suites/tiny.yaml", "--profile", "paper", "-m", "darts-v1", *words[-4:])
     assert answer.code == 0 and "4 trials: 2 executed, 2 done before" in answer.out  # trained is what was shipped
+
+
+def test_the_shipped_audit_is_of_the_shipped_suites(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = project.folder / "site" / "harness"
+    inside = package / shipped.INSIDE
+    shutil.copytree(project.folder / "suites", inside / "suites")
+    (inside / "results").mkdir()
+    audited = AuditRecord(harness="1", git=None, numbers={"gone:t/r/c": "x"}, table="t", findings=[])
+    (inside / "results" / "audit.json").write_text(audited.model_dump_json())
+    monkeypatch.setattr(shipped, "PACKAGE", package)
+    (project.folder / "suites" / "draft.yaml").write_text("suite: half\n")  # beside what is asked for
+    ours = Reader(Request(("suites/tiny.yaml",), "paper", Filters(), (), Path("results")))
+    assert ours.findings == () and capsys.readouterr().err == ""
+    theirs = Reader(Request(("tiny",), "paper", Filters(), (), Path("results")))
+    (project.folder / "suites" / "tiny.yaml").unlink()
+    assert theirs.findings == () and "4 numbers are new or were others then" in capsys.readouterr().err

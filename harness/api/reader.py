@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from harness import shipped
 from harness.analysis.baselines import Baseline, record_baseline
 from harness.analysis.claims import sides
 from harness.analysis.coverage import Entry, entries
@@ -101,12 +102,19 @@ class Reader:
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """The recorded audit's findings that still stand; numbers that changed since then are said to be unaudited."""
-        path = self.request.store.audit
-        recorded = read_audit(path)
+        """The recorded audit's findings that still stand; numbers that changed since then are said to be unaudited.
+
+        The one that comes with the package is of the suites that do.
+        """
+        store, folder = self.request.store, self.request.loaded()[0].path.parent
+        path = store.audit
+        recorded = None if store.is_shipped(path) and folder != shipped.folder("suites") else read_audit(path)
         if recorded is None:
             return ()
-        found = standing(recorded, collect(self._every_suite()))
+        suites = [
+            load_suite(suite, load_catalogue()) for suite in find_suites([folder])
+        ]  # all, whichever are asked for
+        found = standing(recorded, collect(suites))
         if found.changed:
             first = ", ".join(found.changed[:3])
             text = f"{path}: {len(found.changed)} numbers are new or were others then ({first}, ...)"
@@ -122,11 +130,6 @@ class Reader:
     def marks(self) -> dict[str, Mark]:
         """Return the recorded audit's word on every number that it has one for."""
         return marks(self.findings)
-
-    def _every_suite(self) -> list[LoadedSuite]:
-        """Load all suites of the folder: an audit is of all of them, whichever are asked for."""
-        folder = self.request.loaded()[0].path.parent
-        return [load_suite(path, load_catalogue()) for path in find_suites([folder])]
 
     def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
         """Plan the profiles to judge: the one asked for, else those with records, else the first."""
