@@ -26,9 +26,7 @@ test: $(READY) ## all tests, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 full: $(READY) lint test contract ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/installed .
-	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness run ../tests/tiny.yaml -m darts-v1 --results results
-	cd build && PYTHONPATH=installed ../$(BIN)/python -m harness report ../tests/tiny.yaml --results results --out report
+	$(BIN)/python -m tests.installed build/installed
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.analysis.recovery
 

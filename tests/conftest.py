@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from harness import shipped
 from harness.cli import app
 from harness.runner import environment
 from harness.runner.record import Record
@@ -81,9 +82,10 @@ def real_root() -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project without any data but the digits."""
+    """A project without any data but the digits, and without what comes with the package."""
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests were started from
+    monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "nowhere" / "harness")
     monkeypatch.setattr(environment, "threads_per_worker", lambda jobs: 1)  # steady on a busy machine
     monkeypatch.chdir(tmp_path)
     (tmp_path / "suites").mkdir()

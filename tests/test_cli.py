@@ -20,9 +20,10 @@ COMMANDS = {
     "run": sorted(
         [
             *(*COMMON, "--budget", "--device", "--dry-run", "--first", "--force", "--jobs", "--max-seeds", "--nice"),
-            *("--threads", "--until-decided", "-j"),
+            *("--threads", "--until-decided", "-j", "--shard", "--cluster", "--log"),
         ]
     ),
+    "merge": ["--results"],
     "check": sorted([*COMMON, "--format", "--record-baseline"]),
     "report": sorted([*COMMON, "--out"]),
     "published": ["--format", "--results"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import harness.cli.run
+import harness.api.running
 from harness.cli.decide import _cpu_time
 from harness.runner.execute import Options, Tally
 from harness.runner.store import Store
@@ -73,7 +73,7 @@ def searches(project: Project, monkeypatch: pytest.MonkeyPatch) -> Searches:
     path = project.folder / "suites" / "tiny.yaml"
     path.write_text(path.read_text(encoding="utf-8") + CLAIMS, encoding="utf-8")
     found = Searches()
-    monkeypatch.setattr(harness.cli.run, "execute", found)
+    monkeypatch.setattr(harness.api.running, "execute", found)
     return found
 
 

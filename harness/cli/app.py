@@ -59,6 +59,12 @@ class DeviceOption(StrEnum):
     cuda = "cuda"
 
 
+class LogOption(StrEnum):
+    """Values of ``run --log``."""
+
+    tensorboard = "tensorboard"
+
+
 class LayoutOption(StrEnum):
     """Values of ``--format``: for people, or for programs."""
 
@@ -123,7 +129,9 @@ app.add_typer(new_app, name="new")
 data_app = typer.Typer(cls=Group, help="Data at hand, import and download; alone: status.", rich_markup_mode=None)
 app.add_typer(data_app, name="data", invoke_without_command=True)
 
-Suites = Annotated[list[str], typer.Argument(metavar="SUITE...", help="Suite files, folders or globs.")]
+Suites = Annotated[
+    list[str], typer.Argument(metavar="SUITE...", help="Suite files, folders or globs, or names of shipped suites.")
+]
 SomeSuites = Annotated[
     list[str] | None, typer.Argument(metavar="[SUITE...]", help="Suite files, folders or globs. [default: suites]")
 ]
@@ -197,6 +205,16 @@ def run(
     max_seeds: Annotated[
         int | None, typer.Option("--max-seeds", min=1, help="Seeds a side at most. [default: those of the last look]")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only this part of the plan, such as 1/4; all parts are the plan.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|FILE", help="Let the workers of a Dask scheduler do the trials: tcp://HOST:PORT."
+        ),
+    ] = None,
+    log: Annotated[LogOption | None, typer.Option(help="Also write event files, beside the records.")] = None,
 ) -> None:
     """Run the trials that are missing.
 
@@ -210,11 +228,29 @@ def run(
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
     if max_seeds is not None and not until_decided:
         raise HarnessError(f"--max-seeds {max_seeds}: only with --until-decided")
+    if shard is not None and until_decided:
+        raise HarnessError(f"--shard {shard}: --until-decided looks at all seeds, whoever runs them; run it without")
     decide = seeds_to_decide(request, max_seeds, force=force) if until_decided else None
-    asked = RunRequest(request, jobs, device.value, force, first, threads, nice, budget, decide)
+    asked = RunRequest(
+        request, jobs, device.value, force, first, threads, nice, budget, decide, shard, cluster, log and log.value
+    )
     if decide is not None:
         raise typer.Exit(decide_suites(asked, decide, dry_run=dry_run))
     raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of records.")],
+    results: Results = RESULTS,
+) -> None:
+    """Bring the records of several folders into one.
+
+    Records of one trial may differ in time and machine alone. Nothing is written where something is wrong.
+    """
+    from harness.cli.merge import merge_folders
+
+    raise typer.Exit(merge_folders(folders, results))
 
 
 @app.command()

@@ -25,7 +25,6 @@ from harness.suite.published import published_cells
 from harness.text import one_line
 
 Listed = tuple[Rows, Sequence[HarnessError]]  # what there is, and what could not be read
-KINDS = {"subject": "training", "computation": "computation"}  # by a key of the specification
 
 
 def validate_suites(suites: Sequence[str] | None, layout: str) -> int:
@@ -61,7 +60,7 @@ def list_all(layout: str) -> int:
 
 def list_one(what: str, results: Path, layout: str) -> int:
     """List one kind of things; return 2 where some could not be read."""
-    rows, errors = LISTINGS[what]() if what in LISTINGS else _trials(Store(results))
+    rows, errors = LISTINGS[what]() if what in LISTINGS else _trials(Store.of(results))
     emit(rows, layout)
     return _said(errors)
 
@@ -84,12 +83,17 @@ def _load_each(suites: Sequence[str] | None) -> Iterator[LoadedSuite | HarnessEr
 def _suites() -> Listed:
     loaded = list(_load_each(None))
     rows: list[tuple[Value, ...]] = [
-        (str(one.path), [*one.suite.profiles], one.suite.title, [*one.suite.tables])
+        (_called(one.path), [*one.suite.profiles], one.suite.title, [*one.suite.tables])
         for one in loaded
         if not isinstance(one, HarnessError)
     ]
     errors = [one for one in loaded if isinstance(one, HarnessError)]
     return Rows(("suite", "profiles", "title", "tables"), rows, hidden=("tables",), wrapped=True), errors
+
+
+def _called(path: Path) -> str:
+    """Return what a command takes a suite by: one that came with the package, elsewhere, by its name."""
+    return path.stem if path.is_absolute() else str(path)
 
 
 def _methods() -> Listed:
@@ -140,8 +144,7 @@ def _trials(store: Store) -> Listed:
 
 
 def _trial(record: Record) -> tuple[Value, ...]:
-    kind = next((word for key, word in KINDS.items() if key in record.spec), "search")
-    about = (kind, record.profile, record.method, record.dataset, record.seed, found_accuracy(record))
+    about = (record.kind, record.profile, record.method, record.dataset, record.seed, found_accuracy(record))
     return record.id, record.status, *about, record.provenance.search_seconds, record.suite, record.overrides
 
 

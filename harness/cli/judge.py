@@ -4,47 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-from pydantic import ValidationError
 
-from harness.analysis.baselines import Baseline, record_baseline
-from harness.analysis.claims import sides
-from harness.analysis.sequential import LOOKS
-from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
-from harness.audit.consistency import Mark, marks
-from harness.audit.finding import Finding
-from harness.audit.published_rows import collect
-from harness.audit.record import FILE as AUDIT
-from harness.audit.record import read_audit, standing
-from harness.benchmarks.spec import TABLES
+from harness.analysis.verdicts import SuiteVerdict, exit_code
+from harness.api.reader import Reader, baseline_path, load_baseline, store_baseline
+from harness.api.request import Request
 from harness.cli.layout import emit_json, finite, terminal_width
-from harness.cli.select import Request
 from harness.data.atomic import check_writable
-from harness.data.sources import data_root
-from harness.errors import HarnessError
-from harness.files import read_json
-from harness.methods.catalogue import load_catalogue
-from harness.runner.availability import DataAvailability, find_data, latest_records, with_recorded
-from harness.runner.evaluate import load_table, table_problem
-from harness.runner.plan import Filters, Plan, data_needed, make_plan
-from harness.runner.record import Record
-from harness.runner.store import RecordError, read_record, render, write_atomically
-from harness.runner.survey import place
-from harness.runner.trial import ProfileName
-from harness.suite.facts import FILE as FACTS
-from harness.suite.facts import Facts, load_facts
-from harness.suite.load import find_suites, load_suite
-from harness.suite.loaded import LoadedSuite
-from harness.text import one_line
 
-if TYPE_CHECKING:
-    from harness.benchmarks.table import Table
+__all__ = ["Reader", "baseline_path", "check_suites", "load_baseline", "report_suites", "store_baseline"]
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
@@ -90,154 +61,3 @@ def report_suites(request: Request, out: Path) -> int:
     for path in write_report(verdicts, out, request.results, printed):
         typer.echo(str(path))
     return 0
-
-
-@dataclass
-class Reader:
-    """Reads what the records say about the suites of a request."""
-
-    request: Request
-    index: dict[str, Path] = field(init=False)
-    latest: dict[str, list[Record]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        store = self.request.store
-        self.index = store.index()
-        for path in store.strays():
-            typer.echo(one_line(f"warning: {path}: not named like a record, left out"), err=True)
-        for path in store.doubles():
-            typer.echo(one_line(f"warning: {path}: another file has a record of this id; one of them counts"), err=True)
-
-    def verdicts(self) -> Iterator[SuiteVerdict]:
-        """Judge every suite under every profile that is asked for, or has records."""
-        for loaded in self.request.loaded():
-            for profile, plan in self.plans(loaded).items():
-                baseline = load_baseline(baseline_path(loaded, profile))
-                further = self.further(loaded, profile, plan)
-                records = self.records(plan, further or plan)
-                yield judge(loaded, profile, plan, records, baseline, self.tables, further)
-
-    def further(self, loaded: LoadedSuite, profile: ProfileName, plan: Plan) -> Plan | None:
-        """Plan the rows of claims up to the last look; None where seeds were chosen, beyond which nothing is read."""
-        if self.request.selection.seeds:
-            return None
-        rows = dict.fromkeys(row for claim in loaded.suite.claims.values() for row in sides(claim))
-        seeds = {row: max(LOOKS[-1], len(plan.rows.get(row, ()))) for row in rows}
-        return self.request.further(loaded, profile, plan, seeds, self.data(loaded, profile))
-
-    @cached_property
-    def tables(self) -> Mapping[str, Table]:
-        """Return the benchmarks' tables that are at hand, by name."""
-        root = data_root()
-        names = [name for name in TABLES if self.index and table_problem(root, name) is None]
-        return {name: load_table(root, name) for name in names}
-
-    def printed(self, verdicts: Sequence[SuiteVerdict] = ()) -> Iterator[SuiteVerdict]:
-        """Judge every suite under the paper profile, whatever the request selects or has records of.
-
-        What is printed is listed from here. ``verdicts``: of the request, taken where they are just that.
-        """
-        whole = self.request.selection == Filters() and not self.request.overrides
-        known = {v.loaded.path: v for v in verdicts if whole and v.profile_name == "paper"}
-        for loaded in self.request.loaded():
-            if loaded.path in known:
-                yield known[loaded.path]
-                continue
-            plan = make_plan(loaded, "paper", Filters(), (), data=self.data(loaded, "paper"))
-            yield judge(loaded, "paper", plan, self.records(plan), tables=self.tables)
-
-    @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """The recorded audit's findings that still stand; numbers that changed since then are said to be unaudited."""
-        path = self.request.results / AUDIT
-        recorded = read_audit(path)
-        if recorded is None:
-            return ()
-        found = standing(recorded, collect(self._every_suite()))
-        if found.changed:
-            first = ", ".join(found.changed[:3])
-            text = f"{path}: {len(found.changed)} numbers are new or were others then ({first}, ...)"
-            typer.echo(f"warning: {text}; run audit --record", err=True)
-        return found.findings
-
-    @cached_property
-    def facts(self) -> Facts | None:
-        """The table of protocol facts beside the suites; None where there is none."""
-        folder = self.request.loaded()[0].path.parent
-        return load_facts(folder) if (folder / FACTS).is_file() else None
-
-    def marks(self) -> dict[str, Mark]:
-        """Return the recorded audit's word on every number that it has one for."""
-        return marks(self.findings)
-
-    def _every_suite(self) -> list[LoadedSuite]:
-        """Load all suites of the folder: an audit is of all of them, whichever are asked for."""
-        folder = self.request.loaded()[0].path.parent
-        return [load_suite(path, load_catalogue()) for path in find_suites([folder])]
-
-    def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
-        """Plan the profiles to judge: the one asked for, else those with records, else the first."""
-        names: list[ProfileName] = [self.request.profile] if self.request.profile else list(loaded.suite.profiles)
-        names = names or ["paper"]  # a suite of cited numbers alone
-        plans = {name: self.request.plan(loaded, name, self.data(loaded, name)) for name in names}
-        found = {name: plan for name, plan in plans.items() if any(t.id in self.index for t in plan.trials)}
-        return found or {names[0]: plans[names[0]]}
-
-    def data(self, loaded: LoadedSuite, profile: ProfileName) -> DataAvailability:
-        """Find the data; what is not at hand is known from the records that were made with it."""
-        data = find_data(data_needed(loaded, profile), data_root())
-        return with_recorded(data, self.latest_records(profile)) if data.missing else data
-
-    def latest_records(self, profile: str) -> list[Record]:
-        """Return the profile's record of each dataset that started last, read once."""
-        if profile not in self.latest:
-            self.latest[profile] = latest_records(self.request.results / profile)
-        return self.latest[profile]
-
-    def records(self, *plans: Plan) -> Iterator[Record]:
-        """Read the planned trials' records, each once; say which cannot be read."""
-        for trial in {trial.id: trial for plan in plans for trial in plan.trials}.values():
-            path = place(trial, self.request.store, self.index)
-            if path is not None:
-                try:
-                    yield self._read(path)
-                except RecordError as error:
-                    typer.echo(f"error: {error}; its trial counts as missing", err=True)
-
-    def _read(self, path: Path) -> Record:
-        """Read a record where it belongs: the method, which its id does not tell, is the folder's."""
-        record = read_record(path)
-        place = self.request.store.path(record.profile, record.method, record.dataset, record.seed, record.id)
-        if path != place:
-            raise RecordError(f"{path}: holds a record of {place.parent.relative_to(self.request.results)}")
-        return record
-
-
-def baseline_path(loaded: LoadedSuite, profile: str) -> Path:
-    """Return where the baseline of a suite and profile lies."""
-    return loaded.path.parent / "baselines" / f"{loaded.suite.suite}-{profile}.json"
-
-
-def load_baseline(path: Path) -> Baseline | None:
-    """Read a baseline; None where there is no file, `HarnessError` where it is something else."""
-    try:
-        return Baseline.model_validate_json(read_json(path))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise HarnessError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{path}: not a baseline: {where + ': ' if where else ''}{first['msg']}") from error
-
-
-def store_baseline(verdict: SuiteVerdict) -> None:
-    """Make what ran now the baseline of its suite and profile; raise `HarnessError` where nothing is complete."""
-    path = baseline_path(verdict.loaded, verdict.profile_name)
-    suite = verdict.loaded.suite.suite
-    baseline = record_baseline(suite, verdict.profile_name, verdict.series, load_baseline(path))
-    if not baseline.series:
-        raise HarnessError(f"{suite}, profile {verdict.profile_name}: no complete series to record as a baseline")
-    write_atomically(path, render(baseline.model_dump(mode="json", exclude_defaults=True)) + "\n")
-    typer.echo(f"baseline: {path}: {len(baseline.series)} series", err=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, entries, settings
+from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, settings
 from harness.audit.consistency import CONSISTENCIES
 from harness.cli.judge import Reader
 from harness.cli.select import Request
@@ -21,7 +21,7 @@ from harness.text import no_formula
 def list_published(request: Request, layout: str) -> int:
     """Print the numbers to stdout, the coverage to stderr; return 0."""
     evidence = Reader(request)
-    listed = entries(evidence.printed(), evidence.marks(), evidence.facts)
+    listed = evidence.entries()
     sys.stdout.write(WRITERS[layout](listed))
     for line in (*coverage_lines(listed), *settings_lines(listed)):
         print(line, file=sys.stderr)

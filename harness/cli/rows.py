@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import typer
 
@@ -26,7 +25,7 @@ def show_row(name: str, layout: str) -> int:
     if (table, row) not in searched_rows(loaded):
         why = loaded.why_not_run(table, row) or "it is computed and not searched for"
         raise HarnessError(f"row {name!r} has no search: {why}")
-    facts = load_facts(Path(DEFAULT_SUITES))
+    facts = load_facts(loaded.path.parent)
     full = f"{loaded.suite.suite}/{table}/{row}"
     method = loaded.suite.tables[table].rows[row].method
     if layout == "text":

@@ -1,111 +1,13 @@
-"""From the options of a command to suites and plans."""
+"""What commands are asked for, and how to ask for it again."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from collections.abc import Sequence
 
-from harness.errors import HarnessError
-from harness.methods.catalogue import load_catalogue
-from harness.runner.availability import DataAvailability
-from harness.runner.plan import Filters, NoSuchRow, Plan, make_plans, parse_seeds, plan_further
-from harness.runner.store import Store
-from harness.runner.trial import ProfileName
-from harness.suite.load import find_suites, load_suite
-from harness.suite.loaded import LoadedSuite
+from harness.api.request import DEFAULT_SUITES, Request
 
-DEFAULT_SUITES = "suites"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the commands that plan have in common. ``profile``: None leaves it to the command."""
-
-    suites: tuple[str, ...]
-    profile: ProfileName | None
-    selection: Filters
-    overrides: tuple[str, ...]
-    results: Path
-
-    @classmethod
-    def read(
-        cls,
-        suites: Sequence[str] | None,
-        profile: str | None,
-        methods: Sequence[str] | None,
-        tables: Sequence[str] | None,
-        datasets: Sequence[str] | None,
-        seeds: str | None,
-        overrides: Sequence[str] | None,
-        results: Path,
-    ) -> Request:
-        """Take options as they were given."""
-        selection = Filters(
-            methods=tuple(methods or ()),
-            tables=tuple(tables or ()),
-            datasets=tuple(datasets or ()),
-            seeds=() if seeds is None else parse_seeds(seeds),
-        )
-        name = None if profile is None else cast(ProfileName, str(profile))
-        return cls(tuple(suites or (DEFAULT_SUITES,)), name, selection, tuple(overrides or ()), results)
-
-    @property
-    def store(self) -> Store:
-        """Return the records' store."""
-        return Store(self.results)
-
-    def loaded(self) -> list[LoadedSuite]:
-        """Load the suites; raise `HarnessError` for the first mistake."""
-        return [load_suite(path, load_catalogue()) for path in find_suites(self.suites)]
-
-    def plan(self, loaded: LoadedSuite, profile: ProfileName, data: DataAvailability) -> Plan:
-        """Plan the selected trials of one suite."""
-        return self.plans([loaded], profile, data)[0]
-
-    def plans(self, loaded: Sequence[LoadedSuite], profile: ProfileName, data: DataAvailability) -> list[Plan]:
-        """Plan the selected trials of several suites; what none of them has is asked for where there are others."""
-        try:
-            return make_plans(loaded, profile, self.selection, self.overrides, data=data)
-        except NoSuchRow as error:
-            raise HarnessError(f"{error}{_elsewhere(error, loaded)}") from error
-
-    def further(
-        self, loaded: LoadedSuite, profile: ProfileName, plan: Plan, rows: Mapping[str, int], data: DataAvailability
-    ) -> Plan:
-        """Plan rows of a plan with so many seeds each."""
-        return plan_further(loaded, plan, profile, rows, self.overrides, data=data)
-
-    def options(self) -> list[str]:
-        """Write the request as options again, suites first."""
-        chosen = self.selection
-        words = [*self.suites, *_option("--profile", [self.profile] if self.profile else [])]
-        words += _option("-m", chosen.methods) + _option("-t", chosen.tables) + _option("-d", chosen.datasets)
-        words += _option("--seeds", [",".join(map(str, chosen.seeds))] if chosen.seeds else [])
-        return words + _option("--set", self.overrides) + _option("--results", [str(self.results)])
-
-
-def _elsewhere(error: NoSuchRow, asked: Sequence[LoadedSuite]) -> str:
-    """Name the shipped suites that have a row that the suites asked for lack."""
-    try:
-        others = [load_suite(path, load_catalogue()) for path in find_suites([DEFAULT_SUITES])]
-    except HarnessError:
-        return ""  # what is wrong with suites that nobody asked for is not the answer
-    paths = {loaded.path for loaded in asked}
-    having = [str(one.path) for one in others if one.path not in paths and error.name in _names(one, error.kind)]
-    return f"; {' and '.join(having)} {'has' if len(having) == 1 else 'have'} it" if having else ""
-
-
-def _names(loaded: LoadedSuite, kind: str) -> set[str | None]:
-    """Return the methods or tables of a suite."""
-    tables = loaded.suite.tables
-    return {row.method for table in tables.values() for row in table.rows.values()} if kind == "method" else {*tables}
-
-
-def _option(name: str, values: Sequence[str]) -> list[str]:
-    return [word for value in values for word in (name, value)]
+__all__ = ["DEFAULT_SUITES", "Request", "command"]
 
 
 def command(words: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ APART = {"trajectory", "training", "evaluations", "error", "values", "found"}  #
 def show_trial(trial: str, results: Path, layout: str) -> int:
     """Print one record, named by the beginning of its id or by its path."""
     only_text_or_json(layout, "a record is no table")
-    path = Path(trial) if trial.endswith(".json") else _find(trial, Store(results))
+    path = Path(trial) if trial.endswith(".json") else _find(trial, Store.of(results))
     record = read_record(path)
     if layout == "json":
         emit_json(record.model_dump(mode="json"))

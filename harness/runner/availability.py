@@ -80,10 +80,10 @@ def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvai
     return replace(data, checksums={**known, **data.checksums})
 
 
-def latest_records(folder: Path) -> list[Record]:
-    """Return the record of each dataset below a folder that started last; those of the table apart."""
+def latest_records(store: Store, profile: str) -> list[Record]:
+    """Return a profile's record of each dataset that started last; those of the table apart."""
     newest: dict[tuple[str, bool], Record] = {}  # by what was read: images, or the table
-    for record in Store(folder).read_all():
+    for record in store.read_all(profile):
         if isinstance(record, RecordError) or record.data_checksum is None:
             continue  # said where the trial is judged, or of no use here
         key = (record.dataset, bool(record.values))

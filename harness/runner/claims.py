@@ -98,8 +98,21 @@ class Claims:
         content = _read(path)
         if not content or content.get("run") == self.run or (locked and content.get("boot") == _boot()):
             return False
-        with tempfile.NamedTemporaryFile(dir=self.folder) as probe:  # the time of the file system, not of this machine
-            return os.stat(probe.name).st_mtime - path.stat().st_mtime < STALE_SECONDS
+        return _is_fresh(path)
+
+
+def is_held(root: Path, trial_id: str, run: str) -> bool:
+    """Tell whether a run, perhaps on another machine, has claimed a trial and has touched its claim of late."""
+    path = root / ".claims" / trial_id
+    try:
+        return _read(path).get("run") == run and _is_fresh(path)
+    except OSError:  # released in between
+        return False
+
+
+def _is_fresh(path: Path) -> bool:
+    with tempfile.NamedTemporaryFile(dir=path.parent) as probe:  # the time of the file system, not of this machine
+        return os.stat(probe.name).st_mtime - path.stat().st_mtime < STALE_SECONDS
 
 
 def _is_at(file: int, path: Path) -> bool:

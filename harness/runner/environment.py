@@ -113,6 +113,11 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
+def host() -> str:
+    """Name this machine."""
+    return platform.node() or "this machine"
+
+
 def machine(device: str) -> str:
     """Name the operating system and the processor that does the work."""
     if device == "cuda":

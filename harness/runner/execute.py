@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.runner import environment
 from harness.runner.claims import Claims
+from harness.runner.cluster import Cluster
 from harness.runner.evaluate import found_accuracy
 from harness.runner.pool import Died, Here, Message, Pool, Workers
 from harness.runner.progress import Board, Item, Progress, duration, name
@@ -21,8 +22,7 @@ from harness.runner.survey import Task, find_record, stamp
 from harness.runner.worker import Beat, Clock, Finished, Note, Settings, failure, run_trial
 
 POLL_SECONDS = 0.5
-PAUSE = "pause"  # a file of this name in the results' folder holds the work
-DIED = "the worker process {how}, twice; the same command goes on from the last epoch"
+DIED = "the worker process {how}; the same command goes on from the last epoch"
 
 
 @dataclass
@@ -53,7 +53,8 @@ class Options:
     """How to execute. ``device``: cpu or cuda; ``jobs``: trials at once, 0 for one after the other in this process.
 
     ``threads``: of each trial; None shares the cores out. ``nice``: niceness of the workers beyond this process'.
-    ``budget``: seconds within which the run is to end.
+    ``budget``: seconds within which the run is to end. ``cluster``: of a Dask scheduler whose workers do the trials;
+    ``device`` may then be auto, and ``jobs`` be 0 for as many at once as there are. ``log``: write event files.
     """
 
     data_root: Path | None
@@ -62,6 +63,8 @@ class Options:
     threads: int | None = None
     nice: int = 0
     budget: float = math.inf
+    cluster: str | None = None
+    log: bool = False
 
 
 def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Progress) -> Tally:
@@ -113,12 +116,15 @@ class _Run:
         self.longest = 0.0  # seconds of an epoch
         self.held = False
         self.waits = ""  # for whom, as was said last
-        self.pool: Pool
+        self.pool = self._pool(options)
+
+    def _pool(self, options: Options) -> Pool:
+        """Say who does the trials."""
+        if options.cluster is not None:
+            return Cluster(options.cluster, options.jobs, run_trial, self.settings, self.claims.run, self.tell)
         if options.jobs == 0:
-            self.pool = Here(run_trial, self.settings, self.tell)
-        else:
-            processes = options.jobs // self.settings.lanes
-            self.pool = Workers(processes, options.nice, run_trial, self.settings, self.tell)
+            return Here(run_trial, self.settings, self.tell)
+        return Workers(options.jobs // self.settings.lanes, options.nice, run_trial, self.settings, self.tell)
 
     def work(self) -> None:
         """Do everything, or what there is time for."""
@@ -157,7 +163,7 @@ class _Run:
         """Keep claims fresh, and hold the work as long as that is asked for."""
         self.claims.beat()
         self.board.refresh()
-        pause = self.store.root / PAUSE
+        pause = self.store.pause
         while (held := pause.exists()) and isinstance(self.pool, Here):
             self._hold(held, f"without {pause}")
             time.sleep(POLL_SECONDS)
@@ -238,8 +244,8 @@ class _Run:
             if done.error is None:
                 self.store.checkpoint(died.id).unlink(missing_ok=True)
             self._settle(done)
-        elif died.id in self.alone:
-            error = DIED.format(how=died.how)
+        elif died.often or died.id in self.alone:
+            error = DIED.format(how=died.how if died.often else f"{died.how}, twice")
             self.store.write(failure(task.trial, self.settings, error, Clock(environment.now())))
             self._settle(Finished(died.id, None, error, 0.0))
         else:
@@ -286,12 +292,14 @@ class _Run:
 def _settings(store: Store, options: Options) -> Settings:
     return Settings(
         results=store.root,
+        recorded=store.recorded,
         data_root=options.data_root,
         device=options.device,
         threads=options.threads or environment.threads_per_worker(options.jobs),
         revision=environment.revision(),
         deadline=time.monotonic() + options.budget,
-        lanes=max(1, options.jobs) if options.device == "cuda" else 1,
+        lanes=max(1, options.jobs) if options.device == "cuda" and options.cluster is None else 1,
+        log=options.log,
     )
 
 

@@ -17,14 +17,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn, Protocol
 
 from harness.runner import environment
@@ -41,10 +41,11 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Died:
-    """A worker ended before its trial did. ``how``: for the reader."""
+    """A worker ended before its trial did. ``how``: for the reader; ``often``: others that tried it have ended, too."""
 
     id: str
     how: str
+    often: bool = False
 
 
 Message = Beat | Note | Finished | Died
@@ -182,7 +183,8 @@ class Workers:
         arguments = (theirs, self.run, self.settings, self.nice)
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=serve, args=arguments, daemon=True)
-        process.start()
+        with _nobodys_main():
+            process.start()
         theirs.close()
         self.workers.append(Worker(process, ours))
         return self.workers[-1]
@@ -217,6 +219,17 @@ def _how(code: int | None) -> str:
         name = signal.Signals(-code).name
         return f"was killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
     return f"ended with exit code {code}"
+
+
+@contextmanager
+def _nobodys_main() -> Iterator[None]:
+    """Hide the caller's script, which a new process would run from its first line: a worker needs nothing of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 # In a worker -------------------------------------------------------------------------------------------------------

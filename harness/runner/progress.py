@@ -1,4 +1,4 @@
-"""What a run shows while it works: a live tree on a terminal, one line per event where output is piped."""
+"""What a run shows while it works: a live tree on a terminal, lines where output is piped."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from harness.text import printable
 if TYPE_CHECKING:
     from harness.runner.trial import Trial
 
+HEARTBEAT_SECONDS = 60.0  # between two lines on a trial that is running, where output is piped
+SHOWN = 4  # of trials that are running at once
 Phase = Literal["waiting", "running", "done", "failed", "blocked"]
 STYLES: dict[Phase, str] = {"waiting": "dim", "running": "cyan", "done": "green", "failed": "red", "blocked": "yellow"}
 
 
 @dataclass
 class Item:
-    """One trial of a run. ``weight``: its estimated seconds; 0 for what needs no work in this run."""
+    """One trial of a run. ``weight``: its estimated seconds; 0 for what needs no work in this run.
+
+    ``origin``: the epoch that this run went on from; ``beaten``: when its last epoch ended.
+    """
 
     trial: Trial
     weight: float
@@ -32,6 +37,21 @@ class Item:
     epochs: int = 0
     started: float | None = None
     ended: float | None = None
+    origin: int | None = None
+    beaten: float = 0.0
+
+    def beat(self, epoch: int, epochs: int, now: float) -> None:
+        """Take in how far it is."""
+        if self.origin is None and epoch > self.epoch:
+            self.origin = epoch - 1
+        self.epoch, self.epochs, self.beaten = epoch, epochs, now
+
+    def seconds_left(self, now: float) -> float | None:
+        """Extrapolate from its epochs of this run; None before the first."""
+        if self.origin is None or self.started is None:
+            return None
+        each = (self.beaten - self.started) / (self.epoch - self.origin)
+        return max(0.0, each * (self.epochs - self.epoch) - (now - self.beaten))
 
     @property
     def work_done(self) -> float:
@@ -61,7 +81,7 @@ def summary(items: Sequence[Item], now: float) -> str:
     what = "trials" if any(item.trial.subject != item.trial.method for item in items) else "seeds"
     parts = [f"{counts['done']}/{len(items)} {what}"]
     parts += [f"{counts[phase]} {phase}" for phase in ("failed", "blocked") if counts[phase]]
-    running = [item for item in items if item.phase == "running"]
+    running = [item for item in items if item.phase == "running" and item.epochs]
     if running:
         parts.append("epoch " + ", ".join(f"{item.epoch}/{item.epochs}" for item in running[:4]))
     started = [item.started for item in items if item.started is not None]
@@ -83,6 +103,14 @@ def time_left(items: Iterable[Item], elapsed: float) -> float | None:
         total += item.weight
         behind += item.work_done
     return elapsed * (total - behind) / behind if behind else None
+
+
+def heartbeat(item: Item, now: float) -> str:
+    """Say how far a running trial is: ``epoch 12/50, 0:41, left 1:20``."""
+    said = [f"epoch {item.epoch}/{item.epochs}"] if item.epochs else ["running"]
+    left = item.seconds_left(now)
+    elapsed = duration(now - (item.started or now))
+    return ", ".join([*said, elapsed, *([] if left is None else [f"left {duration(left)}"])])
 
 
 class Progress(Protocol):
@@ -107,15 +135,40 @@ class Progress(Protocol):
         """Nothing more will come."""
 
 
-class PlainProgress:
-    """One line when a trial starts, one when it ends."""
+class NoProgress:
+    """Shows nothing."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def begin(self, items: list[Item]) -> None:
+        """Show nothing."""
+
+    def started(self, item: Item) -> None:
+        """Show nothing."""
+
+    def finished(self, item: Item, text: str) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+    def refresh(self) -> None:
+        """Show nothing."""
+
+    def end(self) -> None:
+        """Show nothing."""
+
+
+class PlainProgress:
+    """One line when a trial starts, one when it ends, and about once a minute one of each that is running."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console, self.clock = console, clock
+        self.items: list[Item] = []
         self.todo = self.ended = 0
+        self.said = clock()
 
     def begin(self, items: list[Item]) -> None:
         """Count what will be run."""
+        self.items = items
         self.todo = sum(item.phase == "waiting" for item in items)
 
     def started(self, item: Item) -> None:
@@ -132,7 +185,16 @@ class PlainProgress:
         self._print(text)
 
     def refresh(self) -> None:
-        """Print nothing for epochs."""
+        """Print how far the running trials are, where nothing was said of that for a while."""
+        now = self.clock()
+        if now - self.said < HEARTBEAT_SECONDS:
+            return
+        self.said = now
+        running = [item for item in self.items if item.phase == "running"]
+        for item in running[:SHOWN]:
+            self._print(f"[{self.ended}/{self.todo}] {name(item.trial)}: {heartbeat(item, now)}")
+        if len(running) > SHOWN:
+            self._print(f"[{self.ended}/{self.todo}] and {len(running) - SHOWN} more are running")
 
     def end(self) -> None:
         """Print nothing at the end."""
@@ -145,15 +207,12 @@ class TreeProgress(PlainProgress):
     """A tree of suites, tables and methods below the lines of the trials that ended."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(console)
-        self.clock = clock
-        self.items: list[Item] = []
+        super().__init__(console, clock)
         self.live = Live(console=console, auto_refresh=False, transient=True)
 
     def begin(self, items: list[Item]) -> None:
         """Show the tree."""
         super().begin(items)
-        self.items = items
         self.live.start()
         self.refresh()
 
@@ -192,11 +251,11 @@ class Board:
 
     def beat(self, trial_id: str, epoch: int, epochs: int) -> None:
         """Take in how far a running trial is."""
-        item = self.items[trial_id]
+        item, now = self.items[trial_id], self.clock()
         if item.phase == "waiting":
-            item.phase, item.started = "running", self.clock()
+            item.phase, item.started, item.epoch = "running", now, epoch
             self.progress.started(item)
-        item.epoch, item.epochs = epoch, epochs
+        item.beat(epoch, epochs, now)
         self.progress.refresh()
 
     def finish(self, trial_id: str, phase: Phase, text: str) -> None:
@@ -215,8 +274,9 @@ class Board:
         self.progress.refresh()
 
 
-def make_progress(console: Console) -> Progress:
-    """Choose by where the output goes."""
+def make_progress(console: Console | None = None) -> Progress:
+    """Choose by where the output goes, by default to stderr."""
+    console = console or Console(stderr=True)
     return TreeProgress(console) if console.is_terminal and not console.is_dumb_terminal else PlainProgress(console)
 
 

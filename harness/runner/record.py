@@ -97,6 +97,11 @@ class Record(BaseModel):
     overrides: list[str] = []  # what made it another trial than any row of the suite states, as ``key.path=value``
     provenance: Provenance
 
+    @property
+    def kind(self) -> Literal["search", "training", "computation"]:
+        """Tell what the trial did, by its specification."""
+        return "training" if "subject" in self.spec else "computation" if "computation" in self.spec else "search"
+
     @field_validator("error")
     @classmethod
     def _printable(cls, error: str | None) -> str | None:

@@ -5,6 +5,8 @@
     <results>/.checkpoints/<id>@<epoch>.pt                       supernets that other trials start from
     <results>/.checkpoints/<id>.pt.damaged                       what was in a checkpoint's place and is none
     <results>/.claims/<id>                                       who works on a trial (`harness.runner.claims`)
+    <results>/<profile>/<method>/<dataset>/s<seed>-<id>/         event files of TensorBoard, on request
+    <results>/pause                                              a file that holds the work
 
 Keys are sorted and every epoch's mixing weights stand on their own line, so that records diff well.
 """
@@ -20,6 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness import shipped
 from harness.audit.record import FILE as AUDIT
 from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
 from harness.data.locks import locked
@@ -29,6 +32,8 @@ from harness.runner.record import Record
 
 LINE = 110  # a value longer than this is spread over lines
 STALE_SECONDS = 60.0  # a write takes milliseconds
+RESULTS = Path("results")  # where records are, unless something else is said
+SHIPPED_PROFILE = "paper"  # whose records come with the package
 _NAME = re.compile(r"s([0-9]+)-([0-9a-f]+)\.json")
 _TEMPORARY = re.compile(r"\.[0-9a-f]+\.tmp$")  # <name>.<drawn, once a process id>.tmp, see `data.atomic.replacing`
 
@@ -46,15 +51,29 @@ class RecordError(HarnessError):
 
 
 class Store:
-    """The records below one folder."""
+    """The records below one folder; ``recorded``: another one, whose records count where this one has none of their id.
 
-    def __init__(self, root: Path) -> None:
+    Nothing is ever written to that one.
+    """
+
+    def __init__(self, root: Path, recorded: Path | None = None) -> None:
         check_folder(root)
-        self.root = root
+        self.root, self.recorded = root, recorded
+
+    @classmethod
+    def of(cls, root: Path) -> Store:
+        """Open a folder of records; beside the usual one (`RESULTS`) count those that come with the package."""
+        own = shipped.folder("results") if root == RESULTS else None
+        return cls(root, None if own is None or own.resolve() == root.resolve() else own)
 
     def path(self, profile: str, method: str, dataset: str, seed: int, trial_id: str) -> Path:
         """Return where the record of a trial belongs."""
         return self.root / profile / method / dataset / f"s{seed}-{trial_id}.json"
+
+    @property
+    def pause(self) -> Path:
+        """Return the file that holds the work as long as it is there."""
+        return self.root / "pause"
 
     def checkpoint(self, trial_id: str) -> Path:
         """Return where an unfinished search keeps its state."""
@@ -81,13 +100,36 @@ class Store:
         for folder in sorted({self.root, self.root / ".checkpoints", *(path.parent for path in paths)}):
             check_writable(folder)
 
-    def files(self) -> Iterator[Path]:
-        """Yield every JSON file that claims to be a record, in a stable order; the recorded audit claims nothing."""
-        return (path for path in files_below(self.root, ".json") if path != self.root / AUDIT)
+    @property
+    def audit(self) -> Path:
+        """Return where the recorded audit lies: here, or where the other records are."""
+        own = self.root / AUDIT
+        return own if self.recorded is None or own.exists() else self.recorded / AUDIT
 
-    def read_all(self) -> Iterator[Record | RecordError]:
-        """Yield every record; in the place of a broken or foreign file, what is wrong with it."""
-        for path in self.files():
+    def files(self, profile: str = "") -> Iterator[Path]:
+        """Yield every JSON file that claims to be a record, in a stable order; the recorded audit claims nothing.
+
+        ``profile``: only of this one.
+        """
+        own = [path for path in files_below(self.root / profile, ".json") if path != self.root / AUDIT]
+        yield from own
+        if self.recorded is not None and profile in ("", SHIPPED_PROFILE):
+            names = {path.name for path in own}
+            shipped_ones = files_below(self.recorded / SHIPPED_PROFILE, ".json")
+            yield from (path for path in shipped_ones if path.name not in names)
+
+    def is_shipped(self, path: Path) -> bool:
+        """Tell whether a record is one of the other folder's."""
+        return self.recorded is not None and path.is_relative_to(self.recorded)
+
+    def is_in_place(self, path: Path, record: Record) -> bool:
+        """Tell whether a record lies where it belongs: the method, which its id does not tell, is the folder's."""
+        about = (record.profile, record.method, record.dataset, record.seed, record.id)
+        return path in [Store(root).path(*about) for root in (self.root, self.recorded) if root is not None]
+
+    def read_all(self, profile: str = "") -> Iterator[Record | RecordError]:
+        """Yield every record, or a profile's; in the place of a broken or foreign file, what is wrong with it."""
+        for path in self.files(profile):
             try:
                 yield read_record(path)
             except RecordError as error:

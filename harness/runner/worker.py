@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.methods.training import TrainingSpec
-from harness.runner import environment
+from harness.runner import environment, scalars
 from harness.runner.compute import Computed, compute
 from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
 from harness.runner.record import Provenance, Record, Sitting
@@ -42,7 +42,8 @@ TRACEBACK_LINES = 12  # of the end of a traceback, kept in the record
 class Settings:
     """What all trials of a run share. ``deadline``: of `time.monotonic`, by which epochs are to end.
 
-    ``lanes``: trials at once in one process.
+    ``lanes``: trials at once in one process. ``recorded``: other records that count, see `Store`. ``log``: whether
+    event files are written beside the records.
     """
 
     results: Path
@@ -52,11 +53,18 @@ class Settings:
     revision: str | None
     deadline: float = math.inf
     lanes: int = 1
+    recorded: Path | None = None
+    log: bool = False
+
+    @property
+    def store(self) -> Store:
+        """Return the records' store."""
+        return Store(self.results, self.recorded)
 
 
 @dataclass(frozen=True)
 class Beat:
-    """How far a trial is. ``seconds``: that its longest epoch of this run took so far."""
+    """How far a trial is; a computation has no epochs. ``seconds``: that its longest epoch of this run took so far."""
 
     id: str
     epoch: int
@@ -123,9 +131,10 @@ def run_trial(
     """
     prepare(settings.threads)
     start, clock = link.clock(), Clock(environment.now())
-    store = Store(settings.results)
+    store = settings.store
     try:
         if isinstance(trial.spec, ComputedSpec):
+            link.tell(Beat(trial.id, 0, 0))
             record = _computed(trial, trial.spec, settings, clock)
         elif isinstance(trial.spec, TrainingSpec):
             record = _trained(trial, trial.spec, settings, link, clock)
@@ -273,11 +282,11 @@ def _trained(trial: Trial, spec: TrainingSpec, settings: Settings, link: Link, c
     from harness.engine.training import run_training
 
     link.tell(Beat(trial.id, 0, spec.epochs))
-    architecture = subject(spec, Store(settings.results).index())
+    architecture = subject(spec, settings.store.index())
     dataset = _load_for_all(trial.dataset, settings.data_root, spec.data.limit, test=spec.data.split == "test")
 
     def train() -> TrainingResult:
-        checkpoint, pulse = Store(settings.results).checkpoint(trial.id), Pulse(trial.id, settings, link)
+        checkpoint, pulse = settings.store.checkpoint(trial.id), Pulse(trial, settings, link)
         return run_training(
             spec, architecture, dataset, trial.seed, settings.device, checkpoint, pulse,
             sitting=_sitting(settings, clock), clock=link.clock,
@@ -301,11 +310,11 @@ def _search(
 ) -> SearchResult:
     from harness.engine.search import run_search
 
-    store = Store(settings.results)
+    store = settings.store
 
     def search() -> SearchResult:
         return run_search(
-            spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), Pulse(trial.id, settings, link),
+            spec, dataset, trial.seed, settings.device, store.checkpoint(trial.id), Pulse(trial, settings, link),
             supernet=next(iter(states([trial], store).values()), None), keep=states(leaves, store),
             sitting=_sitting(settings, clock), clock=link.clock,
         )  # fmt: skip
@@ -331,8 +340,9 @@ class Pulse:
 
     MARGIN = 1.05  # epochs vary by percents
 
-    def __init__(self, trial_id: str, settings: Settings, link: Link) -> None:
-        self.id, self.deadline, self.link = trial_id, settings.deadline, link
+    def __init__(self, trial: Trial, settings: Settings, link: Link) -> None:
+        self.id, self.deadline, self.link = trial.id, settings.deadline, link
+        self.log = scalars.EventFile(trial, settings.store) if settings.log else None
         self.last = link.clock()
         self.spent: list[float] = []
 
@@ -341,6 +351,8 @@ class Pulse:
         now = self.link.clock()
         self.spent.append(now - self.last)
         self.last = now
+        if self.log is not None:
+            self.log.write(last=epoch == epochs)
         self.link.tell(Beat(self.id, epoch, epochs, max(self.spent)))
         another = max(self.spent[1:] or self.spent)  # the first one of a run also loads, compiles and records
         if epoch < epochs and time.monotonic() + another * self.MARGIN > self.deadline:

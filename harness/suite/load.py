@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from harness import shipped
 from harness.config import validate
 from harness.documents import Describe, load_document
 from harness.errors import HarnessError, nearest
@@ -17,6 +18,8 @@ from harness.suite.checks import check
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Suite
 from harness.suite.shorthand import write_out
+
+SHIPPED = "suites"  # the folder of the shipped suites, as users write it
 
 
 def load_suite(path: Path, catalogue: Catalogue) -> LoadedSuite:
@@ -32,16 +35,32 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
     """Return the suite files that files, globs and folders name, each once, in the order given.
 
     Folders are searched to the bottom. Folders and globs leave out what lies in or is a name that begins with
-    ``_`` (shared blocks) or ``.``. A name that leads to no suite is an error.
+    ``_`` (shared blocks) or ``.``. What is no path here is looked for among the suites that come with the package:
+    ``nb201``, ``suites/nb201.yaml``, ``suites``. A name that leads to no suite is an error.
     """
     found: dict[Path, None] = {}
     for name in map(str, paths):
-        here = _suites_of(name)
+        here = _suites_of(name) or _shipped(name)
         if not here:
             near = [str(Path(found)) for found in glob.glob(f"{glob.escape(os.path.dirname(name) or '.')}/*.yaml")]
-            raise HarnessError(f"{name}: no suite{nearest(name, near)}")
+            raise HarnessError(f"{name}: no suite{nearest(name, [*near, *_shipped_names()])}")
         found.update(dict.fromkeys(here))
     return list(found)
+
+
+def _shipped(name: str) -> list[Path]:
+    """Return the suites of the package that a name, with or without folder and suffix, leads to."""
+    folder, parts = shipped.folder("suites"), Path(name).parts
+    if folder is None or not parts or any(part[0] in "_./" for part in parts):
+        return []
+    inner = glob.escape(str(folder)) if glob.has_magic(name) else str(folder)
+    place = os.path.join(inner, *parts[parts[0] == SHIPPED :])
+    return _suites_of(place) or _suites_of(f"{place}.yaml")
+
+
+def _shipped_names() -> list[str]:
+    folder = shipped.folder("suites")
+    return [path.stem for path in _suites_of(str(folder))] if folder is not None else []
 
 
 def _suites_of(name: str) -> list[Path]:

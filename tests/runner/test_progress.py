@@ -83,6 +83,52 @@ def test_plain_lines_tell_starts_and_ends_in_order():
     ]
 
 
+def test_piped_lines_beat_about_once_a_minute():
+    clock, out = Clock(), console()
+    items = [Item(trial(str(seed), seed), 10.0, "waiting") for seed in range(6)]
+    board = Board(items, PlainProgress(out, clock), clock)
+    board.beat("0", 0, 50)
+    clock.now += 30
+    board.beat("0", 1, 50)
+    board.beat("1", 0, 8)
+    clock.now += 29.9
+    board.refresh()
+    assert [line.rpartition(": ")[2] for line in out.file.getvalue().splitlines()] == ["started", "started"]
+    clock.now += 0.1
+    board.refresh()
+    board.refresh()
+    assert out.file.getvalue().splitlines()[2:] == [
+        "[0/6] darts-v1 digits seed 0: epoch 1/50, 1:00, left 24:00",  # 49 epochs of 30 s, 30 s after one ended
+        "[0/6] darts-v1 digits seed 1: epoch 0/8, 30.0 s",
+    ]
+    board.finish("0", "done", "done, 1:00")
+    for seed in "2345":
+        board.beat(seed, 0, 0)  # which has no epochs
+    clock.now += 60
+    board.refresh()
+    assert out.file.getvalue().splitlines()[-5:] == [
+        "[1/6] darts-v1 digits seed 1: epoch 0/8, 1:30",
+        *(f"[1/6] darts-v1 digits seed {seed}: running, 1:00" for seed in (2, 3, 4)),
+        "[1/6] and 1 more are running",
+    ]
+
+
+def test_what_is_left_counts_the_epochs_of_this_run():
+    clock = Clock()
+    item = Item(trial("a"), 10.0, "waiting")
+    board = Board([item], PlainProgress(console(), clock), clock)
+    board.beat("a", 0, 100)
+    clock.now += 10
+    board.beat("a", 41, 100)  # it went on from epoch 40
+    assert item.seconds_left(clock.now) == 590
+    clock.now += 4
+    assert item.seconds_left(clock.now) == 586
+    board.beat("a", 42, 100)
+    assert item.seconds_left(clock.now) == 7 * 58
+    clock.now += 1e6
+    assert item.seconds_left(clock.now) == 0
+
+
 def test_the_tree_shows_a_trial_under_every_table_with_its_epoch():
     clock = Clock()
     shared = Item(trial("a", rows=("t1/darts", "t2/again")), 10.0, "waiting")
