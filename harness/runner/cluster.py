@@ -8,6 +8,7 @@ its trial, a file that the run touches, whether anybody still waits for it.
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import secrets
 import time
@@ -45,6 +46,13 @@ class _Lost:
     id: str
 
 
+@dataclass(frozen=True)
+class _Gone:
+    """Dask has given a task up without anybody's wish: its scheduler is gone."""
+
+    id: str
+
+
 class Cluster:
     """Up to ``count`` trials at once on a cluster's workers; 0: all that can begin, and Dask lets them wait.
 
@@ -63,7 +71,7 @@ class Cluster:
         self.topic = f"harness-{secrets.token_hex(8)}"
         self.tasks: dict[str, Task] = {}
         self.futures: dict[str, Future] = {}
-        self.messages: queue.SimpleQueue[Message | _Lost] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[Message | _Lost | _Gone] = queue.SimpleQueue()
         self.client = connect(where)
         self.client.subscribe_topic(self.topic, self._hear)
 
@@ -88,8 +96,6 @@ class Cluster:
             self._pass_on(self.messages.get(timeout=seconds))
             while True:
                 self._pass_on(self.messages.get_nowait())
-        if self.client.status not in ("running", "connecting"):
-            raise HarnessError(f"--cluster {self.where}: its scheduler is gone; the same command goes on")
 
     def hold(self, held: bool) -> None:
         """Do nothing: the workers themselves look, between epochs, for the file that holds the work."""
@@ -103,9 +109,13 @@ class Cluster:
         kind, about = event[1]
         self.messages.put(KINDS[kind](**about))
 
-    def _pass_on(self, message: Message | _Lost) -> None:
+    def _pass_on(self, message: Message | _Lost | _Gone) -> None:
         if message.id not in self.tasks:
             return  # of a trial that has ended: events may come late
+        if isinstance(message, _Gone):
+            raise HarnessError(
+                f"--cluster {self.where}: its scheduler is gone; with another one the same command goes on"
+            )
         if isinstance(message, _Lost):
             self.start(self.tasks[message.id])
             return
@@ -120,6 +130,7 @@ def connect(where: str) -> Client:
         raise HarnessError(f"--cluster {where}: the package distributed is missing; pip install distributed")
     from distributed import Client
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what ends a run is said in a line, by us
     address = where if "://" in where else _address_in(where)
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -137,15 +148,17 @@ def _address_in(file: str) -> str:
         raise HarnessError(f"--cluster {file}: not a file that a Dask scheduler wrote") from error
 
 
-def _end(trial_id: str, future: Future) -> Message | _Lost:
+def _end(trial_id: str, future: Future) -> Message | _Lost | _Gone:
     """Say how a task ended: what is not the trial's own word on it comes from Dask."""
-    from distributed import KilledWorker
+    from distributed import CancelledError, KilledWorker
 
     try:
         done: Finished | None = future.result()
     except KilledWorker as error:
         return Died(trial_id, f"ended while it did this, {error.allowed_failures + 1} times", often=True)
-    except BaseException as error:  # a worker without this package, without the folder, a cancelled task
+    except CancelledError:
+        return _Gone(trial_id)
+    except Exception as error:  # of a worker without this package, or without the folder
         return Finished(trial_id, None, str(error).partition("\n")[0] or type(error).__name__, 0.0)
     return done or _Lost(trial_id)
 

@@ -194,6 +194,14 @@ def test_a_worker_that_cannot_work_is_said_in_a_line(run: Any) -> None:
     assert run(fails).until_told(Finished) == Finished("0a", None, "no such space", 0.0)
 
 
+def test_a_scheduler_that_is_gone_ends_the_run(run: Any) -> None:
+    begun = run(works)
+    begun.until_told(Beat)
+    begun.pool.futures["0a"].cancel(force=True)  # which is what its loss does to all futures
+    with pytest.raises(HarnessError, match="its scheduler is gone; with another one the same command goes on"):
+        begun.until_told(Finished)
+
+
 def test_a_folder_that_is_not_shared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "SEEN_SECONDS", 0.0)
     settings = Settings(tmp_path, None, "cpu", 1, None)
