@@ -20,7 +20,7 @@ COMMANDS = {
     "run": sorted(
         [
             *(*COMMON, "--budget", "--device", "--dry-run", "--first", "--force", "--jobs", "--max-seeds", "--nice"),
-            *("--threads", "--until-decided", "-j", "--shard", "--cluster", "--log"),
+            *("--threads", "--until-decided", "-j", "--shard", "--cluster", "--log", "--format"),
         ]
     ),
     "merge": ["--results"],

@@ -115,3 +115,14 @@ def test_no_number_is_lost_in_a_format(project: Project) -> None:
     printed = sum(1 for _ in published_cells(suite))
     rows = json.loads(project.cli("check", "--profile", "paper", "--format", "json").out)
     assert sum(row["published"] is not None for row in rows) == printed
+
+
+def test_a_plan_and_how_a_run_ended_as_json(project: Project) -> None:
+    words = ("run", "suites/tiny.yaml", "-m", "darts-v1", "--jobs", "0", "--format", "json")
+    plan = json.loads(project.cli(*words, "--dry-run").out)
+    assert plan["to_do"] == len(plan["trials"]) > 0 and plan["seconds"] == sum(t["cost"] for t in plan["trials"])
+    answer = project.cli(*words)
+    ended = json.loads(answer.out)
+    assert answer.code == 0 and ended["executed"] == ended["trials"] == plan["to_do"]
+    assert json.loads(project.cli(*words, "--dry-run").out)["to_do"] == 0
+    assert project.cli(*words[:-1], "csv").code == 2

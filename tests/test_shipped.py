@@ -59,16 +59,10 @@ def test_the_wheel_has_the_suites_and_the_recorded_results(built: Path) -> None:
 
 
 def test_installed_it_knows_suites_and_records_in_any_folder(built: Path, tmp_path: Path) -> None:
-    done = installed(built, tmp_path / "empty", "run", "nb201", "-m", "darts-v1", "--dry-run")
-    assert done.returncode == 0 and " darts-v1 " in done.stdout and "records: results/reduced" in done.stdout
     listed = installed(built, tmp_path / "empty", "list", "suites", "--format", "csv")
     assert [f"{line.split(',')[0]}.yaml" for line in listed.stdout.splitlines()[1:]] == NAMES
     wrong = installed(built, tmp_path / "empty", "run", "nb210")
     assert wrong.returncode == 2 and "error: nb210: no suite; did you mean 'nb201'" in wrong.stderr
-    ours = installed(built, tmp_path / "empty", "published", "theory", "sp_config")
-    theirs = installed(ROOT, tmp_path / "empty", "published", "theory", "sp_config")
-    assert ours.stdout == theirs.stdout and ours.stdout.count("\n") > 20 and ",PASS," in ours.stdout
-    assert "records of the paper profile come with the package" in ours.stderr
     assert list((tmp_path / "empty").iterdir()) == []
 
 

@@ -215,13 +215,13 @@ def run(
         ),
     ] = None,
     log: Annotated[LogOption | None, typer.Option(help="Also write event files, beside the records.")] = None,
+    layout: Layout = TEXT,
 ) -> None:
     """Run the trials that are missing.
 
     The same command again goes on where it stopped. A file named pause in the results' folder holds the work, as
     Ctrl-Z does.
     """
-    from harness.cli.decide import decide_suites, seeds_to_decide
     from harness.cli.run import RunRequest, dry_run_suites, run_suites
     from harness.cli.select import Request
 
@@ -230,13 +230,14 @@ def run(
         raise HarnessError(f"--max-seeds {max_seeds}: only with --until-decided")
     if shard is not None and until_decided:
         raise HarnessError(f"--shard {shard}: --until-decided looks at all seeds, whoever runs them; run it without")
-    decide = seeds_to_decide(request, max_seeds, force=force) if until_decided else None
     asked = RunRequest(
-        request, jobs, device.value, force, first, threads, nice, budget, decide, shard, cluster, log and log.value
+        request, jobs, device.value, force, first, threads, nice, budget, None, shard, cluster, log and log.value
     )
-    if decide is not None:
-        raise typer.Exit(decide_suites(asked, decide, dry_run=dry_run))
-    raise typer.Exit(dry_run_suites(asked) if dry_run else run_suites(asked))
+    if until_decided:
+        from harness.cli.decide import decide_suites  # and with it the analysis, which no run needs
+
+        raise typer.Exit(decide_suites(asked, max_seeds, layout.value, dry_run=dry_run))
+    raise typer.Exit(dry_run_suites(asked, layout.value) if dry_run else run_suites(asked, layout.value))
 
 
 @app.command()

@@ -11,10 +11,10 @@ from harness.analysis.claims import ClaimVerdict, sides
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict
 from harness.cli.judge import Reader
+from harness.cli.layout import Rows, Value, emit
 from harness.cli.run import DEFAULT_PROFILE, RunRequest, run_plans, show_plans
 from harness.cli.select import Request
 from harness.cli.streams import unbreakable
-from harness.cli.text import columns
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.report.views import effect_text, margin_text
@@ -35,16 +35,17 @@ def seeds_to_decide(request: Request, most: int | None, *, force: bool) -> int:
     return LOOKS[-1] if most is None else most
 
 
-def decide_suites(asked: RunRequest, most: int, *, dry_run: bool) -> int:
+def decide_suites(asked: RunRequest, max_seeds: int | None, layout: str, *, dry_run: bool) -> int:
     """Run, look at the claims, and go on with those that are open; print what came out; return the exit code.
 
     One claim's seeds are run to the next look only. ``dry_run``: show what would come before it.
     """
+    most = seeds_to_decide(asked.request, max_seeds, force=asked.force)
     with unbreakable():
-        return _decide(asked, most, dry_run=dry_run)
+        return _decide(replace(asked, decide=most), most, layout, dry_run=dry_run)
 
 
-def _decide(asked: RunRequest, most: int, *, dry_run: bool) -> int:
+def _decide(asked: RunRequest, most: int, layout: str, *, dry_run: bool) -> int:
     request = replace(asked.request, profile=asked.request.profile or DEFAULT_PROFILE)
     root, code = data_root(), 0
     before: list[dict[str, int]] = []
@@ -56,9 +57,9 @@ def _decide(asked: RunRequest, most: int, *, dry_run: bool) -> int:
             break  # nothing is missing, or it was just tried: a failed trial leaves its claim open
         plans = [_plan(request, verdict, rows) for verdict, rows in zip(verdicts, seeds, strict=True)]
         if dry_run:
-            return show_plans(asked, plans, root)
-        code, before = run_plans(asked, plans, root), seeds
-    _conclude(verdicts)
+            return show_plans(asked, plans, root, layout)
+        code, before = run_plans(asked, plans, root, said=layout == "text").exit_code, seeds
+    _conclude(verdicts, layout)
     return code if any(claim.trials for verdict in verdicts for claim in verdict.claims) else 3
 
 
@@ -77,12 +78,12 @@ def _plan(request: Request, verdict: SuiteVerdict, rows: dict[str, int]) -> Plan
     return request.further(verdict.loaded, verdict.profile_name, verdict.evidence.plan, rows, data)
 
 
-def _conclude(verdicts: Sequence[SuiteVerdict]) -> None:
+def _conclude(verdicts: Sequence[SuiteVerdict], layout: str) -> None:
     """Print every claim: its word, the seeds a side that it rests on, the effect, and the time that it took."""
     names = ("suite", "claim", "verdict", "seeds", "margin", "P(as claimed)", "CPU time", "why")
     lines = [_line(verdict, claim) for verdict in verdicts for claim in verdict.claims]
-    typer.echo(columns(names, lines))
-    for verdict in verdicts:
+    emit(Rows(names, lines), layout)
+    for verdict in verdicts if layout == "text" else ():
         decided = sum(claim.verdict in ("PASS", "FAIL") for claim in verdict.claims)
         used = {trial: seconds for claim in verdict.claims for trial, seconds in claim.trials.items()}
         typer.echo(
@@ -91,11 +92,11 @@ def _conclude(verdicts: Sequence[SuiteVerdict]) -> None:
         )
 
 
-def _line(verdict: SuiteVerdict, claim: ClaimVerdict) -> tuple[str, ...]:
+def _line(verdict: SuiteVerdict, claim: ClaimVerdict) -> tuple[Value, ...]:
     time = _cpu_time(claim.trials) if claim.trials else "-"
     suite = verdict.loaded.suite.suite
     return (
-        *(suite, claim.key, claim.verdict, str(claim.seeds), margin_text(claim), effect_text(claim), time),
+        *(suite, claim.key, claim.verdict, claim.seeds, margin_text(claim), effect_text(claim), time),
         claim.reason,
     )
 

@@ -18,9 +18,9 @@ from harness.api.running import (
     make_all_plans,
     rows_not_run,
 )
+from harness.cli.layout import Rows, Value, emit, emit_json, only_text_or_json
 from harness.cli.select import command
 from harness.cli.streams import unbreakable
-from harness.cli.text import columns
 from harness.data.sources import data_root
 from harness.runner.plan import Plan
 from harness.runner.progress import duration, make_progress
@@ -29,51 +29,78 @@ from harness.text import counted, printable
 
 __all__ = ["DEFAULT_PROFILE", "RunRequest", "dry_run_suites", "run_plans", "run_suites", "show_plans"]
 
+TRIAL = ("trial", "suite", "method", "dataset", "seed", "status", "cost", "why")
 
-def dry_run_suites(asked: RunRequest) -> int:
+
+def dry_run_suites(asked: RunRequest, layout: str) -> int:
     """Print every trial with its status, its estimated cost and the total; touch nothing."""
     root = data_root()
     asked.options(root)  # a mistake in them is one here, too
-    return show_plans(asked, make_all_plans(asked, root, to_stderr), root)
+    return show_plans(asked, make_all_plans(asked, root, to_stderr), root, layout)
 
 
-def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
+def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None, layout: str) -> int:
     """Print the trials of plans and what they cost."""
     tasks = all_tasks(asked, plans, root)
-    typer.echo(columns(("trial", "suite", "method", "dataset", "seed", "status", "cost", "why"), map(_line, tasks)))
-    for why, count in Counter(task.reason for task in tasks if task.state == "blocked").items():
-        typer.echo(f"blocked: {counted(count, 'trial')}: {why}")
-    for row, why in rows_not_run(plans).items():
-        typer.echo(f"not run: {row}: {why}")
+    trials = Rows(TRIAL, [_row(task) for task in tasks], {"cost": lambda cost: duration(cost) if cost else "-"})
     total = sum(task.seconds for task in tasks if task.needs_work)
-    todo = sum(task.needs_work for task in tasks)
-    typer.echo(f"{todo} of {len(tasks)} trials to do, about {duration(total)} on one core; records: {asked.place}")
+    todo, not_run = sum(task.needs_work for task in tasks), rows_not_run(plans)
+    blocked = Counter(task.reason or "" for task in tasks if task.state == "blocked")
+    if layout == "csv":
+        emit(trials, layout)
+    elif layout == "json":
+        counts = {"to_do": todo, "seconds": total, "records": str(asked.place)}
+        emit_json({"trials": trials.keyed(), "blocked": blocked, "not_run": not_run, **counts})
+    else:
+        typer.echo(trials.text())
+        for why, count in blocked.items():
+            typer.echo(f"blocked: {counted(count, 'trial')}: {why}")
+        for row, why in not_run.items():
+            typer.echo(f"not run: {row}: {why}")
+        typer.echo(f"{todo} of {len(tasks)} trials to do, about {duration(total)} on one core; records: {asked.place}")
     return 0
 
 
-def run_suites(asked: RunRequest) -> int:
+def run_suites(asked: RunRequest, layout: str) -> int:
     """Execute what is missing; return the exit code. Nobody has to listen to what is printed."""
+    only_text_or_json(layout, "how a run ends is no table")
     with unbreakable():
         root = data_root()
-        return run_plans(asked, make_all_plans(asked, root, to_stderr), root)
+        summary = run_plans(asked, make_all_plans(asked, root, to_stderr), root, said=layout == "text")
+        if layout == "json":
+            emit_json(_as_json(asked, summary))
+        return summary.exit_code
 
 
-def run_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> int:
-    """Execute what is missing of plans, and say how it ended; return the exit code."""
+def run_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None, *, said: bool) -> RunSummary:
+    """Execute what is missing of plans; ``said``: how it ended is said on stdout, else what went wrong alone."""
     summary = carry_out(asked, plans, root, make_progress(), to_stderr)
-    _conclude(asked, summary)
-    return summary.exit_code
+    _conclude(asked, summary, said)
+    return summary
 
 
-def _line(task: Task) -> tuple[str, ...]:
+def _as_json(asked: RunRequest, summary: RunSummary) -> dict[str, object]:
+    return {
+        "trials": len(summary.tasks),
+        **{how.replace(" ", "_"): count for how, count in summary.counts.items()},
+        "failures": summary.failed,
+        "reasons": Counter(summary.tally.blocked.values()),
+        "not_run": summary.not_run,
+        "seconds": summary.seconds,
+        "records": str(summary.place),
+        "go_on_with": command(asked.words()) if summary.tally.unfinished else None,
+    }
+
+
+def _row(task: Task) -> tuple[Value, ...]:
     trial = task.trial
-    cost = duration(task.seconds) if task.needs_work else "-"
     why = "" if task.state == "blocked" else (task.reason or "").partition("\n")[0]  # those have it together
     subject = f"{trial.subject} training" if trial.trains else trial.subject
-    return trial.id, trial.suite, subject, trial.dataset, str(trial.seed), task.state, cost, why
+    cost = task.seconds if task.needs_work else None
+    return trial.id, trial.suite, subject, trial.dataset, trial.seed, task.state, cost, why
 
 
-def _conclude(asked: RunRequest, summary: RunSummary) -> None:
+def _conclude(asked: RunRequest, summary: RunSummary, said: bool) -> None:
     """Print how many trials ended how, where the records are, and what to do about the rest."""
     for name, error in summary.failed.items():
         typer.echo(printable(f"failed: {name}: {error}"), err=True)
@@ -82,7 +109,7 @@ def _conclude(asked: RunRequest, summary: RunSummary) -> None:
     if not summary.tasks:
         for row, why in summary.not_run.items():
             typer.echo(f"not run: {row}: {why}", err=True)
-    typer.echo(str(summary))
+    typer.echo(str(summary), err=not said)
     if summary.tally.unfinished:
         how = "time is up" if summary.tally.late else "interrupted"
         typer.echo(f"{how}; go on with: {command(asked.words())}", err=True)
