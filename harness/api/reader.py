@@ -22,6 +22,7 @@ from harness.audit.finding import Finding
 from harness.audit.published_rows import collect
 from harness.audit.record import read_audit, standing
 from harness.benchmarks.spec import TABLES
+from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.files import read_json
@@ -198,5 +199,6 @@ def store_baseline(verdict: SuiteVerdict, say: Say = to_stderr) -> None:
     baseline = record_baseline(suite, verdict.profile_name, verdict.series, load_baseline(path))
     if not baseline.series:
         raise HarnessError(f"{suite}, profile {verdict.profile_name}: no complete series to record as a baseline")
+    check_writable(path.parent)
     write_atomically(path, render(baseline.model_dump(mode="json", exclude_defaults=True)) + "\n")
     say(f"baseline: {path}: {len(baseline.series)} series")

@@ -42,7 +42,9 @@ class Item:
 
     def beat(self, epoch: int, epochs: int, now: float) -> None:
         """Take in how far it is."""
-        if self.origin is None and epoch > self.epoch:
+        if epoch < self.epoch:  # another worker begins with it
+            self.started, self.origin = now, None
+        elif self.origin is None and epoch > self.epoch:
             self.origin = epoch - 1
         self.epoch, self.epochs, self.beaten = epoch, epochs, now
 

@@ -127,6 +127,11 @@ def test_what_is_left_counts_the_epochs_of_this_run():
     assert item.seconds_left(clock.now) == 7 * 58
     clock.now += 1e6
     assert item.seconds_left(clock.now) == 0
+    board.beat("a", 0, 100)  # its worker died, and another one goes on from epoch 42
+    assert item.seconds_left(clock.now) is None
+    clock.now += 5
+    board.beat("a", 43, 100)
+    assert item.seconds_left(clock.now) == 57 * 5
 
 
 def test_the_tree_shows_a_trial_under_every_table_with_its_epoch():
