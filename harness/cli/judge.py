@@ -97,9 +97,14 @@ class Reader:
         for path in store.doubles():
             typer.echo(one_line(f"warning: {path}: another file has a record of this id; one of them counts"), err=True)
 
+    @cached_property
+    def loaded(self) -> list[LoadedSuite]:
+        """The suites of the request."""
+        return self.request.loaded()
+
     def verdicts(self) -> Iterator[SuiteVerdict]:
         """Judge every suite under every profile that is asked for, or has records."""
-        for loaded in self.request.loaded():
+        for loaded in self.loaded:
             for profile, plan in self.plans(loaded).items():
                 baseline = load_baseline(baseline_path(loaded, profile))
                 further = self.further(loaded, profile, plan)
@@ -128,7 +133,7 @@ class Reader:
         """
         whole = self.request.selection == Filters() and not self.request.overrides
         known = {v.loaded.path: v for v in verdicts if whole and v.profile_name == "paper"}
-        for loaded in self.request.loaded():
+        for loaded in self.loaded:
             if loaded.path in known:
                 yield known[loaded.path]
                 continue
@@ -152,7 +157,7 @@ class Reader:
     @cached_property
     def facts(self) -> Facts | None:
         """The table of protocol facts beside the suites; None where there is none."""
-        folder = self.request.loaded()[0].path.parent
+        folder = self.loaded[0].path.parent
         return load_facts(folder) if (folder / FACTS).is_file() else None
 
     def marks(self) -> dict[str, Mark]:
@@ -161,8 +166,8 @@ class Reader:
 
     def _every_suite(self) -> list[LoadedSuite]:
         """Load all suites of the folder: an audit is of all of them, whichever are asked for."""
-        folder = self.request.loaded()[0].path.parent
-        return [load_suite(path, load_catalogue()) for path in find_suites([folder])]
+        known, folder = {loaded.path: loaded for loaded in self.loaded}, self.loaded[0].path.parent
+        return [known.get(path) or load_suite(path, load_catalogue()) for path in find_suites([folder])]
 
     def plans(self, loaded: LoadedSuite) -> dict[ProfileName, Plan]:
         """Plan the profiles to judge: the one asked for, else those with records, else the first."""

@@ -1,13 +1,20 @@
-"""Write the report: the same records give the same bytes."""
+"""Write the report as a small site: the same records give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 from harness.analysis.verdicts import SuiteVerdict
 from harness.data.atomic import replacing
+from harness.report.links import Records
 from harness.report.printed import Printed
+from harness.runner.store import Store
+
+FILES = "files.txt"  # names all files of the report
+STATIC = files("harness.report") / "static"
 
 
 def write_report(
@@ -16,38 +23,51 @@ def write_report(
     results: Path | None = None,
     printed: Printed | None = None,
 ) -> list[Path]:
-    """Write page, markdown, tables and pictures into ``out``; return their paths, the page first.
+    """Write the site into ``out``, and beside it copies of the records that it shows; return the paths, the first page
+    before the others.
 
-    ``results``: the folder of the records, for links to them. ``printed``: all printed numbers and the audit, by
-    default the numbers of the verdicts under the paper profile. Files are replaced whole.
+    ``results``: the folder of the records. ``printed``: all printed numbers and the audit, by default the numbers of
+    the verdicts under the paper profile. Files are replaced whole.
     """
-    from harness.report.curves import collapse_figure
-    from harness.report.declared import declared_figures
-    from harness.report.export import results_csv, verdicts_csv
-    from harness.report.figures import to_png
-    from harness.report.markdown import render_markdown
-    from harness.report.page import RecordLinks, render_page
-    from harness.report.panels import to_csv
+    records = Records(results, Store(results).index() if results else {})
+    contents = dict(_contents(verdicts, printed or Printed.beside(verdicts), records))
+    before = _listed(out)
+    written = [_write(out / name, content) for name, content in contents.items()]
+    _write(out / FILES, "".join(f"{name}\n" for name in contents).encode())
+    for name in before - contents.keys():
+        (out / name).unlink(missing_ok=True)
+    return written
 
-    printed = printed or Printed.beside(verdicts)
-    contents: dict[str, bytes] = {
-        "report.html": render_page(verdicts, RecordLinks(out, results), printed).encode(),
-        "report.md": render_markdown(verdicts, printed).encode(),
-        "results.csv": results_csv(verdicts).encode(),
-        "verdicts.csv": verdicts_csv(verdicts).encode(),
-    }
-    for verdict in verdicts:
-        data = collapse_figure(verdict)
-        if data is not None:
-            contents[f"{data.name}.png"] = to_png(data)
-        for figure in declared_figures(verdict, printed.majorities):
-            if figure.drawing is not None:
-                contents[f"{figure.name}.png"] = figure.drawing.png()
-                contents[f"{figure.name}.csv"] = figure.drawing.csv().encode()
-            if figure.data is not None:
-                contents[f"{figure.data.name}.png"] = to_png(figure.data)
-                contents[f"{figure.data.name}.csv"] = to_csv(figure.data).encode()
-    return [_write(out / name, content) for name, content in contents.items()]
+
+def _listed(out: Path) -> set[str]:
+    """Return the files of an earlier report in the folder: what it has and this one does not must go."""
+    try:
+        names = (out / FILES).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {name for name in names if (out / name).resolve().is_relative_to(out.resolve())}
+
+
+def _contents(verdicts: Sequence[SuiteVerdict], printed: Printed, records: Records) -> Iterator[tuple[str, bytes]]:
+    from harness.report.export import results_csv, verdicts_csv
+    from harness.report.site import Site
+
+    site = Site(verdicts, printed, records)
+    yield from ((name, text.encode()) for name, text in site.pages())
+    yield "verdicts.csv.gz", gzip.compress(verdicts_csv(verdicts).encode(), mtime=0)
+    yield "results.csv.gz", gzip.compress(results_csv(verdicts).encode(), mtime=0)
+    yield from ((path, content) for path, content in _static(STATIC, ""))
+    for trial in site.shown_trials():
+        if (place := records.place(trial)) is not None:
+            yield place, gzip.compress(records.files[trial].read_bytes(), mtime=0)
+
+
+def _static(folder: object, before: str) -> Iterator[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):  # type: ignore[attr-defined]
+        if item.is_dir():
+            yield from _static(item, f"{before}{item.name}/")
+        else:
+            yield f"{before}{item.name}", item.read_bytes()
 
 
 def _write(path: Path, content: bytes) -> Path:
