@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.analysis.series import ACCURACY, Series
@@ -33,7 +33,7 @@ def accuracy_figure(verdict: SuiteVerdict) -> FigureData | None:
 
     Where that would be too many lines for one panel, every series has its own, and the others are grey behind it.
     """
-    panels = [each for panel in _accuracy_panels(verdict, _drawn(verdict)) for each in legible(panel)]
+    panels = [each for panel in _accuracy_panels(_drawn(verdict), _styles(verdict)) for each in legible(panel)]
     title = "Accuracy of the discretised architecture"
     return _figure(verdict, "accuracy", title, panels) if panels else None
 
@@ -51,7 +51,7 @@ def series_figure(verdict: SuiteVerdict, series: Series) -> FigureData:
     """Show what a series finds against all others of its suite, and its operation magnitudes (Delve, Eq. 11)."""
     label = series_label(verdict, series)
     panels = magnitude_panels("Operation magnitudes: mean mixing weight of the edges", series.done)
-    for key, lines in _accuracies(verdict, _drawn(verdict)).items():
+    for key, lines in _accuracies(_drawn(verdict), _styles(verdict)).items():
         if series.name in lines:
             found = alone(_accuracy_panel(key, tuple(lines.values())), lines[series.name])
             panels = (replace(found, title="What it finds"), *panels)
@@ -71,16 +71,19 @@ def collapse_figure(verdict: SuiteVerdict) -> FigureData | None:
     Of few series, those first that claims compare by what they find: more would tell more than one story.
     """
     drawn = _claimed_first(verdict)[:STORY]
-    accuracy = _accuracy_panels(verdict, drawn)
+    styles = _styles(verdict)
+    if len({series.method for series in drawn}) == len(drawn):  # then a method's title says enough
+        titles = verdict.loaded.catalogue.title
+        styles |= {series.name: (titles(series.method), *styles[series.name][1:]) for series in drawn}
+    accuracy = _accuracy_panels(drawn, styles)
     if not accuracy:
         return None
-    styles = _styles(verdict)
     alike = [s for s in drawn if s.dataset == drawn[0].dataset]
-    panels = on_one_scale([accuracy[0], *_winner_panels(alike, styles)])
+    panels = [accuracy[0], *_winner_panels(alike, styles)]
     return _figure(verdict, "collapse", "What the searches find, epoch by epoch", panels)
 
 
-def _winner_panels(drawn: Sequence[Series], styles: dict[str, Style]) -> list[Panel]:
+def _winner_panels(drawn: Sequence[Series], styles: Mapping[str, Style]) -> list[Panel]:
     """Show the magnitude of the operation that wins in a collapse, a panel for each and each of its cell types."""
     lines: dict[tuple[str, str], list[Line]] = {}
     for series in drawn:
@@ -100,7 +103,7 @@ def _figure(verdict: SuiteVerdict, name: str, title: str, panels: Sequence[Panel
     said = (heading(verdict), *what_lines_are(panels), "Epoch 0 is before training")
     caption = " ".join(f"{sentence}." for sentence in said)
     full_name = f"{name}-{verdict.loaded.suite.suite}-{verdict.profile_name}"
-    return FigureData(full_name, title, caption, tuple(panels))
+    return FigureData(full_name, title, caption, on_one_scale(panels))
 
 
 def _drawn(verdict: SuiteVerdict) -> list[Series]:
@@ -134,13 +137,13 @@ def _claimed_first(verdict: SuiteVerdict) -> list[Series]:
     return sorted(_drawn(verdict), key=place)
 
 
-def _accuracy_panels(verdict: SuiteVerdict, drawn: Sequence[Series]) -> list[Panel]:
-    return [_accuracy_panel(key, tuple(lines.values())) for key, lines in _accuracies(verdict, drawn).items()]
+def _accuracy_panels(drawn: Sequence[Series], styles: Mapping[str, Style]) -> list[Panel]:
+    return [_accuracy_panel(key, tuple(lines.values())) for key, lines in _accuracies(drawn, styles).items()]
 
 
-def _accuracies(verdict: SuiteVerdict, drawn: Sequence[Series]) -> dict[str, dict[str, Line]]:
+def _accuracies(drawn: Sequence[Series], styles: Mapping[str, Style]) -> dict[str, dict[str, Line]]:
     """Return the lines of series by what is measured of them, and by name."""
-    styles, found = _styles(verdict), dict[str, dict[str, Line]]()
+    found: dict[str, dict[str, Line]] = {}
     for series in drawn:
         key = series.accuracy_key
         if key is not None:

@@ -27,13 +27,13 @@ def view(data: FigureData) -> dict[str, Any]:
         name = f"{data.name}-{index}"
         first = firsts.setdefault(id(panel.behind), name) if panel.behind else name
         panels.append(_panel(panel, name, data.legend == "own", "" if first == name else first))
-    shared = [line for panel in data.drawn for line in panel.every_line] if data.legend == "shared" else []
+    shared = [line for panel in data.drawn if not panel.behind for line in panel.every_line]
     return {
         "name": data.name,
         "title": data.title,
         "caption": data.caption,
         "waiting": (),
-        "legend": _legend(shared),
+        "legend": _legend(shared) if data.legend == "shared" else [],
         "panels": panels,
         "csv": to_csv(data),
     }
@@ -70,7 +70,7 @@ def _panel(panel: Panel, name: str, own_legend: bool, first: str) -> dict[str, A
         "svg": Markup(to_svg(panel, name, first)) if drawn else None,
         "numbers": panel.numbers,
         "note": panel.note,
-        "legend": _legend(panel.every_line) if own_legend and drawn else [],
+        "legend": _legend(panel.every_line) if own_legend and drawn and not panel.behind else [],
         "curves": _curves(panel, first) if drawn and panel.curved else None,
         "seeds": any(len(line.seeds) > 1 for line in panel.lines),
     }

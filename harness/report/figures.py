@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from harness.report.panels import SHARES, FigureData, Line, Panel
-from harness.report.style import FAINT, INK, PALETTE
+from harness.report.style import BEHIND, FAINT, INK, PALETTE
 
 WIDTH, HEIGHT = 3.75, 2.2  # inches: a panel is shown at its size, side by side on wide screens, and fits a narrow one
 PLACE = 0.46  # inches for a name below the axis, at least
@@ -30,10 +30,10 @@ POINTS = 12  # so few are marked one by one
 MANY_POINTS = 200  # so many are drawn thinner
 FEW_POWERS = 100.0
 BARS = 0.8  # of the room of a place
-BEHIND = "behind"  # id of the grey lines
+SHARED = "behind"  # id of the grey lines
 GRID = "fill: none; stroke: var\\(--grid\\); stroke-width: 0.6; stroke-linecap: square"
-CLOSE = 0.075  # of the axis: labels are at least so far from each other
-PICTURE = (6.4, 2.35)  # inches of a picture's width, and of the height of each panel: shown at 400 px it stays legible
+PICTURE = (6.4, 2.2)  # inches of a picture's width, and of the height of each panel: 11 points stay legible at 400 px
+LETTER = 13.5  # points that a line of text takes there
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
@@ -76,24 +76,28 @@ def to_svg(panel: Panel, name: str, first: str = "") -> str:
         place = (left / wide, below / high, (wide - left - right) / wide, (high - below - TOP) / high)
         _draw_panel(figure.add_axes(place), panel)
         svg = as_svg(figure, name, panel.title or panel.y_label, describe(panel))
-        shared = f'<use xlink:href="#{shortened(first)}-{BEHIND}"/>'
-        return re.sub(rf'<g id="{shortened(name)}-{BEHIND}">.*?</g>', shared, svg) if first else svg
+        shared = f'<use xlink:href="#{shortened(first)}-{SHARED}"/>'
+        return re.sub(rf'<g id="{shortened(name)}-{SHARED}">.*?</g>', shared, svg) if first else svg
 
 
 def to_png(data: FigureData, dots_per_inch: int = 160) -> bytes:
     """Return a figure as a picture on white, its panels one below the other, with labels at their lines."""
+    left, right, above, below = 0.6, 1.75, 0.36, 0.22  # inches around the axes
     width, height = PICTURE
+    high = height * len(data.drawn) + below
     with matplotlib.rc_context(SETTINGS | {"font.size": 11.0, "xtick.labelsize": 11.0, "ytick.labelsize": 11.0}):
-        figure = Figure(figsize=(width, height * len(data.drawn)))
-        high = figure.get_size_inches()[1]
-        for index, panel in enumerate(data.drawn):
-            bottom = high - height * (index + 1) + 0.5
-            place = (0.75 / width, bottom / high, (width - 0.75 - 1.75) / width, (height - 0.85) / high)
+        figure = Figure(figsize=(width, high))
+        for index, panel in enumerate(data.drawn, 1):
+            bottom = high - height * index + below
+            place = (left / width, bottom / high, (width - left - right) / width, (height - above - below) / high)
             ax = figure.add_axes(place)
             _draw_panel(ax, panel)
-            _label_lines(ax, panel.every_line)
+            _label_lines(ax, panel.every_line, LETTER / 72 / (height - above - below))
             ax.set_ylabel("")
-            ax.set_title(drawable(f"{panel.title}: {panel.y_label}"), loc="left", fontsize=11, x=-0.1)
+            ax.set_xlabel(drawable(panel.x_label) if index == len(data.drawn) else "")
+            ax.set_title(
+                drawable(panel.y_label), loc="left", fontsize=11, fontweight="bold", x=-left / (width - left - right)
+            )
         return as_png(figure, dots_per_inch)
 
 
@@ -140,11 +144,16 @@ def _lean(svg: str, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;\"]*;? ?| transform=\"rotate\(-0 [^\"]*\"", "", svg)
     svg = re.sub(r"\b(d|x|y)=\"[^\"]*\"", lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), svg)
-    svg = re.sub(r"\s*\n\s*", " ", svg).replace(INK, "currentColor").replace(FAINT, "var(--grid)")
+    svg = (
+        re.sub(r"\s*\n\s*", " ", svg)
+        .replace(INK, "currentColor")
+        .replace(FAINT, "var(--grid)")
+        .replace(BEHIND, "var(--behind)")
+    )
     svg = re.sub(rf' clip-path="[^"]*" style="{GRID}"', ' class="g"', svg)
     for letter, anchor in (("m", "middle"), ("e", "end")):
         svg = svg.replace(f'style="font-size: 8px; text-anchor: {anchor}; fill: currentColor"', f'class="{letter}"')
-    used = {BEHIND, *re.findall(r"#([^\")]+)[\")]", svg)}
+    used = {SHARED, *re.findall(r"#([^\")]+)[\")]", svg)}
     svg = re.sub(r" id=\"([^\"]*)\"", lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"\b(id=\"|xlink:href=\"#|url\(#)", rf"\g<1>{name}-", svg)
     svg = re.sub(r"(?<=[\d\"]) ?([MLz]) (?=[\d\"]|-\d)", r"\1", svg)
@@ -190,7 +199,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
     if panel.behind:
         ends = [np.column_stack((line.x, line.mean)) for line in panel.behind]
         x, y = np.vstack([np.vstack((end, [np.nan, np.nan])) for end in ends]).T
-        ax.plot(x, y, color=FAINT, linewidth=1.0, zorder=1.5, gid=BEHIND)
+        ax.plot(x, y, color=BEHIND, linewidth=1.0, zorder=1.5, gid=SHARED)
     _plot(ax, panel.lines)
     _draw_bars(ax, panel.lines, 0, sum(line.bar for line in panel.every_line))
     if panel.right:
@@ -275,15 +284,19 @@ def _look(line: Line, covers: bool = False) -> dict[str, Any]:
     return look if line.joined else look | {"linestyle": "none", "marker": marker, "markersize": size}
 
 
-def _label_lines(ax: Axes, lines: Sequence[Line]) -> None:
-    """Write the labels of lines at their ends, each at its height, or as near to it as the others let it."""
+def _label_lines(ax: Axes, lines: Sequence[Line], letter: float) -> None:
+    """Write the labels of lines at their ends, each at its height, or as near above it as the others let it.
+
+    ``letter``: the height of a line of text, in heights of the axes.
+    """
     low, high = ax.get_ylim()
-    ends = [(float(line.mean[~np.isnan(line.mean)][-1]), line) for line in lines if line.known]
-    below = low - (high - low)
+    ends = [((float(line.mean[~np.isnan(line.mean)][-1]) - low) / (high - low), line) for line in lines if line.known]
+    free = -1.0
     for end, line in sorted(ends, key=lambda item: item[0]):
-        below = max(end, below + 2 * CLOSE * (high - low))
-        text = "\n".join(textwrap.wrap(drawable(line.label), 18))
-        ax.annotate(
-            text, (ax.get_xlim()[1], below), xytext=(8, 0), textcoords="offset points", va="center",
-            annotation_clip=False, color=line.colour, fontsize=11, fontweight="bold",
-        )  # fmt: skip
+        words = textwrap.wrap(drawable(line.label), 18)
+        room = letter * len(words)
+        middle = max(end, free + room / 2)
+        free = middle + room / 2
+        ax.text(
+            1.02, middle, "\n".join(words), transform=ax.transAxes, va="center", color=line.colour, fontweight="bold"
+        )

@@ -10,7 +10,6 @@ from typing import Any
 from harness.analysis.cells import RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report import curves
-from harness.report.command import rerun_command
 from harness.report.figure_view import view
 from harness.report.links import explorer, method_page, paper_page, row_anchor, run_page
 from harness.report.views import heading, table_heading
@@ -97,5 +96,4 @@ def _row(verdict: SuiteVerdict, table: str, row: RowVerdict) -> View:
         "page": f"{page}#{row_anchor(verdict, row.key)}",
         "done": f"{done} of {len(row.trials)}",
         "counts": Counter(cell.verdict for cell in cells),
-        "command": rerun_command(verdict, row),
     }

@@ -81,7 +81,7 @@ def summary_lines(listed: Sequence[Entry]) -> list[tuple[str, str]]:
         (
             "Reproduced",
             f"{ours.get('PASS', 0):,} of the {item.total:,} numbers printed in {papers} paper{'s' * (papers > 1)}, by "
-            f"records of our own. Another {ours.get('DRIFT', 0):,} are near (DRIFT).",
+            f"records of our own. Near (DRIFT): {ours.get('DRIFT', 0):,}.",
         ),
         ("Not reproduced", f"{ours.get('FAIL', 0):,} (FAIL)."),
         (

@@ -89,8 +89,8 @@ class Site:
     def _overview(self, methods: Sequence[View]) -> View:
         listed = self.printed.listed
         header, *rows = coverage_rows(listed) or [()]
-        stories = (figure for verdict in self.runs if (figure := curves.collapse_figure(verdict)) is not None)
-        story = next(stories, None)
+        telling = sorted(self.runs, key=lambda verdict: -len(verdict.claims))
+        story = next(filter(None, map(curves.collapse_figure, telling)), None)
         return {
             "runs": [self._run_line(verdict) for verdict in self.runs],
             "first_command": f"python -m harness run {self.every[0].loaded.path.as_posix()}" if self.every else "",
@@ -107,7 +107,6 @@ class Site:
             "page": run_page(verdict),
             "heading": heading(verdict),
             "coverage": coverage(verdict),
-            "mark": profile_mark(verdict),
             "counts": verdict.counts(),
         }
 

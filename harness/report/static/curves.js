@@ -18,7 +18,7 @@ function series(curves) {
   const about = [{}];
   const add = (row, look) => { values.push(row); about.push({ spanGaps: true, points: { show: false }, ...look }); };
   const behind = typeof curves.behind === "string" ? numbers(document.getElementById(curves.behind)).behind : curves.behind;
-  for (const row of behind) add(row, { stroke: () => colour("grid"), width: 1, kind: "behind" });
+  for (const row of behind) add(row, { stroke: () => colour("behind"), width: 1, kind: "behind" });
   for (const line of curves.lines) {
     const look = { stroke: () => colour(line.colour), label: line.label };
     for (const seed of line.seeds) add(seed, { ...look, width: 0.6, alpha: 0.45, kind: "seed" });

@@ -29,6 +29,11 @@ function choose(changes) {
   apply();
 }
 
+// A trial may be of several suites; any other facet has one value.
+function words(field, value) {
+  return field.key === "suite" ? value.split(" ") : [value];
+}
+
 // One control per facet, and a search in everything.
 function buildFilters(view, data) {
   const search = element("input", { type: "search", id: "q" });
@@ -36,7 +41,7 @@ function buildFilters(view, data) {
   filters.replaceChildren(element("label", { for: "q" }, "search ", search));
   data.fields.forEach((field, index) => {
     if (field.kind !== "facet") return;
-    const values = [...new Set(data.rows.flatMap((row) => row[index].split(" ").length > 1 && field.key === "suite" ? row[index].split(" ") : [row[index]]))].sort();
+    const values = [...new Set(data.rows.flatMap((row) => words(field, row[index])))].sort();
     const select = element("select", { id: "f-" + field.key }, element("option", { value: "" }, "all"));
     select.append(...values.filter(Boolean).map((value) => element("option", { value }, value)));
     select.addEventListener("change", () => choose({ [field.key]: select.value, row: "" }));
@@ -62,6 +67,7 @@ function buildTable(view) {
     columns: data.fields.map((field) => ({
       title: field.title,
       visible: visible(field.kind),
+      className: field.kind === "column" ? "loose" : "",
       type: field.kind === "number" ? "num" : "string",
       render: field.kind === "number" ? { display: text.display, filter: text.filter, sort: size } : text,
     })),
@@ -88,6 +94,11 @@ function size(value) {
   return found ? Number(found[0]) : -Infinity;
 }
 
+function turnTo(table, index) {
+  const place = table.rows({ order: "applied", search: "applied" }).indexes().toArray().indexOf(index);
+  if (place >= 0) table.page(Math.floor(place / table.page.len())).draw("page");
+}
+
 function mark() {
   const row = chosen().get("row");
   for (const line of holder.querySelectorAll("tbody tr")) line.classList.toggle("chosen", line.dataset.id === row);
@@ -95,7 +106,7 @@ function mark() {
 
 function fieldValue(kind, value) {
   if (kind === "code") return element("pre", {}, value);
-  if (kind === "link") return element("a", { href: value }, value);
+  if (kind === "link") return element("a", { href: value }, decodeURIComponent(value));
   if (kind === "links") return element("ul", {}, ...value.map((one) => element("li", {}, element("a", { href: one }, one))));
   return document.createTextNode(value);
 }
@@ -131,13 +142,13 @@ function apply() {
     if (field.kind !== "facet") return;
     const value = now.get(field.key) ?? "";
     document.getElementById("f-" + field.key).value = value;
-    const words = field.key === "suite"; // a trial may be of several
-    table.column(index).search.fixed("facet", value ? (cell) => (words ? cell.split(" ").includes(value) : cell === value) : null);
+    table.column(index).search.fixed("facet", value ? (cell) => words(field, cell).includes(value) : null);
   });
   const [key, way] = (now.get("sort") ?? "").split(" ");
   const place = data.fields.findIndex((field) => field.key === key);
   table.order(place < 0 ? [] : [[place, way === "desc" ? "desc" : "asc"]]);
   table.draw();
+  turnTo(table, data.rows.findIndex((row) => row[0] === now.get("row")));
   for (const name of ["numbers", "trials"]) {
     const link = document.getElementById("to-" + name);
     name === view ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
