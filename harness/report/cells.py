@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from harness.report.figures import SETTINGS, as_svg
 from harness.report.style import COLOURS, INK, OPERATIONS
+from harness.report.svg import SETTINGS, as_svg
 from harness.spaces.operations import operation
 from harness.spaces.space import Edge
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from harness.analysis.trajectories import Curve
 from harness.report.declared import DeclaredFigure
 from harness.report.figures import to_svg
-from harness.report.panels import FigureData, Line, Panel, to_csv
+from harness.report.panels import FigureData, Line, Panel, covered, to_csv
 from harness.report.style import PALETTE
 
 DIGITS = 4  # significant, of the numbers that a curve shows
@@ -27,7 +27,7 @@ def view(data: FigureData) -> dict[str, Any]:
         name = f"{data.name}-{index}"
         first = firsts.setdefault(id(panel.behind), name) if panel.behind else name
         panels.append(_panel(panel, name, data.legend == "own", "" if first == name else first))
-    shared = [line for panel in data.drawn if not panel.behind for line in panel.every_line]
+    shared = [line for panel in data.drawn for line in _to_explain(panel)]
     return {
         "name": data.name,
         "title": data.title,
@@ -70,10 +70,15 @@ def _panel(panel: Panel, name: str, own_legend: bool, first: str) -> dict[str, A
         "svg": Markup(to_svg(panel, name, first)) if drawn else None,
         "numbers": panel.numbers,
         "note": panel.note,
-        "legend": _legend(panel.every_line) if own_legend and drawn and not panel.behind else [],
+        "legend": _legend(_to_explain(panel)) if own_legend and drawn else [],
         "curves": _curves(panel, first) if drawn and panel.curved else None,
         "seeds": any(len(line.seeds) > 1 for line in panel.lines),
     }
+
+
+def _to_explain(panel: Panel) -> list[Line]:
+    """Return the lines that neither the title nor a name below the axis tells of."""
+    return [] if panel.behind else [line for line in panel.every_line if line.label not in panel.x_names]
 
 
 def _legend(lines: Sequence[Line]) -> list[dict[str, str]]:
@@ -106,10 +111,11 @@ def _curves(panel: Panel, first: str) -> str:
                 "label": line.label,
                 "colour": NAMES[line.colour],
                 "dashes": line.dashes,
+                "hidden": hidden,
                 "mean": _at(x, line.x, line.mean),
                 "seeds": [_at(x, line.x, seed) for seed in line.seeds],
             }
-            for line in panel.lines
+            for line, hidden in zip(panel.lines, covered(panel.lines), strict=True)
         ],
     }
     return json.dumps(numbers, separators=(",", ":"), allow_nan=False)

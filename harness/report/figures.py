@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
-from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from harness.report.panels import SHARES, FigureData, Line, Panel
-from harness.report.style import BEHIND, FAINT, INK, PALETTE
+from harness.report.panels import SHARES, FigureData, Line, Panel, covered
+from harness.report.style import BEHIND, INK
+from harness.report.svg import SETTINGS, SHARED, as_png, as_svg, drawable, shortened
 
 WIDTH, HEIGHT = 3.75, 2.2  # inches: a panel is shown at its size, side by side on wide screens, and fits a narrow one
 PLACE = 0.46  # inches for a name below the axis, at least
@@ -30,34 +26,8 @@ POINTS = 12  # so few are marked one by one
 MANY_POINTS = 200  # so many are drawn thinner
 FEW_POWERS = 100.0
 BARS = 0.8  # of the room of a place
-SHARED = "behind"  # id of the grey lines
-GRID = "fill: none; stroke: var\\(--grid\\); stroke-width: 0.6; stroke-linecap: square"
 PICTURE = (6.4, 2.2)  # inches of a picture's width, and of the height of each panel: 11 points stay legible at 400 px
 LETTER = 13.5  # points that a line of text takes there
-SETTINGS: Any = {
-    "text.parse_math": False,  # a name may hold a dollar sign
-    "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
-    "svg.hashsalt": "harness",  # ids do not change from one run to the next
-    "font.family": "sans-serif",
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 0.0,  # the grid says where values are
-    "ytick.major.size": 0.0,
-    "xtick.labelsize": 8.0,
-    "ytick.labelsize": 8.0,
-    "legend.frameon": False,
-}
 
 
 def to_svg(panel: Panel, name: str, first: str = "") -> str:
@@ -116,75 +86,6 @@ def describe(panel: Panel) -> str:
     return "; ".join(parts) + "."
 
 
-def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
-    """Write a drawn figure as an SVG element with title and description; ids begin with ``name``."""
-    FigureCanvasSVG(figure)
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    short = shortened(name)
-    svg = _lean(stream.getvalue(), short)
-    for colour, value in PALETTE.items():
-        svg = svg.replace(value, f"var(--{colour})")  # the page brightens them on dark paper
-    said = f'<title id="{short}-t">{escape(drawable(title))}</title>'
-    said += f'<desc id="{short}-d">{escape(drawable(description))}</desc>'
-    opening, end, rest = svg.partition(">")
-    return f'{opening} role="img" aria-labelledby="{short}-t {short}-d"{end}{said}{rest}'
-
-
-def shortened(name: str) -> str:
-    """Return a short stand-in for a name, for ids that are written often."""
-    return f"f{zlib.crc32(name.encode()):08x}"
-
-
-def _lean(svg: str, name: str) -> str:
-    """Leave out what a page has no use for: fonts, unused ids, blanks; a tenth of a point is precise enough.
-
-    What is written often becomes a class of the page's style sheet.
-    """
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r"font-family: [^;\"]*;? ?| transform=\"rotate\(-0 [^\"]*\"", "", svg)
-    svg = re.sub(r"\b(d|x|y)=\"[^\"]*\"", lambda found: re.sub(r"(\.\d)\d+", r"\1", found[0]), svg)
-    svg = (
-        re.sub(r"\s*\n\s*", " ", svg)
-        .replace(INK, "currentColor")
-        .replace(FAINT, "var(--grid)")
-        .replace(BEHIND, "var(--behind)")
-    )
-    svg = re.sub(rf' clip-path="[^"]*" style="{GRID}"', ' class="g"', svg)
-    for letter, anchor in (("m", "middle"), ("e", "end")):
-        svg = svg.replace(f'style="font-size: 8px; text-anchor: {anchor}; fill: currentColor"', f'class="{letter}"')
-    used = {SHARED, *re.findall(r"#([^\")]+)[\")]", svg)}
-    svg = re.sub(r" id=\"([^\"]*)\"", lambda found: found[0] if found[1] in used else "", svg)
-    svg = re.sub(r"\b(id=\"|xlink:href=\"#|url\(#)", rf"\g<1>{name}-", svg)
-    svg = re.sub(r"(?<=[\d\"]) ?([MLz]) (?=[\d\"]|-\d)", r"\1", svg)
-    svg = re.sub(r"> +<", "><", svg).replace("<defs></defs>", "")
-    return re.sub(r'<path d="[^"]*" style="fill: none"/>', "", _ungrouped(svg))
-
-
-def _ungrouped(svg: str) -> str:
-    """Leave out groups that have no attribute."""
-    kept, stay = list[str](), list[bool]()
-    for part in re.split(r"(<g(?: [^>]*)?>|</g>)", svg.replace("<g/>", "")):
-        if part.startswith("<g"):
-            stay.append(part != "<g>")
-        keep = stay.pop() if part == "</g>" else part != "<g>"
-        kept += [part] if keep else []
-    return "".join(kept)
-
-
-def as_png(figure: Figure, dots_per_inch: int) -> bytes:
-    """Write a drawn figure as a picture on white."""
-    FigureCanvasAgg(figure)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dots_per_inch, metadata={"Software": None})
-    return stream.getvalue()
-
-
-def drawable(text: str) -> str:
-    """Replace control characters, which SVG cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 def _has_long_numbers(panel: Panel) -> bool:
     """Tell whether a y-axis has powers of ten, signs, or names."""
     if panel.y_names or panel.scales[1] == "log":
@@ -200,7 +101,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         ends = [np.column_stack((line.x, line.mean)) for line in panel.behind]
         x, y = np.vstack([np.vstack((end, [np.nan, np.nan])) for end in ends]).T
         ax.plot(x, y, color=BEHIND, linewidth=1.0, zorder=1.5, gid=SHARED)
-    _plot(ax, panel.lines)
+    _plot(ax, panel.lines, clip=panel.by_chance)
     _draw_bars(ax, panel.lines, 0, sum(line.bar for line in panel.every_line))
     if panel.right:
         second = ax.twinx()
@@ -212,7 +113,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         second.spines["right"].set_visible(True)
         second.grid(False)
     ax.set_xlabel(drawable(panel.x_label))
-    ax.set_ylabel("\n".join(textwrap.wrap(drawable(panel.y_label), 30)))
+    ax.set_ylabel("\n".join(textwrap.wrap(drawable(panel.y_label), 24)))
     _scale(ax, panel)
 
 
@@ -248,19 +149,13 @@ def _name_powers(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plot(ax: Axes, lines: Sequence[Line]) -> None:
-    plain = [line for line in lines if not line.bar]
-    for index, line in enumerate(plain):
+def _plot(ax: Axes, panel_lines: Sequence[Line], clip: bool = False) -> None:
+    lines = [line for line in panel_lines if not line.bar]
+    for line, hidden in zip(lines, covered(lines), strict=True):
         seeds = [np.column_stack((line.x, seed)) for seed in line.seeds]
         ax.add_collection(LineCollection(seeds, colors=line.colour, linewidths=0.6, alpha=0.4, zorder=2))
-        covers = any(_alike(line, other) for other in plain[:index])
-        marks = {"marker": "o", "clip_on": False} if line.known <= POINTS and line.joined else {}
-        ax.plot(line.x, line.mean, zorder=3, **(_look(line, covers) | marks))
-
-
-def _alike(line: Line, other: Line) -> bool:
-    """Tell whether a line would hide another one."""
-    return np.array_equal(line.x, other.x) and np.array_equal(line.mean, other.mean, equal_nan=True)
+        marks = {"marker": "o", "clip_on": clip} if line.known <= POINTS and line.joined else {}
+        ax.plot(line.x, line.mean, zorder=3, **(_look(line, hidden) | marks))
 
 
 def _draw_bars(ax: Axes, lines: Sequence[Line], before: int, beside: int) -> None:
@@ -275,11 +170,11 @@ def _draw_bars(ax: Axes, lines: Sequence[Line], before: int, beside: int) -> Non
             ax.vlines(x, line.limits[0], line.limits[1], colors=INK, linewidth=1.2, zorder=4)
 
 
-def _look(line: Line, covers: bool = False) -> dict[str, Any]:
-    """Return how a line is drawn; one that covers another has gaps that show it."""
-    dashes = (0.0, line.dashes or (3.0, 3.0)) if line.dashes or covers else "-"
-    width = 1.8 if len(line.x) <= MANY_POINTS else 1.2
-    look = {"color": line.colour, "linestyle": dashes, "linewidth": width, "markersize": 4.0}
+def _look(line: Line, hidden: int) -> dict[str, Any]:
+    """Return how a line is drawn: the wider, the more equal ones come after it and on top of it."""
+    width = (1.8 if len(line.x) <= MANY_POINTS else 1.2) * (1 + hidden)
+    dashes = (0.0, [length / (1 + hidden) for length in line.dashes]) if line.dashes else "-"
+    look = {"color": line.colour, "linestyle": dashes, "linewidth": width, "markersize": 4.0 + 1.8 * hidden}
     marker, size = line.marker
     return look if line.joined else look | {"linestyle": "none", "marker": marker, "markersize": size}
 

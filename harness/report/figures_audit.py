@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.audit.majority import HALF, Majority
-from harness.report.figures import SETTINGS, as_svg
 from harness.report.style import INK, operation_style
+from harness.report.svg import SETTINGS, as_svg
 
 TITLE = "Accuracy where one operation holds more than half of the edges (Delve, Figure 6a)"
 SIZES = {4: 1.7, 5: 3.0, 6: 5.2}  # diameters of dots in points, by the edges held

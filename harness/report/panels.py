@@ -48,6 +48,10 @@ class Line:
         """Return at how many places it has a value."""
         return int(np.count_nonzero(~np.isnan(self.mean)))
 
+    def hides(self, other: Line) -> bool:
+        """Tell whether another line is in the same places."""
+        return np.array_equal(self.x, other.x) and np.array_equal(self.mean, other.mean, equal_nan=True)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -114,6 +118,11 @@ class FigureData:
         return tuple(panel for panel in self.panels if panel.every_line and not panel.numbers)
 
 
+def covered(lines: Sequence[Line]) -> list[int]:
+    """Return of each line how many later ones are equal to it, and hide it unless it is wider."""
+    return [sum(map(line.hides, lines[index + 1 :])) for index, line in enumerate(lines)]
+
+
 def seeds_line(style: Style, curves: Sequence[Curve], first: int = 0) -> Line:
     """Return the line of curves by epoch, one per seed, from epoch ``first`` on, which becomes 0."""
     stacked = stack([curve[first:] for curve in curves])
@@ -177,7 +186,8 @@ def what_lines_are(panels: Sequence[Panel]) -> list[str]:
     """Say how many seeds are behind the lines that are means; nothing where none are."""
     lines = [line for panel in panels for line in panel.every_line if line.n]
     grey = ["Grey: all of them together"] if any(panel.behind for panel in panels) else []
-    return [*_means(lines), *grey] if lines else []
+    bands = ["Bands: equal lines"] if any(sum(covered(panel.lines)) for panel in panels if panel.curved) else []
+    return [*_means(lines), *bands, *grey] if lines else []
 
 
 def _means(lines: Sequence[Line]) -> list[str]:

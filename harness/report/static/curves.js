@@ -23,7 +23,7 @@ function series(curves) {
     const look = { stroke: () => colour(line.colour), label: line.label };
     for (const seed of line.seeds) add(seed, { ...look, width: 0.6, alpha: 0.45, kind: "seed" });
     const few = line.mean.filter((value) => value !== null).length <= FEW;
-    add(line.mean, { ...look, width: 2, dash: line.dashes.map((d) => 2 * d), points: { show: few }, kind: "mean" });
+    add(line.mean, { ...look, width: 2 * (1 + line.hidden), dash: line.dashes.map((d) => 2 * d), points: { show: few, size: 6 }, kind: "mean" });
   }
   return { values, about };
 }
