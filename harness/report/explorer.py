@@ -19,7 +19,7 @@ from harness.report.command import rerun_command, trial_command
 from harness.report.links import Records, method_page, paper_page, row_anchor, row_trials
 from harness.report.printed import Printed
 from harness.report.tables import Tables
-from harness.report.views import DECIMALS, NOTHING, measured, signed
+from harness.report.views import NOTHING, CellView, row_view
 from harness.runner.trial import Trial
 
 Field = tuple[str, str, str]  # key, title, and how it is shown: one of
@@ -35,6 +35,7 @@ NUMBERS: tuple[Field, ...] = (
     ("reproduction", "reproduction", "facet"),
     ("consistency", "consistency", "facet"),
     ("difference", "difference ± half-width", "text"),
+    ("deviations", "beside the paper's protocol", "text"),
     ("n", "n", "text"),
     ("unit", "unit", "text"),
     ("status", "status", "text"),
@@ -81,21 +82,21 @@ def script(view: str, caption: str, fields: Sequence[Field], rows: Sequence[Row]
 def number_rows(printed: Printed, records: Records, tables: Tables) -> list[Row]:
     """Return every printed number, from its value to the records and the command behind it."""
     places = {
-        cell_key(verdict, row, cell): (verdict, row, cell)
+        cell_key(verdict, row, cell): (verdict, row, cell, view)
         for verdict in printed.verdicts
         for table in verdict.tables
         for row in table.rows
-        for cell in row.cells
-        if cell is not None
+        for cell, view in zip(row.cells, row_view(verdict, row, printed.marks).cells, strict=True)
+        if cell is not None and view is not None
     }
     return [_number(entry, *places[entry.cell], records, tables) for entry in printed.listed]
 
 
 def _number(
-    entry: Entry, verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, records: Records, tables: Tables
-) -> Row:
-    decimals = DECIMALS.get(verdict.loaded.suite.columns[cell.column].metric, 2)
-    ours = measured(cell.ours, decimals)
+    entry: Entry, verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, view: CellView, records: Records,
+    tables: Tables,
+) -> Row:  # fmt: skip
+    width = "" if view.width == NOTHING else f" ± {view.width}"
     return {
         "id": entry.cell,
         "paper": entry.paper,
@@ -103,10 +104,11 @@ def _number(
         "row": entry.row,
         "column": entry.column,
         "printed": entry.value.text,
-        "ours": entry.ours if ours == NOTHING else ours,
+        "ours": entry.ours if view.ours == NOTHING else view.ours,
         "reproduction": entry.reproduction,
         "consistency": entry.consistency,
-        "difference": _difference(cell, decimals),
+        "difference": "" if view.delta == NOTHING else view.delta + width,
+        "deviations": "; ".join(view.marks),
         "n": entry.n or "",
         "unit": entry.unit,
         "status": entry.status,
@@ -118,13 +120,6 @@ def _number(
         "records": [link for trial in cell.evidence if (link := records.link(trial))],
         "command": rerun_command(verdict, row) or "",
     }
-
-
-def _difference(cell: CellVerdict, decimals: int) -> str:
-    judged = cell.judgement
-    if judged is None:
-        return ""
-    return f"{signed(judged.delta, decimals)} ± {judged.width:.{decimals}f}"
 
 
 @dataclass

@@ -34,7 +34,7 @@ def explorer(view: str, **chosen: str) -> str:
 
 def row_trials(verdict: SuiteVerdict, row: str) -> str:
     """Return the explorer's address with the trials of a row."""
-    return explorer("trials", q=f"{verdict.loaded.suite.suite}:{row}")
+    return explorer("trials", q=f"{verdict.loaded.suite.suite}:{row}", profile=verdict.profile_name)
 
 
 def row_anchor(verdict: SuiteVerdict, row: str) -> str:

@@ -121,8 +121,10 @@ class Site:
 
     def _paper(self, paper: str, about: Paper) -> View:
         tables, listed = self._tables(), [entry for entry in self.printed.listed if entry.paper == paper]
+        of_paper = [verdict for verdict in self.printed.verdicts if paper in _papers([verdict])]
         return {
             "paper": about,
+            "notes": list(dict.fromkeys(note for verdict in of_paper for note in verdict.notes)),
             "summary": summary_lines(listed),
             "explorer": explorer("numbers", paper=paper),
             "tables": [

@@ -71,6 +71,6 @@ def _static(folder: object, before: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:
         temporary.write_bytes(content)
     return path
