@@ -44,7 +44,7 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-report: $(READY) ## verdicts, tables and figures of all records
+report: $(READY) ## a site in reports/: verdicts, tables and figures of all records, and an explorer of all numbers and trials
 	$(BIN)/python -m harness report
 
 readme: $(READY) ## README's generated tables, and its figure from the last reduced run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -12,19 +13,24 @@ INDEX, EXPLORER, AUDIT = "index.html", "explorer.html", "audit.html"
 RECORDS = "records"
 
 
+def _plain(name: str) -> str:
+    """Return a name as it may stand in a file's name and in an address."""
+    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+
+
 def paper_page(paper: str) -> str:
     """Return the page of a paper, by its key."""
-    return f"paper-{quote(paper, safe='')}.html"
+    return f"paper-{_plain(paper)}.html"
 
 
 def method_page(method: str) -> str:
     """Return the page of a method, by its name."""
-    return f"method-{quote(method, safe='')}.html"
+    return f"method-{_plain(method)}.html"
 
 
 def run_page(verdict: SuiteVerdict) -> str:
     """Return the page of the records of a suite under a profile."""
-    return f"run-{quote(verdict.loaded.suite.suite, safe='')}-{verdict.profile_name}.html"
+    return f"run-{_plain(verdict.loaded.suite.suite)}-{verdict.profile_name}.html"
 
 
 def explorer(view: str, **chosen: str) -> str:

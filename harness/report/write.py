@@ -6,12 +6,18 @@ import gzip
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.analysis.verdicts import SuiteVerdict
 from harness.data.atomic import replacing
 from harness.report.links import Records
 from harness.report.printed import Printed
 from harness.runner.store import Store
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from harness.report.site import Site
 
 FILES = "files.txt"  # names all files of the report
 STATIC = files("harness.report") / "static"
@@ -29,14 +35,19 @@ def write_report(
     ``results``: the folder of the records. ``printed``: all printed numbers and the audit, by default the numbers of
     the verdicts under the paper profile. Files are replaced whole.
     """
+    from harness.report.site import Site
+
     records = Records(results, Store(results).index() if results else {})
-    contents = dict(_contents(verdicts, printed or Printed.beside(verdicts), records))
-    before = _listed(out)
-    written = [_write(out / name, content) for name, content in contents.items()]
-    _write(out / FILES, "".join(f"{name}\n" for name in contents).encode())
-    for name in before - contents.keys():
+    site = Site(verdicts, printed or Printed.beside(verdicts), records)
+    contents, before = dict(_contents(verdicts, site)), _listed(out)
+    written = {name: _write(out / name, content) for name, content in contents.items()}
+    for trial in site.shown_trials():  # one by one: there may be ten thousand
+        if (place := records.place(trial)) is not None:
+            written[place] = _write(out / place, gzip.compress(records.files[trial].read_bytes(), mtime=0))
+    _write(out / FILES, "".join(f"{name}\n" for name in written).encode())
+    for name in before - written.keys():
         (out / name).unlink(missing_ok=True)
-    return written
+    return [*written.values()]
 
 
 def _listed(out: Path) -> set[str]:
@@ -48,22 +59,18 @@ def _listed(out: Path) -> set[str]:
     return {name for name in names if (out / name).resolve().is_relative_to(out.resolve())}
 
 
-def _contents(verdicts: Sequence[SuiteVerdict], printed: Printed, records: Records) -> Iterator[tuple[str, bytes]]:
+def _contents(verdicts: Sequence[SuiteVerdict], site: Site) -> Iterator[tuple[str, bytes]]:
+    """Yield all files but the records."""
     from harness.report.export import results_csv, verdicts_csv
-    from harness.report.site import Site
 
-    site = Site(verdicts, printed, records)
     yield from ((name, text.encode()) for name, text in site.pages())
     yield "verdicts.csv.gz", gzip.compress(verdicts_csv(verdicts).encode(), mtime=0)
     yield "results.csv.gz", gzip.compress(results_csv(verdicts).encode(), mtime=0)
-    yield from ((path, content) for path, content in _static(STATIC, ""))
-    for trial in site.shown_trials():
-        if (place := records.place(trial)) is not None:
-            yield place, gzip.compress(records.files[trial].read_bytes(), mtime=0)
+    yield from _static(STATIC, "")
 
 
-def _static(folder: object, before: str) -> Iterator[tuple[str, bytes]]:
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):  # type: ignore[attr-defined]
+def _static(folder: Traversable, before: str) -> Iterator[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
         if item.is_dir():
             yield from _static(item, f"{before}{item.name}/")
         else:
