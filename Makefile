@@ -42,7 +42,7 @@ lint: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-report: $(READY) ## verdicts, tables and figures of all records
+report: $(READY) ## a site in reports/: verdicts, tables and figures of all records, and an explorer of all numbers and trials
 	$(BIN)/python -m harness report
 
 examples: $(READY) ## what docs/extending.md says, line by line, in a fresh copy: a method, a part, a suite

@@ -1,13 +1,14 @@
-"""Write the generated parts of README.md anew, coverage of the printed numbers and the methods, and docs/methods.md.
+"""Write the generated parts of README.md anew, coverage of the printed numbers and the methods, and docs/methods.md;
+and docs/collapse.png, where there are records of the reduced profile.
 
 Each part of README lies between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``. Usage:
-``python scripts/readme.py [FILE]``.
+``python scripts/readme.py [FILE] [--results FOLDER]``.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from harness.cli.judge import Reader
 from harness.cli.select import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
+from harness.report.curves import collapse_figure
+from harness.report.figures import to_png
 from harness.report.printed import Printed, coverage_rows
 from harness.runner.availability import TRAINING_IMAGES, DataAvailability
 from harness.runner.plan import Filters, make_plan
@@ -26,6 +29,7 @@ from harness.suite.load import find_suites, load_suite
 
 ROOT = Path(__file__).parents[1]
 METHODS = ROOT / "docs" / "methods.md"
+PICTURE = ROOT / "docs" / "collapse.png"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -120,15 +124,27 @@ def render(text: str) -> str:
 
 def main() -> None:
     """Rewrite the files."""
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "README.md"
-    write(file, render(file.read_text(encoding="utf-8")))
-    write(METHODS, methods_page(load_catalogue()))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="records for the picture")
+    asked = parser.parse_args()
+    write(asked.file, render(asked.file.read_text(encoding="utf-8")).encode())
+    write(METHODS, methods_page(load_catalogue()).encode())
+    if picture := collapse(asked.results):
+        write(PICTURE, picture)
 
 
-def write(file: Path, text: str) -> None:
+def collapse(results: Path) -> bytes | None:
+    """Draw what the reduced searches on NAS-Bench-201 find; None without records of them."""
+    request = Request.read([str(ROOT / "suites" / "nb201.yaml")], "reduced", None, None, None, None, None, results)
+    figures = map(collapse_figure, Reader(request).verdicts())
+    return next((to_png(figure) for figure in figures if figure is not None and figure.drawn), None)
+
+
+def write(file: Path, content: bytes) -> None:
     """Replace a file."""
     with replacing(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ STEPS: tuple[tuple[list[str], str], ...] = (
     (["harness", "published", "theory"], ",PASS,"),
     (["harness", "check", "theory"], "PASS"),
     (["harness", "run", TINY, "-m", "darts-v1", "--seeds", "0", "--jobs", "1"], "1 trials: 1 executed"),
-    (["harness", "report", TINY, "--out", "report"], "report.html"),
+    (["harness", "report", TINY, "--out", "report"], "index.html"),
     (["python", "-c", PYTHON], "nb201/single-darts-t1/single-darts"),
 )
 

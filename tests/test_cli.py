@@ -264,7 +264,9 @@ def test_reports_are_written_and_named(project):
     assert answer.code == 0
     for line in answer.out.splitlines():
         assert (project.folder / line).stat().st_size
-    assert {"elsewhere/report.html", "elsewhere/report.md"} <= set(answer.out.splitlines())
+    assert {"elsewhere/index.html", "elsewhere/explorer.html", "elsewhere/run-tiny-reduced.html"} <= set(
+        answer.out.split()
+    )
     assert not (project.folder / "reports").exists()
 
 

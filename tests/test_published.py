@@ -32,7 +32,7 @@ def test_the_list_is_the_same_whatever_lies_beside_it(project) -> None:  # type:
     project.run("-m", "darts-v1")  # the reduced profile
     assert rows(project) == before
     project.cli("report", "-m", "darts-v1", "--out", "reports")
-    page = (project.folder / "reports" / "report.md").read_text(encoding="utf-8")
+    page = (project.folder / "reports" / "index.html").read_text(encoding="utf-8")
     assert "0 of the 4 numbers printed in 1 paper" in page
     (project.folder / "suites" / "extra.yaml").write_text(EXTRA, encoding="utf-8")
     after = rows(project)

@@ -63,9 +63,14 @@ class Reader:
         for path in store.doubles():
             self.say(one_line(f"warning: {path}: another file has a record of this id; one of them counts"))
 
+    @cached_property
+    def loaded(self) -> list[LoadedSuite]:
+        """The suites of the request."""
+        return self.request.loaded()
+
     def verdicts(self) -> Iterator[SuiteVerdict]:
         """Judge every suite under every profile that is asked for, or has records."""
-        for loaded in self.request.loaded():
+        for loaded in self.loaded:
             for profile, plan in self.plans(loaded).items():
                 baseline = load_baseline(baseline_path(loaded, profile))
                 further = self.further(loaded, profile, plan)
@@ -94,7 +99,7 @@ class Reader:
         """
         whole = self.request.selection == Filters() and not self.request.overrides
         known = {v.loaded.path: v for v in verdicts if whole and v.profile_name == "paper"}
-        for loaded in self.request.loaded():
+        for loaded in self.loaded:
             if loaded.path in known:
                 yield known[loaded.path]
                 continue
@@ -107,14 +112,13 @@ class Reader:
 
         The one that comes with the package is of the suites that do.
         """
-        store, folder = self.request.store, self.request.loaded()[0].path.parent
+        store, folder = self.request.store, self.loaded[0].path.parent
         path = store.audit
         recorded = None if store.is_shipped(path) and folder != shipped.folder("suites") else read_audit(path)
         if recorded is None:
             return ()
-        suites = [
-            load_suite(suite, load_catalogue()) for suite in find_suites([folder])
-        ]  # all, whichever are asked for
+        known = {loaded.path: loaded for loaded in self.loaded}  # the audit is of all, whichever are asked for
+        suites = [known.get(suite) or load_suite(suite, load_catalogue()) for suite in find_suites([folder])]
         found = standing(recorded, collect(suites))
         if found.changed:
             first = ", ".join(found.changed[:3])
@@ -125,7 +129,7 @@ class Reader:
     @cached_property
     def facts(self) -> Facts | None:
         """The table of protocol facts beside the suites; None where there is none."""
-        folder = self.request.loaded()[0].path.parent
+        folder = self.loaded[0].path.parent
         return load_facts(folder) if (folder / FACTS).is_file() else None
 
     def marks(self) -> dict[str, Mark]:

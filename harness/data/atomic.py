@@ -15,12 +15,13 @@ from harness.errors import HarnessError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a new, empty temporary file beside ``path``; move it there if the block succeeds, remove it if it fails.
 
     Its name is drawn anew and nobody else's: processes of two machines or containers may have equal ids. It is locked
     for as long, so that who sweeps knows it from what a killed process left (`is_abandoned`). Content and name are on
-    the disk before this returns. An `OSError` names ``path`` where the system named no file.
+    the disk before this returns, unless they need not be ``durable``: what can be made anew at once. An `OSError` names
+    ``path`` where the system named no file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -29,10 +30,12 @@ def replacing(path: Path) -> Iterator[Path]:
         lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         try_lock(lock)
         yield temporary
-        _sync(temporary)
+        if durable:
+            _sync(temporary)
         os.replace(temporary, path)
-        with suppress(OSError):  # some file systems know no such thing for folders
-            _sync(path.parent)
+        if durable:
+            with suppress(OSError):  # some file systems know no such thing for folders
+                _sync(path.parent)
     except OSError as error:
         if error.filename is None and error.errno is not None:
             error.filename = str(path)

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from harness.analysis.factors import MainEffect
 from harness.analysis.hypotheses import CONFIDENCE
 from harness.analysis.responses import RESPONSES
-from harness.report.figures import SETTINGS, as_png
 from harness.report.style import INK, PALETTE
+from harness.report.svg import SETTINGS, as_png
 
 if TYPE_CHECKING:
     from pandas import DataFrame

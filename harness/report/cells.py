@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from harness.report.figures import SETTINGS, as_png, as_svg
 from harness.report.style import COLOURS, INK, OPERATIONS
+from harness.report.svg import SETTINGS, as_svg
 from harness.spaces.operations import operation
 from harness.spaces.space import Edge
 
-WIDTH, HEIGHT, HEAD, TITLE = 5.2, 2.5, 0.62, 0.3  # inches: of a cell, above all, above a cell
-COLUMNS = 2
+WIDTH, HEIGHT = 5.2, 2.5  # inches of a cell
 MARGIN = (0.42, 0.35)  # inches around the middles of nodes
 ROW = 0.75  # inches between nodes of a column, at most
 LABEL = (0.62, 0.15)  # inches that a label takes
@@ -51,16 +49,10 @@ class DrawnCell:
         return {0: "input"} if len(nodes) == 1 else {node: f"k-{len(nodes) - node}" for node in nodes}
 
 
-def cells_svg(title: str, caption: str, cells: Sequence[DrawnCell], name: str) -> str:
-    """Return the cells as an SVG element for a page; ``name`` makes its ids its own."""
+def cells_svgs(cells: Sequence[DrawnCell], name: str) -> list[tuple[str, str]]:
+    """Return the title and the SVG element of each cell; ids begin with ``name``."""
     with matplotlib.rc_context(SETTINGS):
-        return as_svg(_draw(title, caption, cells), name)
-
-
-def cells_png(title: str, caption: str, cells: Sequence[DrawnCell], dots_per_inch: int = 160) -> bytes:
-    """Return the cells as a picture on white."""
-    with matplotlib.rc_context(SETTINGS):
-        return as_png(_draw(title, caption, cells), dots_per_inch)
+        return [(cell.title, _svg(cell, f"{name}-{index}")) for index, cell in enumerate(cells)]
 
 
 def cells_csv(cells: Sequence[DrawnCell]) -> str:
@@ -95,26 +87,16 @@ def places(cell: DrawnCell) -> dict[int, Point]:
     return {node: (float(x[node]), heights[node]) for node in nodes}
 
 
-def _draw(title: str, caption: str, cells: Sequence[DrawnCell]) -> Figure:
-    columns = min(COLUMNS, len(cells))
-    rows = -(-len(cells) // columns)
-    width, height = WIDTH * columns, (HEIGHT + TITLE) * rows + HEAD
-    figure = Figure(figsize=(width, height))
-    for index, cell in enumerate(cells):
-        row, column = divmod(index, columns)
-        bottom = height - HEAD - (row + 1) * (HEIGHT + TITLE)
-        ax = figure.add_axes((column * WIDTH / width, bottom / height, WIDTH / width, HEIGHT / height))
-        _draw_cell(ax, cell)
-    figure.text(0.08 / width, 1 - 0.08 / height, title, va="top", fontsize=11, fontweight="bold")
-    lines = "\n".join(textwrap.wrap(caption, int(16.5 * width)))
-    figure.text(0.08 / width, 1 - 0.32 / height, lines, va="top", fontsize=8)
-    return figure
+def _svg(cell: DrawnCell, name: str) -> str:
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    _draw_cell(figure.add_axes((0, 0, 1, 1)), cell)
+    edges = (f"{operation(edge.operation).label} from {edge.source} to {edge.node}" for edge in cell.drawn)
+    return as_svg(figure, name, cell.title, f"A cell as a graph: {', '.join(edges) or 'no edge holds anything'}.")
 
 
 def _draw_cell(ax: Axes, cell: DrawnCell) -> None:
     """Draw in inches, so that a bow is where it is computed to be."""
     ax.axis("off")
-    ax.set_title(cell.title, loc="left", x=0.02)
     ax.set_xlim(0, WIDTH)
     ax.set_ylim(0, HEIGHT)
     at = _in_inches(places(cell))
@@ -152,7 +134,7 @@ def _draw_edge(ax: Axes, at: Mapping[int, Point], edge: Edge, beside: int, label
     spots = [_on_bow(start, end, bend, share) for share in (0.5, 0.66, 0.34, 0.58, 0.42, 0.74, 0.26)]
     spot = max(spots, key=lambda spot: min((_apart(spot, label) for label in labels), default=1.0))
     box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    ax.text(*spot, facts.label, ha="center", va="center", fontsize=7, color=colour, bbox=box, zorder=3)
+    ax.text(*spot, facts.label, ha="center", va="center", fontsize=7.5, color=colour, bbox=box, zorder=3)
     return spot
 
 

@@ -1,4 +1,4 @@
-"""The command that runs a row's trials again."""
+"""The command that runs a row's trials, or one of them, again."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from collections.abc import Sequence
 
 from harness.analysis.cells import RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
+from harness.runner.trial import Trial
 
 
 def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
     """Return the command line, with the overrides that the trials were planned with; None for a row without trials."""
-    if not row.trials:
-        return None
     trials = [verdict.evidence.trials[trial_id] for trial_id in row.trials]
-    table = row.key.partition("/")[0]
+    return _command(verdict, row.key, trials) if trials else None
+
+
+def trial_command(verdict: SuiteVerdict, trial: Trial) -> str:
+    """Return the command line of one trial, by the first of its rows."""
+    return _command(verdict, trial.rows[0], [trial])
+
+
+def _command(verdict: SuiteVerdict, row: str, trials: Sequence[Trial]) -> str:
     words = ["python", "-m", "harness", "run", verdict.loaded.path.as_posix(), "--profile", verdict.profile_name]
-    words += ["-t", table, "-m", trials[0].method, "--seeds", seed_ranges([trial.seed for trial in trials])]
-    for setting in verdict.evidence.plan.overrides.get(row.key, ()):
+    words += ["-t", row.partition("/")[0], "-m", trials[0].method]
+    words += ["--seeds", seed_ranges([trial.seed for trial in trials])]
+    for setting in verdict.evidence.plan.overrides.get(row, ()):
         words += ["--set", setting]
     return shlex.join(words)
 

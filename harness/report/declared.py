@@ -13,9 +13,9 @@ from harness.analysis.measures import diagnostic_at, stop_epoch
 from harness.analysis.trajectories import Curve, entropy_sum
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.majority import Majority
-from harness.report.cells import DrawnCell, cells_csv, cells_png, cells_svg
+from harness.report.cells import DrawnCell, cells_csv, cells_svgs
 from harness.report.figure_rows import FigureRows
-from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
+from harness.report.figures_audit import figure6a_about, figure6a_csv, figure6a_svgs
 from harness.report.operations import correlation_lines, edge_panels, gradients_panel, magnitude_panels
 from harness.report.panels import (
     EPOCH,
@@ -23,6 +23,7 @@ from harness.report.panels import (
     FigureData,
     Line,
     Panel,
+    legible,
     on_one_scale,
     only_measured,
     seeds_line,
@@ -45,13 +46,13 @@ SINCE: Mapping[Since | None, str] = {
     "architecture_warmup": "epoch after the warm-up",
     "search_epochs": "epoch of the selection",
 }
-COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}  # by panels; of more, 4
 MEASUREMENTS = {
     "eigenvalue": "dominant eigenvalue",
     "supernet-accuracy": "validation accuracy, %",
     "discretised-accuracy": "validation accuracy, %",
 }
 OF_STRENGTH = ("strength", "strongest", "agreement")
+OF_ROWS = ("accuracy", "entropy", "diagnostic", "sweep")
 BY_OPERATION = ("magnitude", "edge-weights", "gradients")
 
 
@@ -72,11 +73,13 @@ class DeclaredFigure:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure that is no panels of lines, in the forms in which it is shown; each is made when it is asked for."""
+    """A figure that is no panels of lines, in the forms in which it is shown; each is made when it is asked for.
+
+    ``panels``: titles and SVG elements.
+    """
 
     caption: str
-    svg: Callable[[], str]
-    png: Callable[[], bytes]
+    panels: Callable[[], list[tuple[str, str]]]
     csv: Callable[[], str]
 
 
@@ -117,9 +120,8 @@ def _of_table(
     title = f"{_place(verdict, figure)}: {figure.title}"
     name, waiting = _name(verdict, key), () if majorities else ("the NAS-Bench-201 table, which is not at hand",)
     drawing = Drawing(
-        title + ".",
-        lambda: figure6a_svg(majorities, name),
-        lambda: figure6a_png(majorities),
+        figure6a_about(majorities) if majorities else "",
+        lambda: figure6a_svgs(majorities, name),
         lambda: figure6a_csv(majorities),
     )
     return DeclaredFigure(key, name, title, None, waiting, drawing if majorities else None)
@@ -133,13 +135,8 @@ def _of_cells(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
     place = f"{_place(verdict, figure)}: {figure.title}"
     about = heading(verdict) if figure.rows else "As published, not found here"
     missing = [f"No records yet: {'; '.join(waiting)}"] if waiting else []
-    caption = " ".join(f"{text}." for text in (place, about, *missing))
-    drawing = Drawing(
-        caption,
-        lambda: cells_svg(figure.title, caption, cells, name),
-        lambda: cells_png(figure.title, caption, cells),
-        lambda: cells_csv(cells),
-    )
+    caption = " ".join(f"{text}." for text in (about, *missing))
+    drawing = Drawing(caption, lambda: cells_svgs(cells, name), lambda: cells_csv(cells))
     return DeclaredFigure(key, name, place, None, waiting, drawing if cells else None)
 
 
@@ -168,7 +165,8 @@ def _name(verdict: SuiteVerdict, key: str) -> str:
 
 def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> DeclaredFigure:
     rows = FigureRows(verdict, figure.rows)
-    panels = on_one_scale([drawn for panel in figure.panels for drawn in KINDS[panel.kind](rows, panel)])
+    drawn = on_one_scale([drawn for panel in figure.panels for drawn in KINDS[panel.kind](rows, panel)])
+    panels = tuple(each for panel in drawn for each in (legible(panel) if _of_rows(figure) else (panel,)))
     place = _place(verdict, figure)
     title = f"{place}: {figure.title}"
     waiting = tuple(f"{row}: {rows.why_empty(row)}" for row in figure.rows if not rows.done(row))
@@ -181,7 +179,6 @@ def _declared(verdict: SuiteVerdict, key: str, figure: declared.Figure) -> Decla
         title=figure.title,
         caption=" ".join(f"{sentence}." for sentence in (place, *_about(verdict, rows, figure, panels))),
         panels=panels,
-        columns=COLUMNS.get(len(panels), 4),
         legend="own" if _looks_differ(figure) else "shared",
     )
     return DeclaredFigure(key, data.name, title, data, waiting)
@@ -191,6 +188,11 @@ def _looks_differ(figure: declared.Figure) -> bool:
     """Tell whether panels need legends of their own: looks mean other things there, or labels hold numbers."""
     of_operations = {panel.kind in BY_OPERATION for panel in figure.panels}
     return len(of_operations) > 1 or any(panel.kind == "agreement" for panel in figure.panels)
+
+
+def _of_rows(figure: declared.Figure) -> bool:
+    """Tell whether lines are rows, each of which can stand alone: operations and nodes are read beside each other."""
+    return all(panel.kind in OF_ROWS for panel in figure.panels)
 
 
 def _place(verdict: SuiteVerdict, figure: declared.Figure) -> str:
@@ -219,7 +221,8 @@ def _accuracy(rows: FigureRows, panel: declared.AccuracyPanel) -> list[Panel]:
         y_label = f"points below {best:g}, {y_label}"
         if rows.verdict.embedded:
             return [Panel(panel.title, SINCE[panel.since], y_label, (), note="of the digits no best is stated")]
-    return [Panel(panel.title, SINCE[panel.since], y_label, lines, note=rows.note(panel.rows, lines))]
+    note = rows.note(panel.rows, lines)
+    return [Panel(panel.title, SINCE[panel.since], y_label, lines, note=note, by_chance=panel.since is None)]
 
 
 def _entropy(rows: FigureRows, panel: declared.EntropyPanel) -> list[Panel]:

@@ -10,29 +10,31 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from harness.audit.majority import HALF, Majority
-from harness.report.figures import SETTINGS, as_png, as_svg
 from harness.report.style import INK, operation_style
+from harness.report.svg import SETTINGS, as_svg
 
 TITLE = "Accuracy where one operation holds more than half of the edges (Delve, Figure 6a)"
 SIZES = {4: 1.7, 5: 3.0, 6: 5.2}  # diameters of dots in points, by the edges held
 ALPHAS = {4: 0.35, 5: 0.8, 6: 1.0}
 ROOM = 0.34  # of a row, for dots on both sides of its middle
-INCHES = (10.2, 3.4)
+INCHES = (3.75, 2.9)
 
 
-def figure6a_svg(majorities: Sequence[Majority], name: str) -> str:
-    """Return the figure as an SVG element for a page; ``name`` makes its ids its own."""
+def figure6a_svgs(majorities: Sequence[Majority], name: str) -> list[tuple[str, str]]:
+    """Return the title and the SVG element of each data set; ids begin with ``name``."""
     with matplotlib.rc_context(SETTINGS):
-        return _shortened(as_svg(_draw(majorities), name))
+        return [(dataset, _svg(majorities, dataset, f"{name}-{dataset}")) for dataset in majorities[0].accuracy]
 
 
-def figure6a_png(majorities: Sequence[Majority], dots_per_inch: int = 160) -> bytes:
-    """Return the figure as a picture on white."""
-    with matplotlib.rc_context(SETTINGS):
-        return as_png(_draw(majorities), dots_per_inch)
+def figure6a_about(majorities: Sequence[Majority]) -> str:
+    """Say what dots, boxes and bars are."""
+    sizes = ", ".join(f"{(majorities[0].edges == n).sum()} with {n}" for n in SIZES)
+    return (
+        "Each dot is an architecture of NAS-Bench-201 after 200 epochs, the larger the more of its six edges hold the "
+        f"operation: of each operation {sizes}. Bar: median; box: quartiles."
+    )
 
 
 def figure6a_csv(majorities: Sequence[Majority]) -> str:
@@ -47,29 +49,15 @@ def figure6a_csv(majorities: Sequence[Majority]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _draw(majorities: Sequence[Majority]) -> Figure:
-    datasets = list(majorities[0].accuracy)
+def _svg(majorities: Sequence[Majority], dataset: str, name: str) -> str:
     figure = Figure(figsize=INCHES)
-    for index, dataset in enumerate(datasets):
-        ax = figure.add_axes((0.075 + 0.31 * index, 0.14, 0.285, 0.58))
-        _draw_panel(ax, majorities, dataset, first=index == 0)
-    width, height = INCHES
-    figure.text(0.08 / width, 1 - 0.08 / height, TITLE, va="top", fontsize=11, fontweight="bold")
-    counts = " + ".join(f"{(majorities[0].edges == n).sum()} with {n}" for n in SIZES)
-    caption = f"Each dot is one architecture of NAS-Bench-201 after 200 epochs; per operation {counts} edges. "
-    caption += "Bar: median; box: quartiles."
-    figure.text(0.08 / width, 1 - 0.32 / height, caption, va="top", fontsize=8)
-    figure.legend(
-        handles=[_dot(edges) for edges in SIZES],
-        loc="upper left",
-        bbox_to_anchor=(0.0, 1 - 0.44 / height),
-        ncols=len(SIZES),
-        fontsize=8.5,
-    )
-    return figure
+    _draw_panel(figure.add_axes((0.18, 0.15, 0.79, 0.82)), majorities, dataset)
+    medians = (f"{operation_style(m.operation, 0)[0]} {np.median(m.accuracy[dataset]):.1f}" for m in majorities)
+    description = f"Test accuracies on {dataset}, %, by operation; medians: {', '.join(medians)}."
+    return _shortened(as_svg(figure, name, f"{TITLE}: {dataset}", description))
 
 
-def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str, *, first: bool) -> None:
+def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str) -> None:
     """Draw one data set: a row of dots, box and median per operation."""
     generator = np.random.default_rng(0)  # scatters dots only
     rows = range(len(majorities) - 1, -1, -1)
@@ -90,11 +78,10 @@ def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str, *, first
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
         ax.fill_between([low, high], row - ROOM, row + ROOM, facecolor="none", edgecolor=INK, linewidth=0.8, zorder=8)
         ax.plot([middle, middle], [row - ROOM, row + ROOM], color=INK, linewidth=2.0, zorder=9)
-    ax.set_title(dataset, loc="left")
     ax.set_xlabel("test accuracy, %")
     ax.set_ylim(-0.6, len(majorities) - 0.4)
     names = [operation_style(item.operation, index)[0] for index, item in enumerate(majorities)]
-    ax.set_yticks(list(rows), names if first else [""] * len(names))
+    ax.set_yticks(list(rows), names)
     ax.grid(axis="y", visible=False)
 
 
@@ -110,10 +97,3 @@ def _shortened(svg: str) -> str:
         return f"{match[1]}{style}>{places}"
 
     return re.sub(r'(<g clip-path="[^"]*")>((?:\s*<use [^>]* style="[^"]*"/>)+)', group, svg)
-
-
-def _dot(edges: int) -> Line2D:
-    return Line2D(
-        [], [], linestyle="none", marker="o", color=INK, markersize=SIZES[edges], alpha=ALPHAS[edges],
-        label=f"{edges} edges",
-    )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.trajectories import mean_over_seeds, stack
-from harness.report.panels import EPOCH, SHARES, Dashes, Line, Panel, epochs, only_measured, seeds_line
+from harness.report.panels import EPOCH, Dashes, Line, Panel, epochs, only_measured, seeds_line
 from harness.report.style import COLOURS, operation_style
 from harness.spaces.space import Group
 
@@ -17,8 +17,7 @@ def magnitude_panels(title: str, outcomes: Sequence[Outcome]) -> tuple[Panel, ..
     """Show the operation magnitudes m(t, o) (Delve, Eq. 11), one panel per cell type."""
     cells = list(outcomes[0].magnitude)
     return tuple(
-        Panel(_of_cell(title, cell, cells), EPOCH, "magnitude", _magnitude_lines(outcomes, cell), y_range=SHARES)
-        for cell in cells
+        Panel(_of_cell(title, cell, cells), EPOCH, "magnitude", _magnitude_lines(outcomes, cell)) for cell in cells
     )
 
 
@@ -28,8 +27,7 @@ def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ..
     groups = outcomes[0].groups
     cells = list(dict.fromkeys(group.cell for group in groups))
     return tuple(
-        Panel(_of_cell(before + _edge_title(group, row), group.cell, cells), EPOCH, "mixing weight", lines,
-              y_range=SHARES)
+        Panel(_of_cell(before + _edge_title(group, row), group.cell, cells), EPOCH, "mixing weight", lines)
         for group in groups
         for row, lines in enumerate(_edge_lines(outcomes, group))
     )  # fmt: skip

@@ -16,6 +16,7 @@ from harness.text import counted
 SEEDS_DRAWN = 5  # thin lines per mean: more would bury it
 EPOCH = "epoch of the search"
 MARGIN = 0.05  # of the values' range, above and below
+LEGIBLE = 4  # lines that one set of axes can hold
 SHARES = (0.0, 1.0)  # limits of mixing weights
 Dashes = tuple[float, ...]
 Style = tuple[str, str, Dashes]  # label, colour, dashes
@@ -42,6 +43,15 @@ class Line:
     limits: Curve | None = None
     marker: tuple[str, float] = ("o", 4.0)
 
+    @property
+    def known(self) -> int:
+        """Return at how many places it has a value."""
+        return int(np.count_nonzero(~np.isnan(self.mean)))
+
+    def hides(self, other: Line) -> bool:
+        """Tell whether another line is in the same places."""
+        return np.array_equal(self.x, other.x) and np.array_equal(self.mean, other.mean, equal_nan=True)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -49,7 +59,8 @@ class Panel:
 
     ``y_range``: fixed limits, None to follow the data. ``scales``: of x and y. ``right``: lines on a second y-axis,
     named ``right_label``, within ``right_range``. ``x_names``, ``y_names``: what stands at the places 0, 1, ... instead
-    of numbers. ``note``: what stands in the place of lines that are not there.
+    of numbers. ``note``: what stands in the place of lines that are not there. ``by_chance``: what lines have at 0,
+    before anything was learnt, is chance, and sets no limits. ``behind``: lines of all panels of its kind, grey.
     """
 
     title: str
@@ -64,23 +75,52 @@ class Panel:
     x_names: tuple[str, ...] = ()
     y_names: tuple[str, ...] = ()
     note: str = ""
+    by_chance: bool = False
+    behind: tuple[Line, ...] = ()
 
     @property
     def every_line(self) -> tuple[Line, ...]:
         """Return the lines of both axes."""
         return (*self.lines, *self.right)
 
+    @property
+    def curved(self) -> bool:
+        """Tell whether lines over numbers are all that it shows, on one axis."""
+        plain = all(line.joined and not line.bar for line in self.lines)
+        return bool(self.lines) and plain and not (self.right or self.x_names or self.y_names)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Return its values as texts where no line has more than one point: there is nothing to draw then."""
+        if not self.curved or any(line.known > 1 for line in self.lines):
+            return ()
+        found = [(line, float(y), float(x)) for line in self.lines for x, y in zip(line.x, line.mean, strict=True)]
+        where = self.x_label.partition(" ")[0] or "place"
+        return tuple(f"{line.label}: {y:.4g} at {where} {x:g}" for line, y, x in found if not np.isnan(y))
+
 
 @dataclass(frozen=True)
 class FigureData:
-    """A figure: its panels in ``columns``, and one ``legend``, or one per panel where looks mean other things there."""
+    """A figure: its panels, and one ``legend``, or one per panel where looks mean other things there.
+
+    ``legend``: ``none`` where titles, or labels at the lines, say what is what.
+    """
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
-    columns: int
     legend: Literal["shared", "own", "none"] = "shared"
+
+    @property
+    def drawn(self) -> tuple[Panel, ...]:
+        """Return the panels that show more than numbers or a note."""
+        return tuple(panel for panel in self.panels if panel.every_line and not panel.numbers)
+
+
+def covered(lines: Sequence[Line]) -> list[int]:
+    """Return of each line how many later ones are equal to it, and hide it unless it is wider."""
+    return [sum(map(line.hides, lines[index + 1 :])) for index, line in enumerate(lines)]
 
 
 def seeds_line(style: Style, curves: Sequence[Curve], first: int = 0) -> Line:
@@ -110,13 +150,25 @@ def on_one_scale(panels: Sequence[Panel]) -> tuple[Panel, ...]:
     return tuple(replace(p, y_range=limits[p.y_label]) if _follows_data(p) else p for p in panels)
 
 
+def alone(panel: Panel, line: Line) -> Panel:
+    """Return a panel for one of the lines, which stands out there from all of them."""
+    title = ": ".join(text for text in (panel.title, line.label) if text)
+    [whole] = on_one_scale([panel])
+    return replace(whole, title=title, lines=(replace(line, dashes=()),), behind=panel.lines)
+
+
+def legible(panel: Panel) -> tuple[Panel, ...]:
+    """Return the panel, or where it has more lines than can be told apart one for each."""
+    many = panel.curved and len(panel.lines) > LEGIBLE
+    return tuple(alone(panel, line) for line in panel.lines) if many else (panel,)
+
+
 def _follows_data(panel: Panel) -> bool:
     return panel.y_range is None and panel.scales[1] == "linear"
 
 
 def _limits(panels: Sequence[Panel]) -> tuple[float, float] | None:
-    curves = [curve for panel in panels for line in panel.lines for curve in (line.mean, *line.seeds)]
-    values = np.concatenate([np.zeros(0), *curves])
+    values = np.concatenate([np.zeros(0), *(_limiting(line, panel) for panel in panels for line in panel.lines)])
     values = values[~np.isnan(values)]
     if not len(values):
         return None
@@ -124,11 +176,21 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float] | None:
     return float(values.min()) - room, float(values.max()) + room
 
 
+def _limiting(line: Line, panel: Panel) -> Curve:
+    """Return the values of a line that must be seen."""
+    curves = np.vstack((line.mean, line.seeds))
+    return curves[:, line.x > 0].ravel() if panel.by_chance and (line.x > 0).any() else curves.ravel()
+
+
 def what_lines_are(panels: Sequence[Panel]) -> list[str]:
     """Say how many seeds are behind the lines that are means; nothing where none are."""
     lines = [line for panel in panels for line in panel.every_line if line.n]
-    if not lines:
-        return []
+    grey = ["Grey: all of them together"] if any(panel.behind for panel in panels) else []
+    bands = ["Bands: equal lines"] if any(sum(covered(panel.lines)) for panel in panels if panel.curved) else []
+    return [*_means(lines), *bands, *grey] if lines else []
+
+
+def _means(lines: Sequence[Line]) -> list[str]:
     fewest, most = min(line.n for line in lines), max(line.n for line in lines)
     seeds = f"{fewest} to {most} seeds" if fewest < most else counted(most, "seed")
     if all(line.bar for line in lines):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.coverage import (
@@ -11,14 +10,12 @@ from harness.analysis.coverage import (
     Coverage,
     Entry,
     Marks,
-    by_table,
     coverage,
     entries,
     remaining,
-    settings,
 )
 from harness.analysis.verdicts import SuiteVerdict
-from harness.audit.consistency import CONSISTENCIES, Consistency, marks
+from harness.audit.consistency import CONSISTENCIES, marks
 from harness.audit.finding import Finding
 from harness.audit.majority import Majority
 from harness.suite.facts import Facts
@@ -33,9 +30,11 @@ class Printed:
     """All printed numbers, whatever a report shows beside them; what their other searches would cost; the audit.
 
     ``majorities``: the data of Delve's Figure 6(a), empty where the table is not at hand. ``facts``: the settings of
-    rows with their sources, None where no table of them is at hand.
+    rows with their sources, None where no table of them is at hand. ``verdicts``: of the papers' protocol, where the
+    numbers are listed from.
     """
 
+    verdicts: Sequence[SuiteVerdict]
     listed: Sequence[Entry]
     rest: str | None
     findings: Sequence[Finding]
@@ -50,7 +49,7 @@ class Printed:
     ) -> Printed:  # fmt: skip
         """List the numbers of suites that are judged under the paper profile."""
         known = marks(findings)
-        return cls(entries(paper, known, facts), rest_line(paper), findings, known, majorities, facts)
+        return cls(paper, entries(paper, known, facts), rest_line(paper), findings, known, majorities, facts)
 
     @classmethod
     def beside(cls, verdicts: Sequence[SuiteVerdict]) -> Printed:
@@ -71,47 +70,6 @@ def _row(item: Coverage) -> tuple[str, ...]:
     return (item.paper, *map(str, (item.total, *reproduction, *consistency)))
 
 
-SETTING = ("setting", "printed", "consistency", "our search runs", "because")
-
-
-def settings_rows(listed: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """Return a header and by table how many printed settings have which consistency, the last row for all."""
-    words = [word for word in CONSISTENCIES if word != "COPIED"]
-    return _by_table("printed settings", settings(listed), words, lambda entry: entry.consistency)
-
-
-def recomputed_rows(listed: Sequence[Entry]) -> list[tuple[str, ...]]:
-    """Return the same of the numbers that code computes without chance, by reproduction."""
-    found = [entry for entry in listed if entry.status == "recomputed"]
-    return _by_table("recomputed numbers", found, REPRODUCTIONS[:4], lambda entry: entry.reproduction)
-
-
-def _by_table(
-    what: str, listed: Sequence[Entry], words: Sequence[str], word_of: Callable[[Entry], str]
-) -> list[tuple[str, ...]]:
-    if not listed:
-        return []
-    groups = {**by_table(listed), "all": listed}
-    counts = [(place, group, Counter(map(word_of, group))) for place, group in groups.items()]
-    return [("table", what, *words), *((at, str(len(of)), *(str(by[word]) for word in words)) for at, of, by in counts)]
-
-
-def setting_rows(listed: Sequence[Entry], words: Sequence[Consistency] = CONSISTENCIES) -> list[tuple[str, ...]]:
-    """Return `SETTING` of the printed settings of some consistencies, in their order."""
-    return [
-        (
-            f"{place}: {e.row}, {e.column}",
-            e.value.text,
-            e.consistency,
-            e.ours,
-            e.mark.finding.evidence if e.mark else "",
-        )
-        for place, of_table in by_table(settings(listed)).items()
-        for e in of_table
-        if e.consistency in words
-    ]
-
-
 def summary_lines(listed: Sequence[Entry]) -> list[tuple[str, str]]:
     """Say what is reproduced, contradicted, undecided and not run: a catchword and a sentence each. Empty: none."""
     if not listed:
@@ -123,7 +81,7 @@ def summary_lines(listed: Sequence[Entry]) -> list[tuple[str, str]]:
         (
             "Reproduced",
             f"{ours.get('PASS', 0):,} of the {item.total:,} numbers printed in {papers} paper{'s' * (papers > 1)}, by "
-            f"records of our own. Another {ours.get('DRIFT', 0):,} are near (DRIFT).",
+            f"records of our own. Near (DRIFT): {ours.get('DRIFT', 0):,}.",
         ),
         ("Not reproduced", f"{ours.get('FAIL', 0):,} (FAIL)."),
         (

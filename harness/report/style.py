@@ -1,7 +1,8 @@
 """Colours and line styles: the same method and the same operation look alike in every figure.
 
 The colours are those of Okabe and Ito, which readers with a colour vision deficiency tell apart, without the
-yellow, which white paper swallows. `INK` and `FAINT` stand for the page's own colours of text and grid.
+yellow, which white paper swallows. `INK`, `FAINT` and `BEHIND` stand for the page's own
+colours of text, of the grid, and of lines behind the one that a panel is about.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PALETTE = {
     "sky": "#56b4e9",
 }
 COLOURS = tuple(PALETTE.values())
-INK, FAINT = "#1b1f24", "#d0d4d9"
+INK, FAINT, BEHIND = "#1b1f24", "#d0d4d9", "#b1b8c0"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.5), (1.2, 1.2), (5.0, 1.5, 1.2, 1.5), (8.0, 2.0))
 OPERATIONS = {
     "none": PALETTE["grey"],

@@ -1,13 +1,26 @@
-"""Write the report: the same records give the same bytes."""
+"""Write the report as a small site: the same records give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.analysis.verdicts import SuiteVerdict
 from harness.data.atomic import replacing
+from harness.report.links import Records
 from harness.report.printed import Printed
+from harness.runner.store import Store
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from harness.report.site import Site
+
+FILES = "files.txt"  # names all files of the report
+STATIC = files("harness.report") / "static"
 
 
 def write_report(
@@ -16,41 +29,55 @@ def write_report(
     results: Path | None = None,
     printed: Printed | None = None,
 ) -> list[Path]:
-    """Write page, markdown, tables and pictures into ``out``; return their paths, the page first.
+    """Write the site into ``out``, and beside it copies of the records that it shows; return the paths, the first page
+    before the others.
 
-    ``results``: the folder of the records, for links to them. ``printed``: all printed numbers and the audit, by
-    default the numbers of the verdicts under the paper profile. Files are replaced whole.
+    ``results``: the folder of the records. ``printed``: all printed numbers and the audit, by default the numbers of
+    the verdicts under the paper profile. Files are replaced whole.
     """
-    from harness.report.curves import collapse_figure
-    from harness.report.declared import declared_figures
-    from harness.report.export import results_csv, verdicts_csv
-    from harness.report.figures import to_png
-    from harness.report.markdown import render_markdown
-    from harness.report.page import RecordLinks, render_page
-    from harness.report.panels import to_csv
+    from harness.report.site import Site
 
-    printed = printed or Printed.beside(verdicts)
-    contents: dict[str, bytes] = {
-        "report.html": render_page(verdicts, RecordLinks(out, results), printed).encode(),
-        "report.md": render_markdown(verdicts, printed).encode(),
-        "results.csv": results_csv(verdicts).encode(),
-        "verdicts.csv": verdicts_csv(verdicts).encode(),
-    }
-    for verdict in verdicts:
-        data = collapse_figure(verdict)
-        if data is not None:
-            contents[f"{data.name}.png"] = to_png(data)
-        for figure in declared_figures(verdict, printed.majorities):
-            if figure.drawing is not None:
-                contents[f"{figure.name}.png"] = figure.drawing.png()
-                contents[f"{figure.name}.csv"] = figure.drawing.csv().encode()
-            if figure.data is not None:
-                contents[f"{figure.data.name}.png"] = to_png(figure.data)
-                contents[f"{figure.data.name}.csv"] = to_csv(figure.data).encode()
-    return [_write(out / name, content) for name, content in contents.items()]
+    records = Records(results, Store(results).index() if results else {})
+    site = Site(verdicts, printed or Printed.beside(verdicts), records)
+    contents, before = dict(_contents(verdicts, site)), _listed(out)
+    written = {name: _write(out / name, content) for name, content in contents.items()}
+    for trial in site.shown_trials():  # one by one: there may be ten thousand
+        if (place := records.place(trial)) is not None:
+            written[place] = _write(out / place, gzip.compress(records.files[trial].read_bytes(), mtime=0))
+    _write(out / FILES, "".join(f"{name}\n" for name in written).encode())
+    for name in before - written.keys():
+        (out / name).unlink(missing_ok=True)
+    return [*written.values()]
+
+
+def _listed(out: Path) -> set[str]:
+    """Return the files of an earlier report in the folder: what it has and this one does not must go."""
+    try:
+        names = (out / FILES).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {name for name in names if (out / name).resolve().is_relative_to(out.resolve())}
+
+
+def _contents(verdicts: Sequence[SuiteVerdict], site: Site) -> Iterator[tuple[str, bytes]]:
+    """Yield all files but the records."""
+    from harness.report.export import results_csv, verdicts_csv
+
+    yield from ((name, text.encode()) for name, text in site.pages())
+    yield "verdicts.csv.gz", gzip.compress(verdicts_csv(verdicts).encode(), mtime=0)
+    yield "results.csv.gz", gzip.compress(results_csv(verdicts).encode(), mtime=0)
+    yield from _static(STATIC, "")
+
+
+def _static(folder: Traversable, before: str) -> Iterator[tuple[str, bytes]]:
+    for item in sorted(folder.iterdir(), key=lambda item: item.name):
+        if item.is_dir():
+            yield from _static(item, f"{before}{item.name}/")
+        else:
+            yield f"{before}{item.name}", item.read_bytes()
 
 
 def _write(path: Path, content: bytes) -> Path:
-    with replacing(path) as temporary:
+    with replacing(path, durable=False) as temporary:
         temporary.write_bytes(content)
     return path

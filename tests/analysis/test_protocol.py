@@ -11,7 +11,9 @@ from harness.analysis.cells import CellVerdict
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report.check import render_check
 from harness.report.export import results_csv, verdicts_csv
-from harness.report.markdown import render_markdown
+from harness.report.links import Records
+from harness.report.printed import Printed
+from harness.report.site import Site
 from harness.runner.integrity import misquoted, problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
@@ -52,6 +54,11 @@ def loaded(tmp_path: Path) -> LoadedSuite:
     return synthetic.load(tmp_path)
 
 
+def pages(verdict: SuiteVerdict) -> str:
+    """Return all pages of a report on a verdict."""
+    return "".join(text for _, text in Site([verdict], Printed.beside([verdict]), Records(None, {})).pages())
+
+
 @pytest.fixture
 def planned(loaded: LoadedSuite) -> Plan:
     """Its paper profile."""
@@ -73,7 +80,7 @@ def test_every_output_names_the_overrides(loaded: LoadedSuite) -> None:
     planned = synthetic.plan(loaded, overrides=["epochs=1"])
     verdict = judge(loaded, "paper", planned, synthetic.records_of(planned, GOOD))
     assert "overridden: epochs=1" in render_check([verdict], width=200)
-    assert "overridden: epochs=1" in render_markdown([verdict])
+    assert "overridden: epochs=1" in pages(verdict)
     for text in (verdicts_csv([verdict]), results_csv([verdict])):
         header, *rows = text.splitlines()
         assert "overrides" in header.split(",")
@@ -113,7 +120,7 @@ def test_declared_deviations_are_judged_and_stand_beside(tmp_path: Path) -> None
     assert all(mark in line for mark in ("deviates: in bfloat16", "deviates: as JPEG", "deviates: halves"))
     assert "Plain: deviates, in bfloat16 (float32 in the paper): twice as fast" in text
     assert "in bfloat16; as JPEG; halves" in verdicts_csv([verdict])
-    assert "deviates, as JPEG (lossless in the paper): at hand" in render_markdown([verdict])
+    assert "deviates, as JPEG (lossless in the paper): at hand" in pages(verdict)
 
 
 def test_a_deviation_is_where_it_is(tmp_path: Path) -> None:
@@ -236,7 +243,7 @@ def test_a_band_changed_after_looking_is_listed(tmp_path: Path) -> None:
     verdict = judge(loaded, "paper", synthetic.plan(loaded), [])
     note = "the band of cifar10/200, error, was changed after records existed; before: twice as wide"
     assert f"note: {note}" in render_check([verdict], width=200)
-    assert note in render_markdown([verdict])
+    assert note in pages(verdict)
 
 
 def test_a_verdict_names_its_records(loaded: LoadedSuite, planned: Plan) -> None:

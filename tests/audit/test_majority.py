@@ -10,7 +10,7 @@ import pytest
 
 from harness.audit.majority import figure6a
 from harness.audit.table import COLUMNS, TableValues
-from harness.report.figures_audit import figure6a_csv, figure6a_png, figure6a_svg
+from harness.report.figures_audit import figure6a_about, figure6a_csv, figure6a_svgs
 from harness.spaces.nb201 import encoding as nb201
 from tests.audit.conftest import needs_data
 from tests.spaces.nb201.codes import ALL
@@ -42,13 +42,13 @@ def test_who_is_in_the_figure(whole: TableValues) -> None:
 
 def test_drawings(table: TableValues) -> None:
     majorities = figure6a(table)
-    assert figure6a_png(majorities, 50).startswith(b"\x89PNG")
-    svg = figure6a_svg(majorities, "name")
-    assert svg == figure6a_svg(majorities, "name")
-    dots = sum(1 for element in ET.fromstring(svg).iter() if element.tag.endswith("}use"))
+    drawn = figure6a_svgs(majorities, "name")
+    assert drawn == figure6a_svgs(majorities, "name") and [title for title, _ in drawn] == list(majorities[0].accuracy)
+    dots = sum(element.tag.endswith("}use") for _, svg in drawn for element in ET.fromstring(svg).iter())
     architectures = 3 * sum(len(item.edges) for item in majorities)
-    assert dots > architectures > 100
-    assert "currentColor" in svg
+    assert dots >= architectures > 100
+    assert all("currentColor" in svg for _, svg in drawn)
+    assert f"{(majorities[0].edges == 4).sum()} with 4" in figure6a_about(majorities)
     lines = figure6a_csv(majorities).splitlines()
     assert lines[0] == "operation,edges,dataset,test_accuracy" and len(lines) == architectures + 1
 

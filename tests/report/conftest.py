@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.analysis.baselines import record_baseline
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.report.page import RecordLinks, render_page
+from harness.report import write_report
 from tests.analysis import synthetic
 
 
@@ -46,18 +48,20 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> SuiteVerdict:
 
 
 @pytest.fixture(scope="session")
-def links() -> RecordLinks:
-    """Where the page and the records are said to lie."""
-    return RecordLinks(Path("reports"), Path("results"))
+def site(tmp_path_factory: pytest.TempPathFactory, paper: SuiteVerdict, reduced: SuiteVerdict) -> Path:
+    """The folder of a report on both profiles."""
+    folder = tmp_path_factory.mktemp("site")
+    write_report([paper, reduced], folder)
+    return folder
 
 
-@pytest.fixture(scope="session")
-def paper_html(paper: SuiteVerdict, links: RecordLinks) -> str:
-    """The page of the paper profile, drawn once."""
-    return render_page([paper], links)
+def read(folder: Path, name: str) -> str:
+    """Return the text of a page."""
+    return (folder / name).read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def reduced_html(reduced: SuiteVerdict, links: RecordLinks) -> str:
-    """The page of the reduced profile, drawn once."""
-    return render_page([reduced], links)
+def rows(folder: Path, view: str) -> list[dict[str, Any]]:
+    """Return the rows of the explorer as the page has them, by field."""
+    data = json.loads(read(folder, f"data/{view}.js").partition("] = ")[2].rstrip(";\n"))
+    names = [field["key"] for field in data["fields"]]
+    return [dict(zip(names, row, strict=True)) for row in data["rows"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -13,9 +14,18 @@ import numpy as np
 import pytest
 
 from harness.analysis.verdicts import SuiteVerdict, judge
-from harness.report import curves, figures
-from harness.report.curves import accuracy_figure, collapse_figure, edge_figures, magnitude_figure
-from harness.report.panels import SEEDS_DRAWN, FigureData, to_csv
+from harness.report import panels as drawn_panels
+from harness.report.curves import (
+    accuracy_figure,
+    collapse_figure,
+    edge_figure,
+    series_figure,
+    weight_figure,
+)
+from harness.report.figure_view import view
+from harness.report.figures import describe, to_png, to_svg
+from harness.report.methods import method_views
+from harness.report.panels import SEEDS_DRAWN, FigureData, Line, Panel, covered, to_csv
 from harness.spaces.nb201 import encoding as nb201
 from harness.spaces.operations import operation
 from tests.analysis import synthetic
@@ -57,13 +67,13 @@ def test_magnitudes_are_means_over_seeds_and_edges(tmp_path: Path) -> None:
     weights = [rng.random((5, 6, 5)).tolist() for _ in range(3)]
     records = [synthetic.record(t, weights=w) for t, w in zip(planned.trials[:3], weights, strict=True)]
     verdict = judge(loaded, "paper", planned, records)
-    [panel] = present(magnitude_figure(verdict)).panels
+    _, panel = series_figure(verdict, verdict.series[0]).panels
     for index, op in enumerate(nb201.OPS):
         line = next(line for line in panel.lines if line.label == operation(op).label)
         for epoch in range(5):
             total = sum(weights[seed][epoch][edge][index] for seed in range(3) for edge in range(6))
             assert line.mean[epoch] == pytest.approx(total / 18)
-    [edges] = edge_figures(verdict)
+    edges = edge_figure(verdict, verdict.series[0])
     assert [panel.title for panel in edges.panels][:3] == ["node 0 → node 1", "node 0 → node 2", "node 1 → node 2"]
     assert len(edges.panels) == 6
     mean = sum(weights[seed][2][4][3] for seed in range(3)) / 3
@@ -86,10 +96,27 @@ def test_few_seeds_are_drawn_of_many(tmp_path: Path) -> None:
     assert "40 seeds" in figure.caption
 
 
-def test_a_single_evaluated_epoch_is_a_point(embedded: SuiteVerdict) -> None:
+def test_a_single_evaluated_epoch_is_a_number_and_no_panel(embedded: SuiteVerdict) -> None:
     figure = present(accuracy_figure(embedded))
-    assert np.isnan(figure.panels[0].lines[0].mean[:-1]).all()
-    assert re.search(r"<use [^>]*vermilion", figures.to_svg(figure))  # a marker: a line of one point would not show
+    assert figure.drawn == ()
+    [panel] = view(figure)["panels"]
+    assert panel["svg"] is None and panel["numbers"][0] == "DARTS, first order (as in the catalogue): 90 at epoch 4"
+
+
+def test_equal_lines_are_bands(reduced: SuiteVerdict) -> None:
+    """On the digits every line is where the others are: the first is as wide as all, the last as one."""
+    x = np.arange(3.0)
+    lines = [
+        Line(name, "#d55e00", (), 1, x, y, np.zeros((0, 3))) for name, y in (("a", x), ("b", x), ("c", -x), ("d", x))
+    ]
+    assert covered(lines) == [2, 1, 0, 0]
+    svg = to_svg(Panel("", "epoch", "y", tuple(lines)), "bands")
+    assert sorted(re.findall(r"stroke: var\(--vermilion\); stroke-width: ([\d.]+)", svg)) == [
+        "1.8",
+        "1.8",
+        "3.6",
+        "5.4",
+    ]
 
 
 def test_collapse_shows_accuracy_and_skip(reduced: SuiteVerdict) -> None:
@@ -101,18 +128,18 @@ def test_collapse_shows_accuracy_and_skip(reduced: SuiteVerdict) -> None:
 def test_without_records_there_is_no_figure(tmp_path: Path) -> None:
     loaded = synthetic.load(tmp_path)
     verdict = judge(loaded, "paper", synthetic.plan(loaded), [])
-    assert (accuracy_figure(verdict), magnitude_figure(verdict), collapse_figure(verdict)) == (None, None, None)
-    assert edge_figures(verdict) == []
+    assert (accuracy_figure(verdict), weight_figure(verdict), collapse_figure(verdict)) == (None, None, None)
 
 
 def test_every_figure_names_its_profile(reduced: SuiteVerdict, paper: SuiteVerdict) -> None:
     for verdict, mark in ((reduced, "reduced profile, not comparable with the paper"), (paper, "paper profile")):
-        shown = [accuracy_figure(verdict), magnitude_figure(verdict), collapse_figure(verdict), *edge_figures(verdict)]
+        shown = [accuracy_figure(verdict), weight_figure(verdict), collapse_figure(verdict)]
+        shown += [made(verdict, verdict.series[0]) for made in (series_figure, edge_figure)]
         assert all(mark in present(figure).caption for figure in shown)
 
 
 def test_figure_data_survives_csv(reduced: SuiteVerdict) -> None:
-    figure = present(magnitude_figure(reduced))
+    figure = series_figure(reduced, reduced.series[1])
     rows = list(csv.DictReader(io.StringIO(to_csv(figure))))
     panel = figure.panels[1]
     skip = next(line for line in panel.lines if line.label == "skip")
@@ -123,39 +150,65 @@ def test_figure_data_survives_csv(reduced: SuiteVerdict) -> None:
 
 
 def test_too_many_lines_have_a_panel_each(reduced: SuiteVerdict, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = present(accuracy_figure(reduced)).panels[0].lines
-    monkeypatch.setattr(curves, "LEGIBLE", 3)
+    [whole] = present(accuracy_figure(reduced)).panels
+    monkeypatch.setattr(drawn_panels, "LEGIBLE", 3)
     apart = present(accuracy_figure(reduced))
-    assert [panel.title for panel in apart.panels] == [line.label for line in together]
-    assert len({panel.y_range for panel in apart.panels}) == 1
-    assert apart.legend == "none"
+    assert [panel.lines[0].label for panel in apart.panels] == [line.label for line in whole.lines]
+    labels = [line.label for line in whole.lines]
+    assert all(len(panel.lines) == 1 for panel in apart.panels)
+    assert all([line.label for line in panel.behind] == labels for panel in apart.panels)
+    assert len({panel.y_range for panel in apart.panels}) == 1 and "Grey: all of them" in apart.caption
+    shown = view(apart)
+    assert shown["legend"] == []  # titles say it
+    assert ['-behind"/>' in panel["svg"] for panel in shown["panels"]] == [
+        False,
+        True,
+        True,
+        True,
+    ]  # grey lines are there once
+    first, second = (json.loads(panel["curves"]) for panel in shown["panels"][:2])
+    assert len(first["behind"]) == 4 and second["behind"] == shown["panels"][0]["name"]
 
 
-def test_of_many_series_the_claimed_ones_tell_of_collapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_axis_is_where_the_data_are_once_something_is_learnt(tmp_path: Path) -> None:
+    loaded = synthetic.load(tmp_path)
+    planned = synthetic.plan(loaded)
+    verdict = judge(
+        loaded, "paper", planned, synthetic.records_of(planned, {"t1/darts": [54.0, 54.0, 54.0]}, before=10.0)
+    )
+    [panel] = present(accuracy_figure(verdict)).panels
+    assert panel.y_range == pytest.approx((10 - 0.05 * 44, 54 + 0.05 * 44))  # 10 after epochs 1 to 3 as well
+    line = replace(panel.lines[0], mean=np.array([10.0, 60, 60, 60, 54]), seeds=np.zeros((0, 5)))
+    [alone] = drawn_panels.on_one_scale([replace(panel, lines=(line,), y_range=None)])
+    assert alone.y_range == pytest.approx((54 - 0.05 * 6, 60 + 0.05 * 6))
+
+
+def test_one_story_of_three_whose_accuracies_a_claim_compares(tmp_path: Path, reduced: SuiteVerdict) -> None:
     claimed = ("left: {row: t1/darts, of: magnitude", "left: {row: own/uniform, of: magnitude")
     loaded = synthetic.load(tmp_path, claimed)
     planned = synthetic.plan(loaded, "reduced")
     verdict = judge(loaded, "reduced", planned, [synthetic.record(trial) for trial in planned.trials])
-    monkeypatch.setattr(curves, "LEGIBLE", 3)
     accuracy, skip = present(collapse_figure(verdict)).panels
-    labels = ["DARTS, first order (as in the catalogue)", "EX-DARTS", "DARTS with fixed uniform mixing"]
+    labels = ["DARTS, first order", "EX-DARTS", "DARTS with fixed uniform mixing"]  # the last: a claim on magnitudes
     assert [line.label for line in accuracy.lines] == [line.label for line in skip.lines] == labels
 
 
-def test_edges_are_shown_once_a_method(reduced: SuiteVerdict) -> None:
-    titles = [figure.title for figure in edge_figures(reduced)]
-    assert len(titles) == 3  # the fourth series is a variant of the first one's method
-    assert not any("t2/faster" in title for title in titles)
+def test_edges_are_shown_once_a_space_and_a_series_once(reduced: SuiteVerdict) -> None:
+    [darts] = [method for method in method_views([reduced, reduced]) if method["name"] == "darts-v1"]
+    names = [figure["name"] for figure in darts["view"]()["figures"]]
+    assert len(names) == 3 and sum(name.startswith("edges-") for name in names) == 1  # the other is a variant
 
 
 def test_svg_is_xml_and_follows_the_page(reduced: SuiteVerdict) -> None:
-    svg = figures.to_svg(present(magnitude_figure(reduced)))
+    _, panel = series_figure(reduced, reduced.series[0]).panels
+    svg = to_svg(panel, "magnitude")
     root = ElementTree.fromstring(svg)
-    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert any("not comparable with the paper" in text for text in texts)
-    assert "currentColor" in svg and "var(--grid)" in svg and "var(--vermilion" in svg
-    names = {element.get("id") for element in root.iter() if element.get("id")}
-    assert all(name is not None and name.startswith("magnitude-sample-reduced-") for name in names)
+    assert "currentColor" in svg and 'class="g"' in svg and "var(--vermilion" in svg
+    title, description = (root.find(f"{{http://www.w3.org/2000/svg}}{tag}") for tag in ("title", "desc"))
+    assert title is not None and description is not None and root.get("role") == "img"
+    assert (root.get("aria-labelledby") or "").split() == [title.get("id"), description.get("id")]
+    assert "skip: from 0.2 at 0 to 0.6 at 4" in str(description.text) and description.text == describe(panel)
+    assert "DejaVu" not in svg
 
 
 @pytest.mark.parametrize("text", ["$\\frac{1}{0$", "_hidden", "<b>&amp;", "a\x00b\x1b[0m", "-->", "x" * 500])
@@ -163,14 +216,14 @@ def test_any_text_can_be_a_title_or_a_label(reduced: SuiteVerdict, text: str) ->
     figure = present(accuracy_figure(reduced))
     [panel] = figure.panels
     lines = tuple(replace(line, label=text + line.label) for line in panel.lines)
-    hostile = replace(figure, title=text, caption=text, panels=(replace(panel, title=text, lines=lines),))
-    svg = figures.to_svg(hostile)
+    hostile = replace(figure, title=text, caption=text, panels=(replace(panel, title=text, y_label=text, lines=lines),))
+    svg = to_svg(hostile.panels[0], text)
     root = ElementTree.fromstring(svg)
     shown = "".join(root.itertext())
     assert "EX-DARTS" in shown
     assert "b>" not in svg.replace("&lt;b&gt;", "")
-    figures.to_png(hostile, dots_per_inch=30)
+    to_png(hostile, dots_per_inch=30)
 
 
 def test_picture_is_a_png(reduced: SuiteVerdict) -> None:
-    assert figures.to_png(present(collapse_figure(reduced)), dots_per_inch=40).startswith(b"\x89PNG")
+    assert to_png(present(collapse_figure(reduced)), dots_per_inch=40).startswith(b"\x89PNG")
