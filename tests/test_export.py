@@ -46,7 +46,7 @@ def test_results_as_csv_are_those_of_the_report(project: Project) -> None:
     project.run("-m", "darts-v1", "--seeds", "0")
     project.cli("report", "--out", "reports")
     shown = pd.read_csv(io.StringIO(project.cli("export", "results").out))
-    reported = pd.read_csv(project.folder / "reports" / "results.csv")
+    reported = pd.read_csv(project.folder / "reports" / "results.csv.gz")
     pd.testing.assert_frame_equal(shown, reported)
 
 
