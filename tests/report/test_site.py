@@ -17,19 +17,23 @@ from urllib.parse import unquote
 import pytest
 from typer.testing import CliRunner
 
+from harness.analysis.coverage import entries
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.cli import app
 from harness.methods.catalogue import load_catalogue
 from harness.report import write_report
 from harness.report.command import rerun_command, trial_command
+from harness.report.explorer import number_rows, trial_rows
 from harness.report.links import Records
+from harness.report.methods import method_views
 from harness.report.printed import Printed
 from harness.report.site import Site
+from harness.report.tables import Tables
 from harness.report.write import STATIC
 from harness.runner.availability import find_data
 from harness.runner.plan import Filters, make_plan
 from harness.runner.store import Store
-from harness.suite.facts import load_facts, searched_rows
+from harness.suite.facts import load_facts
 from harness.suite.load import find_suites, load_suite
 from harness.suite.published import published_cells
 from tests.analysis import synthetic
@@ -322,35 +326,42 @@ def test_vendored_files_are_those_that_are_listed() -> None:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> dict[str, str]:
-    """All text files of the site of all suites, without a record."""
+def shipped() -> Site:
+    """The site of all suites under the paper profile, without a record."""
     loaded = [load_suite(path, load_catalogue()) for path in find_suites([str(SUITES)])]
     plans = [make_plan(one, "paper", Filters(), (), data=synthetic.NO_DATA) for one in loaded]
     verdicts = [judge(one, "paper", plan, []) for one, plan in zip(loaded, plans, strict=True)]
-    return dict(Site(verdicts, Printed.of(verdicts, facts=load_facts(SUITES)), NOTHING_RECORDED).pages())
+    printed = Printed(verdicts, entries(verdicts), None, (), {}, (), load_facts(SUITES))
+    return Site(verdicts, printed, NOTHING_RECORDED)
 
 
-def test_every_printed_number_and_every_trial_is_a_row(shipped: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    for view in ("numbers", "trials"):
-        (tmp_path / "data" / f"{view}.js").write_text(shipped[f"data/{view}.js"], encoding="utf-8")
-    printed, planned = set[str](), set[str]()
-    for path in find_suites([str(SUITES)]):
-        loaded = load_suite(path, load_catalogue())
-        of_papers = {t for t, table in loaded.suite.tables.items() if table.number not in ("own", "statements")}
-        cells = (cell for cell in published_cells(loaded.suite) if cell.table in of_papers)
-        printed |= {f"{loaded.suite.suite}:{cell.table}/{cell.row}/{cell.column_name}" for cell in cells}
-        planned |= {t.id for t in make_plan(loaded, "paper", Filters(), (), data=synthetic.NO_DATA).trials}
+def test_every_printed_number_and_every_trial_is_a_row(shipped: Site) -> None:
+    printed = set[str]()
+    for suite in (verdict.loaded.suite for verdict in shipped.verdicts):
+        of_papers = {name for name, table in suite.tables.items() if table.number not in ("own", "statements")}
+        cells = (cell for cell in published_cells(suite) if cell.table in of_papers)
+        printed |= {f"{suite.suite}:{cell.table}/{cell.row}/{cell.column_name}" for cell in cells}
+    planned = {trial.id for verdict in shipped.verdicts for trial in verdict.evidence.plan.trials}
     assert len(printed) > 1300 and len(planned) > 1800
-    numbers, trials = ([row["id"] for row in rows(tmp_path, view)] for view in ("numbers", "trials"))
+    tables = Tables(shipped.printed, NOTHING_RECORDED, {})
+    numbers = [row["id"] for row in number_rows(shipped.printed, NOTHING_RECORDED, tables)]
+    trials = [row["id"] for row in trial_rows(shipped.every, NOTHING_RECORDED, [])]
     assert len(numbers) == len(set(numbers)) and set(numbers) == printed
     assert len(trials) == len(set(trials)) and set(trials) == planned
 
 
-def test_every_paper_and_every_method_of_a_row_has_a_page(shipped: dict[str, str]) -> None:
-    loaded = [load_suite(path, load_catalogue()) for path in find_suites([str(SUITES)])]
-    tables = [table for one in loaded for table in one.suite.tables.values()]
+def test_every_paper_and_every_method_of_a_row_has_a_page(shipped: Site) -> None:
+    tables = [table for verdict in shipped.verdicts for table in verdict.loaded.suite.tables.values()]
+    assert set(shipped.papers) == {table.paper for table in tables}
     methods = {row.method for table in tables for row in table.rows.values() if row.method}
-    expected = {f"paper-{table.paper}.html" for table in tables} | {f"method-{method}.html" for method in methods}
-    assert len(expected) > 45 and expected <= set(shipped)
-    assert sum(1 for one in loaded for _ in searched_rows(one)) > 100
+    assert {method["name"] for method in method_views(shipped.verdicts)} == methods and len(methods) > 40
+
+
+def test_a_row_of_a_grid_that_is_no_search_has_no_settings(shipped: Site) -> None:
+    """Its table is a grid whose levels have settings; of which search it is, its paper does not say."""
+    [verdict] = [verdict for verdict in shipped.verdicts if verdict.loaded.suite.suite == "ablations"]
+    [table] = [table for table in verdict.tables if table.key == "single-darts-t5"]
+    shown = Tables(shipped.printed, NOTHING_RECORDED, {}).table(verdict, table)
+    rows_of = {row["view"].key: row["settings"] for row in shown["rows"]}
+    assert shown["settings"] and not rows_of["single-darts-t5/single-darts-adam-again"]
+    assert rows_of["single-darts-t5/single-darts-adam"]
