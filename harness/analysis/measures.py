@@ -41,8 +41,7 @@ def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None
 def trained_value(outcome: Outcome, column: Column, reports: Literal["last", "best"]) -> float:
     """Return what a column measures of a training that is done: the last accuracy, or the best of all, in its unit."""
     assert outcome.training is not None, "a training that is done"
-    curve = outcome.training.accuracy if column.top == 1 else outcome.training.top5
-    known = [value for value in curve if value is not None]
+    known = [value for value in outcome.training.right_among(column.top) if value is not None]
     value = known[-1] if reports == "last" else max(known)
     return 100.0 - value if column.metric == "error" else value
 

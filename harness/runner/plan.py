@@ -235,6 +235,7 @@ def expand(
         source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
         benchmark = _benchmark(loaded.profile(profile), row.embedded)
     checksum = data.checksums.get(source) if source else None
+    tests = isinstance(spec, SearchSpec) and spec.data.split == "test"
     supernet = spec if isinstance(spec, ComputedSpec) else spec.supernet
     supernet_versions = {**versions, **part_versions(supernet)}
     if isinstance(spec, SearchSpec) and supernet != spec:
@@ -255,8 +256,9 @@ def expand(
                 rows=(row.name,),
                 part_versions=versions,
                 data_checksum=checksum,
-                blocked=data.missing.get(source) if source else None,
+                blocked=data.blocks(source, test=tests) if source else None,
                 overrides=changed,
+                test_checksum=data.tests.get(source) if source and tests else None,
             )
 
 

@@ -99,7 +99,7 @@ class RowTraining:
         spec = TrainingSpec(**dict(settings), subject=subject)
         versions = {**part_versions(spec), "training": engine.TRAINING_VERSION}
         versions[f"space/{spec.space}"] = spec.architectures.mathematics
-        checksum = self.data.checksums.get(self.dataset)
+        checksum, tests = self.data.checksums.get(self.dataset), spec.data.split == "test"
         own = trial_id(spec, self.dataset, seed, versions, checksum)
         return Trial(
             id=own,
@@ -115,8 +115,9 @@ class RowTraining:
             rows=(self.row,),
             part_versions=versions,
             data_checksum=checksum,
-            blocked=self.data.missing.get(self.dataset),
+            blocked=self.data.blocks(self.dataset, test=tests),
             overrides=(*(text for search in searches for text in search.overrides), *self.overrides),
+            test_checksum=self.data.tests.get(self.dataset) if tests else None,
         )
 
     def trained(self, trials: Sequence[Trial]) -> Trained:

@@ -199,6 +199,7 @@ def _record(
         part_versions=trial.part_versions,
         data_fingerprint=data,
         data_checksum=trial.data_checksum,
+        test_checksum=trial.test_checksum,
         benchmark_checksum=source.checksum if (source := evaluated or computed) else None,
         trajectory=trajectory,
         training=training,

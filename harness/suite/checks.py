@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
+from harness.data.large import LARGE
 from harness.data.sources import CIFAR, FOLDERS
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
@@ -40,7 +41,10 @@ from harness.suite.training import NamedCell, Retraining, resolve_training
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
-DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, "imagenet")))
+CLASSES = {"digits": 10} | {
+    source.name: source.classes for group in (CIFAR, FOLDERS, LARGE) for source in group.values()
+}
+DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, *LARGE)))
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
 OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
 NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
@@ -103,6 +107,10 @@ class _Checks:
         for name, column in self.suite.columns.items():
             self.known(("columns", name, "dataset"), "dataset", column.dataset, DATASETS)
             self.known(("columns", name, "operation"), "operation", column.operation, operations.names())
+            classes = CLASSES.get(column.dataset or "")
+            if classes is not None and column.top > classes:
+                what = f"{column.top} guesses, and {column.dataset} has {classes} classes"
+                self.fail(("columns", name, "top"), what)
 
     def table(self, name: str, table: Table) -> None:
         at: KeyPath = ("tables", name)
@@ -265,6 +273,9 @@ class _Checks:
             self.follows(at, training, self.loaded.resolve(table, row, profile).space.name)
         self.known(at, "dataset of training", training.dataset, DATASETS)
         columns = [self.suite.columns[column] for column in self.suite.tables[table].columns]
+        for column in filter(training.covers, columns):
+            if not training.settings.counts_top(column.top):
+                self.fail(at, f"its training does not count {column.top} guesses: state tops: [{column.top}] beside it")
         if self.loaded.profile(profile).comparable and not any(map(training.answers, columns)):
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")

@@ -63,7 +63,8 @@ Scatter = Literal["population", "sample", "unknown"]  # which std a paper prints
 class Deviation(Strict):
     """How the trials of a profile differ from the paper's protocol, on purpose; it stands beside every verdict.
 
-    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``). Where the search as
+    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``; ours
+    may be ``any``: every copy deviates as it is read). Where the search as
     written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it. ``papers``: whose
     protocol it is that we leave; null: all.
     """

@@ -87,6 +87,10 @@ class Retraining:
 
     def answers(self, column: Column) -> bool:
         """Tell whether a column is of the accuracies that this gives."""
+        return self.covers(column) and self.settings.counts_top(column.top)
+
+    def covers(self, column: Column) -> bool:
+        """Tell the same, whatever number of guesses the column is of."""
         asked = column.dataset, column.split, column.training_epochs
         ours = self.dataset, self.settings.data.split, self.settings.epochs
         return column.metric in ("accuracy", "error") and asked == ours and not column.difference
