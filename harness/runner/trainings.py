@@ -27,11 +27,13 @@ PAPER = "paper"
 class Trained:
     """A row's trainings: the ``trials`` whose accuracies the row reports, those of ``columns``.
 
-    ``reports``: the accuracy of the last epoch, or the best of all that were evaluated.
+    ``counted``: columns of the size of their networks. ``reports``: the accuracy of the last epoch, or the best of all
+    that were evaluated.
     """
 
     trials: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     reports: Literal["last", "best"] = "last"
 
 
@@ -125,9 +127,10 @@ class RowTraining:
         table, _, name = self.row.partition("/")
         profile = PAPER if PAPER in self.loaded.suite.profiles else self.profile
         paper = resolve_training(self.loaded, table, name, profile)
-        columns = self.loaded.suite.tables[table].columns if paper else ()
-        answered = tuple(c for c in columns if paper and paper.answers(self.loaded.suite.columns[c]))
-        return Trained(tuple(trial.id for trial in trials), answered, self.stated.reports)
+        facts = {name: self.loaded.suite.columns[name] for name in self.loaded.suite.tables[table].columns}
+        answered = tuple(name for name, column in facts.items() if paper and paper.answers(column))
+        counted = tuple(name for name, column in facts.items() if paper and paper.counts(column))
+        return Trained(tuple(trial.id for trial in trials), answered, counted, self.stated.reports)
 
 
 def row_training(

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
-from harness.data.large import LARGE
-from harness.data.sources import CIFAR, FOLDERS
+from harness.data.known import CLASSES
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
@@ -41,10 +40,7 @@ from harness.suite.training import NamedCell, Retraining, resolve_training
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
-CLASSES = {"digits": 10} | {
-    source.name: source.classes for group in (CIFAR, FOLDERS, LARGE) for source in group.values()
-}
-DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, *LARGE)))
+DATASETS = tuple(CLASSES)
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
 OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
 NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
@@ -90,6 +86,7 @@ class _Checks:
         self.profiles()
         self.searches()
         self.measures()
+        self.answered()
         self.answers()
         self.claims()
         self.hypotheses()
@@ -172,6 +169,24 @@ class _Checks:
                     self.fail((*at, key, "values", index), "there is no printed value here")
                 if value is not None and cell is not None and (cell.kind or row.kind or table.kind) != "setting":
                     self.fail((*at, key, "values", index), "what is printed here is not of kind 'setting'")
+
+    def answered(self) -> None:
+        """What answers a column of another row is a training of its data set, split and epochs."""
+        for table_name, name in self.rows:
+            table = self.suite.tables[table_name]
+            for column, behind in table.rows[name].answered_by.items():
+                at: KeyPath = ("tables", table_name, "rows", name, "answered_by", column)
+                self.known(at, "column of the table", column, table.columns)
+                self.known(at, "row", behind, [f"{t}/{r}" for t, r in self.rows])
+                facts, found = self.suite.columns[column], self.trainings(*behind.split("/"))
+                if not any(training.answers(facts) or training.counts(facts) for training in found):
+                    self.fail(at, f"no training of {behind!r} answers this column")
+
+    def trainings(self, table: str, row: str) -> list[Retraining]:
+        """Return what a row trains by the papers' protocol."""
+        profiles = [name for name, profile in self.suite.profiles.items() if profile.comparable]
+        found = (resolve_training(self.loaded, table, row, name) for name in profiles)
+        return [training for training in found if training is not None]
 
     def depends(self, at: KeyPath, table: Table, row: Row) -> None:
         if row.depends is not None:

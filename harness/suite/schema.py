@@ -197,6 +197,9 @@ class Row(Strict):
     )
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     training: dict[str, Any] = Field(default_factory=dict, description="final training: `harness.suite.training`")
+    answered_by: dict[str, str] = Field(
+        default_factory=dict, description="by column, the row (table/row of this suite) whose trainings give the number"
+    )
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
     n: Runs | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None

@@ -89,6 +89,11 @@ class Retraining:
         """Tell whether a column is of the accuracies that this gives."""
         return self.covers(column) and self.settings.counts_top(column.top)
 
+    def counts(self, column: Column) -> bool:
+        """Tell whether a column is of the size of the networks that are trained: parameters, multiply-adds."""
+        here = column.dataset in (None, self.dataset) and not column.difference
+        return column.metric in ("parameters", "flops") and column.unit == "M" and here
+
     def covers(self, column: Column) -> bool:
         """Tell the same, whatever number of guesses the column is of."""
         asked = column.dataset, column.split, column.training_epochs
