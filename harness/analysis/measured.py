@@ -58,10 +58,10 @@ class Measured:
 
 
 def measure_row(row: str, context: Context) -> list[Measured]:
-    """Return the cells of ``table/row`` in which something is printed, or all of a table of our own."""
+    """Return the cells of ``table/row`` in which something is printed; in a table of our own all that it can have."""
     table = context.suite.tables[row.partition("/")[0]]
-    published = context.published.get(row, {})
-    shown = [column for column in table.columns if column in published or table.number == "own"]
+    published, own = context.published.get(row, {}), table.number == "own"
+    shown = [c for c in table.columns if c in published or (own and not _other_trainings(row, c, context))]
     return [_measure(row, column, published.get(column), context) for column in shown]
 
 
@@ -87,13 +87,21 @@ def _never_measured(row: str, column: str, context: Context) -> str | None:
     evidence, metric = context.evidence, context.suite.columns[column].metric
     if (behind := context.loaded.behind(row, column)) != row:
         return evidence.plan.not_run.get(behind) or (None if evidence.trainings(behind) else f"{behind} is not selected")
+    if _row(row, context).answered_by:
+        return "no row is run for this column"
     if row in evidence.plan.not_run:
         return evidence.plan.not_run[row]
-    trained = evidence.plan.trained.get(row)
-    if trained and trained.columns and metric in ACCURACIES and column not in trained.columns:
+    if _other_trainings(row, column, context):
         return "nothing is trained for it"
     alone = any(trial.trains for trial in evidence.of_row(row))
     return "nothing is searched for it" if alone and metric in COSTS else None
+
+
+def _other_trainings(row: str, column: str, context: Context) -> bool:
+    """Tell whether a row is trained for accuracies, and not for those of a column."""
+    trained = context.evidence.plan.trained.get(row)
+    asks = context.suite.columns[column].metric in ACCURACIES
+    return bool(trained and trained.columns) and asks and trained is not None and column not in trained.columns
 
 
 def _says_nothing_of(column: Column, trials: Sequence[Trial]) -> bool:

@@ -233,7 +233,7 @@ def expand(
     else:
         _check_images(row, spec)
         source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
-        benchmark = _benchmark(loaded.profile(profile), row.embedded)
+        benchmark = _benchmark(loaded, profile, row)
     checksum = data.checksums.get(source) if source else None
     tests = isinstance(spec, SearchSpec) and spec.data.split == "test"
     supernet = spec if isinstance(spec, ComputedSpec) else spec.supernet
@@ -313,9 +313,9 @@ def _check_images(row: RowPlan, spec: SearchSpec) -> None:
         raise HarnessError(f"{row.name} on {row.dataset}: {error}") from error
 
 
-def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
+def _benchmark(loaded: LoadedSuite, profile: ProfileName, row: RowPlan) -> Benchmark:
     """Return what evaluates a search: nothing, where trainings follow it."""
-    asked = profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    asked = loaded.benchmark(row.name.partition("/")[0], profile, embedded=row.embedded)
     return NoBenchmark(name="none") if isinstance(asked, TrainingBenchmark) else asked
 
 

@@ -263,15 +263,18 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.searched():
+                if self.loaded.why_not_run(table, row, name) is not None:
+                    continue
                 spec = self.loaded.resolve(table, row, name)
                 self.stop(table, row, spec)
-                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", profile.benchmark, spec)
+                asked = self.loaded.benchmark(table, name)
+                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", asked, spec)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
-                else:
+                elif self.loaded.why_not_run(table, row, name) is None:
                     self.trained(name, table, row)
                     if profile.embedded is not None:
                         resolve_training(self.loaded, table, row, name, embedded=True)
@@ -324,7 +327,8 @@ class _Checks:
 
     def answers(self) -> None:
         """A column that rows are measured for must be one that the table benchmark has."""
-        measured = {c for t in {t for t, _ in self.runnable()} for c in self.suite.tables[t].columns}
+        tables = {t for t, _ in self.runnable() if self.suite.tables[t].benchmark is None}
+        measured = {c for t in tables for c in self.suite.tables[t].columns}
         for name, column in self.suite.columns.items():
             if name in measured and column.metric in ("accuracy", "error"):
                 self.answer(("columns", name), column.dataset, column.split, column.training_epochs)

@@ -248,6 +248,9 @@ class Table(Strict):
     band: Band | None = None
     std: Scatter | None = None
     kind: Kind = "result"
+    benchmark: Benchmark | None = Field(
+        default=None, description="of its searches in place of the profiles', which knows none of their networks"
+    )
     grid: Grid | None = None
     rows: dict[Name, Row]
 

@@ -108,9 +108,8 @@ def resolve_training(
 
     Raises the error of the layer that wrote a mistake.
     """
-    settings, stated = loaded.profile(profile), statements(loaded, table, row)
-    stand_in = settings.embedded if embedded else None
-    looks_up = not isinstance((stand_in or settings).benchmark, TrainingBenchmark)
+    stated, stand_in = statements(loaded, table, row), loaded.profile(profile).embedded if embedded else None
+    looks_up = not isinstance(loaded.benchmark(table, profile, embedded=embedded), TrainingBenchmark)
     if looks_up and not _names_a_cell(stated):  # a cell is trained whatever evaluates searches
         return None
     above: list[KeyPath] = [("profiles", profile, KEY)]
