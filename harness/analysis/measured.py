@@ -15,7 +15,7 @@ from harness.analysis.protocol import overrides
 from harness.runner.trial import Trial
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell, published_cells
-from harness.suite.schema import Column, Row, Suite
+from harness.suite.schema import Row, Suite
 
 Word = tuple[Verdict, str]
 
@@ -71,7 +71,7 @@ def _measure(row: str, column: str, published: PublishedCell | None, context: Co
     computed = any(trial.computed for trial in trials)
     if (why := _never_measured(row, column, context)) is not None:
         return Measured(column, published, (), None, ("NOT RUN", why))
-    if _says_nothing_of(facts, trials) and column not in _row(row, context).measures:
+    if _says_nothing_of(row, column, trials, context) and column not in _row(row, context).measures:
         why = "its search measures other columns of the row" if _row(row, context).measures else "is not measured yet"
         return Measured(column, published, (), None, ("NOT JUDGED", f"{facts.metric}: {why}"))
     values = row_values(row, column, context)
@@ -86,7 +86,9 @@ def _never_measured(row: str, column: str, context: Context) -> str | None:
     """Say why there will be no number: nothing is run, or what is trained does not give what a column asks for."""
     evidence, metric = context.evidence, context.suite.columns[column].metric
     if (behind := context.loaded.behind(row, column)) != row:
-        return evidence.plan.not_run.get(behind) or (None if evidence.trainings(behind) else f"{behind} is not selected")
+        return evidence.plan.not_run.get(behind) or (
+            None if evidence.trainings(behind) else f"{behind} is not selected"
+        )
     if _row(row, context).answered_by:
         return "no row is run for this column"
     if row in evidence.plan.not_run:
@@ -104,10 +106,11 @@ def _other_trainings(row: str, column: str, context: Context) -> bool:
     return bool(trained and trained.columns) and asks and trained is not None and column not in trained.columns
 
 
-def _says_nothing_of(column: Column, trials: Sequence[Trial]) -> bool:
+def _says_nothing_of(row: str, column: str, trials: Sequence[Trial], context: Context) -> bool:
     """Tell whether trials measure no such column: a computation may say all, a training knows its network's size."""
-    of_networks = column.metric in COUNTED and any(trial.trains for trial in trials)
-    return column.metric not in MEASURED and not of_networks and not any(trial.computed for trial in trials)
+    metric = context.suite.columns[column].metric
+    of_networks = metric in COUNTED and _trained(row, column, context) is not None
+    return metric not in MEASURED and not of_networks and not any(trial.computed for trial in trials)
 
 
 def answering(row: str, column: str, context: Context) -> list[Trial]:
