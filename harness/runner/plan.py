@@ -25,7 +25,7 @@ from harness.runner.trainings import UNSEARCHED, Trained, row_training, stand_in
 from harness.runner.trial import ProfileName, Trial, trial_id
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
-from harness.suite.schema import Profile, Row
+from harness.suite.schema import Row
 from harness.suite.training import resolve_training
 from harness.text import brief
 

@@ -240,6 +240,19 @@ def test_seeds_select_trainings_and_first_takes_the_searches_along(project):
     assert "2 of 2 trials to do" in out
 
 
+def test_every_search_and_training_is_counted_once(project):
+    """Two rows share the searches; the best of three is trained for each of the row's three seeds."""
+    project.train(("{name: each-search}", BEST))
+    assert "9 of 9 trials to do" in run(project, "--dry-run").out
+    answer = run(project, "--seeds", "0")
+    assert [line[:5] for line in answer.err.splitlines() if line.startswith("[")] == [f"[{n}/7]" for n in range(1, 8)]
+    assert "7 trials: 7 executed" in answer.out
+    assert "2 of 9 trials to do" in run(project, "--dry-run").out
+    answer = run(project)
+    assert [line[:5] for line in answer.err.splitlines() if line.startswith("[")] == ["[1/2]", "[2/2]"]
+    assert "9 trials: 2 executed, 7 done before" in answer.out
+
+
 def test_a_training_that_was_killed_goes_on_and_ends_equal(project, stop_after):
     project.train(("  epochs: 1\n", "  epochs: 3\n"), ("training_epochs: 1", "training_epochs: 3"))
     run(project, "--seeds", "0")
