@@ -91,6 +91,8 @@ def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None
         return _strength_value(outcomes, measure, measure.by)
     [outcome] = outcomes
     index = _index(measure)
+    if measure.of == "computed":
+        return next(iter(outcome.values.get(str(measure.value), ())), None)
     if measure.of == "diagnostic":
         return diagnostic_at(outcome, str(measure.diagnostic), index)
     if index >= len(outcome.architectures):

@@ -88,7 +88,7 @@ def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvai
     known: dict[str, str] = {}
     for record in sorted(records, key=lambda r: r.provenance.started):
         if record.data_checksum is not None:
-            known[TABLE if record.values else record.dataset] = record.data_checksum
+            known[TABLE if record.values and record.benchmark_checksum else record.dataset] = record.data_checksum
     return replace(data, checksums={**known, **data.checksums})
 
 

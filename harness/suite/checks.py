@@ -48,6 +48,7 @@ NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
     "magnitude": ("operation",),
     "chosen": ("operation",),
     "diagnostic": ("diagnostic",),
+    "computed": ("value",),
     "strongest": ("by",),
     "agreement": ("by",),
     "rank": ("by", "operation"),
@@ -388,13 +389,23 @@ class _Checks:
             self.fail((*at, "epoch"), "a diagnostic is not measured in every epoch: 'first' or 'last'")
         if reading.by is not None:
             self.strength(named, row)
-        if reading.of == "accuracy":
+        if reading.of == "computed":
+            self.computed((*at, "value"), row, reading.value, named)
+        elif reading.of == "accuracy":
             self.answer(at, reading.dataset, reading.split, reading.training_epochs)
         elif reading.of == "diagnostic":
             self.curve(named, row)
             self.diagnosed((*at, "diagnostic"), row, reading.diagnostic)
         else:
             self.operation(at, row, reading, named)
+
+    def computed(self, at: KeyPath, row: str, value: str | None, named: KeyPath) -> None:
+        """A value is a column of a computed row whose seeds are trials of their own."""
+        table, _, name = row.partition("/")
+        runnable = (table, name) in self.runnable() and self.loaded.computes(table, name)
+        if not runnable or not self.loaded.resolve_computation(table, name, runs=1).trains:
+            self.fail(named, f"row {row!r} computes nothing by seed")
+        self.known(at, "column of the row's table", value, self.suite.tables[table].columns)
 
     def measures(self) -> None:
         """Only columns of statistics are measured by what a search gives."""

@@ -159,19 +159,21 @@ class Stated(Strict):
 class Reading(Strict):
     """A number taken from a search: ``of`` names the function, the rest its arguments.
 
-    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. ``epoch``: ``first`` is the state before training, 1 that after one epoch. Of
-    searches that measure strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength): ``strongest``, how
-    many edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength;
-    ``rank``, the mean place of the operation among those of its edge, 1 being the last.
+    ``computed``: a ``value`` that a computation gives for a seed. ``chosen``: how many edges of the architecture have
+    the operation. ``diagnostic``: what was measured beside the search, ``first`` or ``last``. ``epoch``: ``first`` is
+    the state before training, 1 that after one epoch. Of searches that measure strength, ``by`` a criterion (alpha;
+    DARTS-PT's perturbation; or strength): ``strongest``, how many edges' best operation is the strongest;
+    ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``, the mean place of the operation among
+    those of its edge, 1 being the last.
     """
 
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "computed", "strongest", "agreement", "rank"]
     by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
+    value: str | None = Field(default=None, description="name of what is computed")
     diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
