@@ -17,7 +17,7 @@ from harness.spaces.cells import load_cells
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile
-from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, resolve_training
+from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, Written, resolve_training
 
 UNSEARCHED = "published"  # stands where others have their method
 PAPER = "paper"
@@ -65,7 +65,7 @@ class RowTraining:
                 return (0,)
             case BestSearch(searches=count):
                 return range(count)
-            case NamedCell():
+            case NamedCell() | Written():
                 return ()
 
     def expand(self, searches: Sequence[Trial], seeds: Sequence[int]) -> tuple[list[Trial], list[Trial]]:
@@ -84,6 +84,8 @@ class RowTraining:
             case NamedCell(cell=cell):
                 given = Given(name="given", architecture=load_cells()[cell].architecture)
                 subjects = (given for _ in seeds)
+            case Written(architecture=architecture):
+                subjects = (Given(name="given", architecture=architecture) for _ in seeds)
         final = [
             self._trial(self.stated.settings, subject, seed, searches[:1])
             for subject, seed in zip(subjects, seeds, strict=True)

@@ -35,7 +35,7 @@ from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
-from harness.suite.training import NamedCell, Retraining, resolve_training
+from harness.suite.training import NamedCell, Retraining, Written, resolve_training
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
@@ -288,6 +288,11 @@ class _Checks:
             return
         if isinstance(training.of, NamedCell):
             self.known(at, "cell", training.of.cell, load_cells())
+        elif isinstance(training.of, Written):
+            try:
+                training.settings.architectures.operations(training.of.architecture)
+            except HarnessError as error:
+                self.fail(at, str(error))
         else:
             self.follows(at, training, self.loaded.resolve(table, row, profile).space.name)
         self.known(at, "dataset of training", training.dataset, DATASETS)

@@ -54,7 +54,14 @@ class NamedCell(Strict):
     cell: str
 
 
-Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell, Field(discriminator="name")]
+class Written(Strict):
+    """As many trainings as the row has runs, all of an architecture that is written out; nothing is searched."""
+
+    name: Literal["architecture"]
+    architecture: str
+
+
+Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell | Written, Field(discriminator="name")]
 
 
 class Statement(Strict):
@@ -83,7 +90,7 @@ class Retraining:
     @property
     def searches(self) -> bool:
         """Tell whether searches come before."""
-        return not isinstance(self.of, NamedCell)
+        return not isinstance(self.of, NamedCell | Written)
 
     def answers(self, column: Column) -> bool:
         """Tell whether a column is of the accuracies that this gives."""
@@ -143,13 +150,13 @@ def statements(loaded: LoadedSuite, table: str, row: str) -> list[Layer]:
 
 
 def trains_a_cell(loaded: LoadedSuite, table: str, row: str) -> bool:
-    """Tell whether a row says that a published cell is trained, so that nothing is searched."""
+    """Tell whether a row says which architecture is trained, so that nothing is searched."""
     return _names_a_cell(statements(loaded, table, row))
 
 
 def _names_a_cell(layers: Sequence[Layer]) -> bool:
     said = deep_merge(*(layer.data for layer in layers)).get("of")
-    return isinstance(said, dict) and said.get("name") == "cell"
+    return isinstance(said, dict) and said.get("name") in ("cell", "architecture")
 
 
 def _statement(layers: Sequence[Layer], at: str) -> Statement:
