@@ -164,7 +164,7 @@ class _Feed:
 def _trained(settings: LayerShuffling, feed: _Feed, classes: int, seed: int) -> tuple[nn.Module, Logits]:
     with global_stream(derive_seed(seed, "shuffling-weights")):
         if settings.network != "darts-supernet":
-            network = Stages(settings.channels, settings.depth, classes, residual=settings.network == "resnet")
+            network = Stages(settings.channels, settings.depth, classes, residual=settings.network == "residual")
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             _train(settings, feed, network, network, settings.images, None)
             return network, network

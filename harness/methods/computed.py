@@ -52,7 +52,7 @@ class LayerShuffling(Part):
     """
 
     name: Literal["layer-shuffling"]
-    network: Literal["vgg", "resnet", "darts-supernet"]
+    network: Literal["plain", "residual", "darts-supernet"]
     channels: PositiveInt
     depth: PositiveInt = Field(ge=3, description="the first layer of a stage changes the channels: two must be left")
     epochs: PositiveInt

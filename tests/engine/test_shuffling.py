@@ -11,7 +11,7 @@ from harness.spaces.registry import published
 from tests.engine.training_specs import toy
 
 TINY = {
-    "name": "layer-shuffling", "network": "vgg", "channels": 4, "depth": 4, "epochs": 1, "batch_size": 16, "lr": 0.05,
+    "name": "layer-shuffling", "network": "plain", "channels": 4, "depth": 4, "epochs": 1, "batch_size": 16, "lr": 0.05,
     "alpha_lr": 0.003, "images": 40, "evaluated": 24, "image_size": 8, "shuffles": 3,
 }  # fmt: skip
 
@@ -84,7 +84,7 @@ def test_residual_layers_near_the_identity_may_change_places_and_plain_ones_may_
     assert differences[True] < 1e-3 < 1e-2 < differences[False]
 
 
-@pytest.mark.parametrize("network", ["vgg", "resnet", "darts-supernet"])
+@pytest.mark.parametrize("network", ["plain", "residual", "darts-supernet"])
 def test_a_measurement_says_what_shuffling_costs_and_is_the_same_again(network):
     settings = LayerShuffling.model_validate(TINY | {"network": network})
     found = measure(settings, toy(16), 3)

@@ -38,7 +38,9 @@ COLUMNS = "".join(
 
 def shuffled(project, *changes):
     path = project.folder / "suites" / "tiny.yaml"
-    text = SHUFFLED.replace("&settings", TINY.replace("NET", "vgg")).replace("*settings", TINY.replace("NET", "resnet"))
+    text = SHUFFLED.replace("&settings", TINY.replace("NET", "plain")).replace(
+        "*settings", TINY.replace("NET", "residual")
+    )
     whole = path.read_text().replace("columns:\n", f"columns:\n{COLUMNS}", 1) + text
     for old, new in changes:
         assert old in whole, old
@@ -53,7 +55,7 @@ def test_every_seed_is_a_trial_of_the_rows_images(project):
     data = find_data(["digits"], None)
     made = make_plan(loaded, "reduced", Filters(tables=("shuffled",)), (), data=data)
     assert [(trial.seed, trial.spec.computation.network) for trial in made.trials] == [
-        *((seed, "vgg") for seed in range(3)), *((seed, "resnet") for seed in range(3))
+        *((seed, "plain") for seed in range(3)), *((seed, "residual") for seed in range(3))
     ]  # fmt: skip
     assert {trial.spec.runs for trial in made.trials} == {1} and len({trial.id for trial in made.trials}) == 6
     assert {trial.data_checksum for trial in made.trials} == {data.checksums["digits"]}
