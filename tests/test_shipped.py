@@ -54,7 +54,13 @@ def test_the_wheel_has_the_suites_and_the_recorded_results(built: Path) -> None:
         found = {p.relative_to(inside) for p in (inside / name).rglob("*") if p.is_file()}
         assert found == wanted and len(found) > 30
     assert (inside / "results" / "audit.json").read_bytes() == (ROOT / "results" / "audit.json").read_bytes()
-    for name in ("py.typed", "methods/catalogue.yaml", "report/templates/index.html", "report/static/vendor/uPlot.iife.min.js", "spaces/nb201/kernels.cpp"):
+    for name in (
+        "py.typed",
+        "methods/catalogue.yaml",
+        "report/templates/index.html",
+        "report/static/vendor/uPlot.iife.min.js",
+        "spaces/nb201/kernels.cpp",
+    ):
         assert (built / "harness" / name).is_file()
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from speed.reference_training import DartsNetwork
 from speed.searches import ROWS, SIZES, ordinary_step, search_of, step_of
+from speed.trainings import KINDS, ordinary_network, training_of
+from speed.trainings import ordinary_step as ordinary_training
+from speed.trainings import step_of as training_step
 
 
 @pytest.mark.parametrize("method", ROWS)
@@ -14,3 +19,36 @@ def test_a_timed_step_moves_the_search(method: str) -> None:
     step_of(search)()
     assert any((weight != old).any() for weight, old in zip(search.weights, before, strict=True))
     ordinary_step(SIZES["tiny"])()
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if "full" not in name])
+def test_a_timed_training_has_the_network_of_the_ordinary_one(name: str) -> None:
+    kind = KINDS[name]
+    training, theirs = training_of(kind), ordinary_network(kind).double()
+    ours = training.net.double()
+    weights = [(n, p) for n, p in ours.named_parameters() if kind.auxiliary or not n.startswith("auxiliary.")]
+    with torch.no_grad():
+        for (name_of, weight), copy in zip(weights, theirs.parameters(), strict=True):
+            assert weight.shape == copy.shape, name_of
+            copy.copy_(weight)
+    images = torch.randn(4, 3, kind.side, kind.side, dtype=torch.float64)
+    for network in (ours, theirs):
+        network.train()
+    if isinstance(theirs, DartsNetwork):
+        theirs.probability = 0.0
+        logits, extra = theirs(images)
+        if kind.auxiliary:
+            own, other = ours.with_auxiliary(images)
+            assert torch.allclose(own, logits) and torch.allclose(other, extra)
+        assert torch.allclose(ours(images), logits)
+    else:
+        assert torch.allclose(ours(images), theirs(images))
+
+
+def test_a_timed_step_moves_the_training() -> None:
+    kind = KINDS["DARTS space, reduced size"]
+    training = training_of(kind)
+    before = [weight.detach().clone() for weight in training.weights]
+    training_step(training)()
+    assert any((weight != old).any() for weight, old in zip(training.weights, before, strict=True))
+    ordinary_training(kind)()

@@ -111,7 +111,7 @@ def _entry(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict, published:
     table = verdict.loaded.suite.tables[published.table]
     key = cell_key(verdict, row, cell)
     notes = (published.note, f"source: {published.source}" if published.source else None)
-    reproduction, why = _reproduction(cell)
+    reproduction, why = _reproduction(row, cell)
     return Entry(
         cell=key,
         paper=table.paper,
@@ -141,13 +141,14 @@ def cell_key(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict) -> str:
     return f"{verdict.loaded.suite.suite}:{row.key}/{cell.column}"
 
 
-def _reproduction(cell: CellVerdict) -> tuple[Reproduction, str]:
+def _reproduction(row: RowVerdict, cell: CellVerdict) -> tuple[Reproduction, str]:
     """Return the first mark: what no rule judges is not run where nothing was measured, and else undecided."""
     assert cell.published is not None
     if cell.published.kind == "setting":
         return "not a result", "a printed setting is no result"
     measured = cell.ours is not None and cell.ours.n > 0
-    if cell.verdict in ("NOT RUN", "NOT JUDGED") and not measured and cell.published.column.metric in COUNTED:
+    uncounted = row.not_run is not None or cell.verdict == "NOT JUDGED"
+    if uncounted and not measured and cell.published.column.metric in COUNTED:
         return "NOT RUN", "no code counts it yet"
     if cell.verdict == "NOT JUDGED":
         return ("UNDECIDED" if measured else "NOT RUN"), cell.reason

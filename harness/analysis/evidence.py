@@ -37,7 +37,11 @@ class Evidence:
     def trained(self, row: str, column: str) -> list[Trial] | None:
         """Return the trainings that answer a column of ``table/row``; None where its own trials do."""
         trained = self.plan.trained.get(row, Trained())
-        return [self.trials[trial_id] for trial_id in trained.trials] if column in trained.columns else None
+        return self.trainings(row) if column in (*trained.columns, *trained.counted) else None
+
+    def trainings(self, row: str) -> list[Trial]:
+        """Return the trainings that ``table/row`` reports."""
+        return [self.trials[trial_id] for trial_id in self.plan.trained.get(row, Trained()).trials]
 
     def all_of_row(self, row: str) -> list[Trial]:
         """Return the trials of ``table/row`` with its trainings, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -10,13 +11,18 @@ import numpy as np
 
 from harness.analysis.outcomes import Outcome
 from harness.analysis.strength import Criterion, edge_strengths, mean_agreement, mean_rank, strongest_edges
+from harness.data.known import CLASSES
+from harness.engine.trajectory import TrainingCurve
 from harness.methods.history import History
 from harness.methods.stops import Stop
+from harness.methods.training import TrainingSpec
 from harness.suite.schema import Column, Reading
 
 SECONDS_PER_DAY = 86400.0
 COSTS = ("search_seconds", "gpu_days")  # they depend on the machine: no band of accuracies judges them
 ACCURACIES = ("accuracy", "error")
+COUNTED = ("parameters", "flops")  # of trained networks, by code
+MILLION = 1e6
 MEASURED = (*ACCURACIES, *COSTS)  # of a search; a computed trial may answer any column
 
 
@@ -39,12 +45,25 @@ def column_values(outcome: Outcome, name: str, column: Column, stop: Stop | None
 
 
 def trained_value(outcome: Outcome, column: Column, reports: Literal["last", "best"]) -> float:
-    """Return what a column measures of a training that is done: the last accuracy, or the best of all, in its unit."""
+    """Return what a column measures of a training that is done: the last accuracy, or the best of all, in its unit.
+
+    A column of sizes measures the network's, in millions: parameters without an auxiliary head, multiply-adds.
+    """
     assert outcome.training is not None, "a training that is done"
-    curve = outcome.training.accuracy if column.top == 1 else outcome.training.top5
-    known = [value for value in curve if value is not None]
+    if column.metric in COUNTED:
+        return counted(outcome, outcome.training, column.metric) / MILLION
+    known = [value for value in outcome.training.right_among(column.top) if value is not None]
     value = known[-1] if reports == "last" else max(known)
     return 100.0 - value if column.metric == "error" else value
+
+
+def counted(outcome: Outcome, curve: TrainingCurve, metric: str) -> int:
+    """Return how large a trained network is: its parameters, or its multiply-adds of one image."""
+    if metric == "parameters":
+        return curve.parameters
+    spec = TrainingSpec.model_validate(json.loads(outcome.setup)["training"])
+    size, classes, side = spec.network.size, CLASSES[outcome.dataset], spec.data.image_size
+    return spec.architectures.counts(curve.architecture, size, classes, side).multiplications
 
 
 def stop_epoch(outcome: Outcome, key: str, stop: Stop | None) -> int:
@@ -72,6 +91,8 @@ def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None
         return _strength_value(outcomes, measure, measure.by)
     [outcome] = outcomes
     index = _index(measure)
+    if measure.of == "computed":
+        return next(iter(outcome.values.get(str(measure.value), ())), None)
     if measure.of == "diagnostic":
         return diagnostic_at(outcome, str(measure.diagnostic), index)
     if index >= len(outcome.architectures):

@@ -14,12 +14,13 @@ from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, Tabl
 from harness.analysis.evidence import Evidence
 from harness.analysis.means import Mean, judge_means
 from harness.analysis.measured import Context, Measured, answering, measure_row, row_values
-from harness.analysis.measures import COSTS, MEASURED
+from harness.analysis.measures import COSTS, COUNTED, MEASURED
 from harness.analysis.protocol import deviations, overrides
 from harness.benchmarks.spec import READING, VERSIONS
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell
 from harness.suite.schema import Band, Depends, Suite, ToleranceBand
+from harness.suite.training import trains_a_cell
 
 Means = Mapping[str, Sequence[str]]  # table/row -> the columns whose numbers are judged as means
 
@@ -47,10 +48,16 @@ def declared_means(table: str, context: Context) -> Means:
     found = {}
     for name in context.suite.tables[table].rows:
         row, printed = f"{table}/{name}", context.published.get(f"{table}/{name}", {})
-        if printed and context.loaded.why_not_run(table, name) is None and not _is_certain(row, context):
+        if any(_runs(row, column, context) for column in printed) and not _is_certain(row, context):
             one = _of_one_architecture(list(printed.values()))
             found[row] = [column for column, cell in printed.items() if cell not in one and _is_mean(cell, context)]
     return found
+
+
+def _runs(row: str, column: str, context: Context) -> bool:
+    """Tell whether something can be run that answers a column."""
+    table, _, name = context.loaded.behind(row, column).partition("/")
+    return context.loaded.why_not_run(table, name) is None
 
 
 def _of_one_architecture(printed: Sequence[PublishedCell]) -> list[PublishedCell]:
@@ -66,6 +73,8 @@ def _is_certain(row: str, context: Context) -> bool:
 
 
 def _is_mean(cell: PublishedCell, context: Context) -> bool:
+    if not _runs(f"{cell.table}/{cell.row}", cell.column_name, context):
+        return False
     bound = cell.column_name in context.suite.tables[cell.table].rows[cell.row].measures
     measurable = bound or cell.column.metric in MEASURED or context.loaded.computes(cell.table, cell.row)
     banded = isinstance(_band(cell, context.suite), ToleranceBand)
@@ -83,14 +92,15 @@ def _band(cell: PublishedCell, suite: Suite) -> Band | None:
 def _judge_row(row: str, means: Means, context: Context) -> RowVerdict:
     table, _, name = row.partition("/")
     plan, evidence = context.evidence.plan, context.evidence
-    declared, changed = deviations(context.suite, row, evidence), overrides(context.suite, row, evidence)
     measured = measure_row(row, context)
     judged = _judged(row, measured, means, context)
     cells = {}
     for cell in measured:
         word = _concluded(cell, judged.get(cell.column), context)
-        behind = evidence.done(answering(row, cell.column, evidence)) if cell.values else ()
-        proof = tuple(outcome.id for outcome in behind)
+        rests_on = evidence.done(answering(row, cell.column, context)) if cell.values else ()
+        behind = context.loaded.behind(row, cell.column)
+        declared, changed = deviations(context.suite, behind, evidence), overrides(context.suite, behind, evidence)
+        proof = tuple(outcome.id for outcome in rests_on)
         cells[cell.column] = replace(word, evidence=proof, deviations=declared, overrides=changed)
     columns, entry = context.suite.tables[table].columns, context.suite.tables[table].rows[name]
     laid_out = tuple(cells.get(column) for column in columns)
@@ -129,12 +139,21 @@ def _judged(row: str, measured: Sequence[Measured], means: Means, context: Conte
         return {column: _recomputed(cell, context) for column, cell in cells.items() if _is_banded(cell, context)}
     table, _, name = row.partition("/")
     columns, number = means.get(row, ()), sum(map(len, means.values()))
-    judged = _judge_means(columns, cells, number, context)
+    judged = _judge_means(columns, cells, number, context) | _sizes(row, cells, context)
     if depends := context.suite.tables[table].rows[name].depends:
         other = {column: _as_in(depends.row, cell, context) for column, cell in cells.items()}
         others = _judge_means(columns, {c: cell for c, cell in other.items() if cell.values}, number, context)
         judged = {c: _depending(found, others.get(c), depends, context) for c, found in judged.items()}
     return judged | _one_architecture(row, cells, context)
+
+
+def _sizes(row: str, cells: Mapping[str, Measured], context: Context) -> dict[str, CellVerdict]:
+    """Judge the sizes of a published cell's network: code counts them without chance."""
+    table, _, name = row.partition("/")
+    if not trains_a_cell(context.loaded, table, name):
+        return {}
+    sizes = {column: cell for column, cell in cells.items() if context.suite.columns[column].metric in COUNTED}
+    return {column: _recomputed(cell, context) for column, cell in sizes.items() if _is_banded(cell, context)}
 
 
 def _is_banded(cell: Measured, context: Context) -> bool:

@@ -103,7 +103,7 @@ def _labels(file: Path, table: pq.ParquetFile, column: str, rows: int) -> Labels
 
 def _decoded(file: Path, table: pq.ParquetFile, rows: int, side: int) -> Pixels:
     """Return the first ``rows`` images uint8 [rows, 3, side, side], from the cache where it has them."""
-    folder = _cache_folder()
+    folder = cache_folder()
     if folder is None:
         return _decode(_first_rows(file, table, "img.bytes", rows), side, file)
     checksum = hashlib.sha256(file.read_bytes()).hexdigest()[:32]
@@ -131,7 +131,7 @@ def _decode(encoded: pa.Array, side: int, file: Path) -> Pixels:
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def _cache_folder() -> Path | None:
+def cache_folder() -> Path | None:
     """Return the folder, None where there is neither the variable nor a home."""
     home = os.path.expanduser("~")
     chosen = os.environ.get(CACHE_VARIABLE) or ("" if home == "~" else f"{home}/.cache/harness")

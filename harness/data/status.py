@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.data.encoded import first_image, open_parquet
+from harness.data.imagenet import part_name
+from harness.data.large import LARGE, LargeSource, cache_bytes, gigabytes, locate_large
+from harness.data.resized import folder as cache_folder
+from harness.data.resized import made
 from harness.data.sources import (
     CIFAR,
     FOLDERS,
@@ -12,6 +16,7 @@ from harness.data.sources import (
     DataStatus,
     FolderSource,
     FoundCifar,
+    Part,
     locate_cifar,
     locate_folder,
     parquet_files,
@@ -26,7 +31,8 @@ def status(root: Path | None) -> list[DataStatus]:
     """Return one line per known data set under the data root."""
     digits = DataStatus("digits", True, None, 1797, None, "embedded in scikit-learn")
     folders = (_folder(source, root) for source in FOLDERS.values())
-    return [digits, *(_cifar(source, root) for source in CIFAR.values()), *folders]
+    large = (_large(source, root) for source in LARGE.values())
+    return [digits, *(_cifar(source, root) for source in CIFAR.values()), *folders, *large]
 
 
 def _folder(source: FolderSource, root: Path | None) -> DataStatus:
@@ -36,6 +42,22 @@ def _folder(source: FolderSource, root: Path | None) -> DataStatus:
     except HarnessError as error:
         return DataStatus(source.name, False, None, None, None, str(error))
     return DataStatus(source.name, True, where, sum(source.counts.values()), None, "official files")
+
+
+def _large(source: LargeSource, root: Path | None) -> DataStatus:
+    """Say which layout is there, and how much of it is resized; how many images it has is known once they are."""
+    where = None
+    try:
+        found = locate_large(source, root)
+        where = found.path
+        images: dict[Part, int] = {"train": source.training_images, "test": source.counts["test"]}
+        ready = sum(n * made(part_name(source, found, part), source.side, n) for part, n in images.items())
+        total = sum(images.values())
+        size = f"{gigabytes(cache_bytes(source)):.0f} GB in {cache_folder()}"
+    except HarnessError as error:
+        return DataStatus(source.name, False, where, None, None, str(error))
+    note = f"{found.kind}; {ready / total:.0%} resized to {source.side}x{source.side}, which takes {size}"
+    return DataStatus(source.name, True, where, total, None, note)
 
 
 def _cifar(source: CifarSource, root: Path | None) -> DataStatus:

@@ -23,7 +23,7 @@ from harness.engine.training_feed import TrainingFeed
 from harness.engine.trajectory import TrainingCurve
 from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
-from harness.methods.training import TrainingSpec, path_factors
+from harness.methods.training import ALWAYS, TrainingSpec, path_factors
 from harness.seeds import derive_seed, global_stream
 
 TEST_BATCH = 500
@@ -84,6 +84,9 @@ class Training:
         record: Recording | None = None,
     ) -> None:  # fmt: skip
         self.spec, self.seed, self.device = spec, seed, device
+        self.guesses, self.classes = (*ALWAYS, *spec.tops), dataset.classes
+        if max(spec.tops, default=0) > self.classes:
+            raise HarnessError(f"tops: {max(spec.tops)} guesses are more than the {self.classes} classes")
         places = dict.fromkeys(HOST_STREAMS, "cpu") | dict.fromkeys(DEVICE_STREAMS, str(device))
         self.generators = {
             name: torch.Generator(place).manual_seed(derive_seed(seed, name)) for name, place in places.items()
@@ -110,6 +113,8 @@ class Training:
 
     def _tapes(self, record: Recording | None) -> Tapes | None:
         if record is None and not records(self.device):
+            return None
+        if self.feed.large:  # a batch comes from the host
             return None
         if self.spec.data.auto_augment is not None:  # how many images an operation changes is known on the host
             return None
@@ -175,28 +180,28 @@ class Training:
         """Append what an epoch gave to the curve; a loss that is not finite ends the trial."""
         loss, accuracy = self.meter.take()
         due = self.epoch % self.spec.evaluated_every == 0 or self.epoch == self.spec.epochs
-        top1, top5 = self.accuracies() if due else (None, None)
+        right = self.accuracies() if due else dict.fromkeys(self.guesses)
         if loss is None or accuracy is None or not math.isfinite(loss):
             raise HarnessError(f"the training diverged: its loss is no finite number in epoch {self.epoch}")
-        self.curve.add(loss=loss, train_accuracy=accuracy, lr=rate, accuracy=top1, top5=top5)
+        self.curve.add(loss=loss, train_accuracy=accuracy, lr=rate, right=right)
 
     @torch.no_grad()
-    def accuracies(self) -> tuple[float, float]:
-        """Return top-1 and top-5 accuracy (percent) on the images that are evaluated, in evaluation mode.
+    def accuracies(self) -> dict[int, float | None]:
+        """Return how many of the images that are evaluated (percent) are right by the number of guesses.
 
         The noise operation draws, but from where it was: a training that evaluates more often is the same training.
         """
         drawn = self.generators["training-noise"].get_state()
         self.net.eval()
-        right = torch.zeros(2, dtype=torch.int64, device=self.device)
+        most = min(max(self.guesses), self.classes)
+        right = torch.zeros(most, dtype=torch.int64, device=self.device)  # at that guess
         for images, labels in self.feed.evaluated(TEST_BATCH):
             with self._precision():
                 logits = self.net(images)
-            hits = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-            right += torch.stack([hits[:, 0].sum(), hits.sum()])
+            right += (logits.topk(most).indices == labels[:, None]).sum(0)
         self.generators["training-noise"].set_state(drawn)
-        top1, top5 = (100 * right.double() / self.feed.evaluated_count).tolist()
-        return top1, top5
+        shares = (100 * right.cumsum(0).double() / self.feed.evaluated_count).tolist()
+        return {guesses: shares[min(guesses, most) - 1] for guesses in self.guesses}
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16")

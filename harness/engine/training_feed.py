@@ -1,4 +1,8 @@
-"""Which images a training sees, and how: index batches, augmented on the device of the images."""
+"""Which images a training sees, and how: index batches, augmented on the device of the training.
+
+Small images lie there, all of them. Large ones stay on the host, mapped from their file: a batch of them is brought
+over for each step.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,15 @@ class TrainingFeed:
         self.spec, self.dataset, self.device, self.generator = spec, dataset, device, generator
         train, evaluated = spec.data.counts(len(dataset.train), len(dataset.test))
         held_out, first = (dataset.test, 0) if spec.data.split == "test" else (dataset.train, train)
+        self.large = spec.data.resized_crop is not None
         self.images = self._sized(dataset.train, 0, train)
         self.held_out = self._sized(held_out, first, first + evaluated)
 
     def _sized(self, images: ImageSet, first: int, last: int) -> ImageSet:
-        pixels = images.images[first:last]
-        if self.spec.data.resized_crop is None:
-            pixels = average_pool_images(pixels, self.spec.data.image_size)
-        return ImageSet(pixels, images.labels[first:last]).to(self.device)
+        pixels, labels = images.images[first:last], images.labels[first:last]
+        if self.large:
+            return ImageSet(pixels, labels)
+        return ImageSet(average_pool_images(pixels, self.spec.data.image_size), labels).to(self.device)
 
     @property
     def evaluated_count(self) -> int:
@@ -39,11 +44,12 @@ class TrainingFeed:
     def batches(self, generator: Generator) -> Iterator[Tensor]:
         """Yield the index batches of one shuffled pass; the last one holds the rest."""
         for batch in epoch_batches(len(self.images), self.spec.batch_size, generator, drop_last=False):
-            yield batch.to(self.device, non_blocking=True)
+            yield batch if self.large else batch.to(self.device, non_blocking=True)
 
     def augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the augmented images [B, 3, H, W] and the labels [B] of image indices [B]."""
-        data, pixels = self.spec.data, self.images.images[indices]
+        data, pixels = self.spec.data, self.images.images[indices].to(self.device)
+        labels = self.images.labels[indices].to(self.device)
         if (crop := data.resized_crop) is not None:
             pixels = random_resized_crop(pixels, data.image_size, crop.scale, crop.ratio, self.generator)
         pixels = moved(pixels, padding=data.crop_padding, flip=data.flip, generator=self.generator)
@@ -54,14 +60,14 @@ class TrainingFeed:
         images = self._normalised(pixels)
         if data.cutout:
             images = cut_out(images, data.cutout, 1.0, self.generator)
-        return images, self.images.labels[indices]
+        return images, labels
 
     def evaluated(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the images that are evaluated, as they are, with their labels."""
         for start in range(0, len(self.held_out), size):
             part = slice(start, start + size)
-            pixels = centre_crop(self.held_out.images[part], self.spec.data.image_size)
-            yield self._normalised(pixels), self.held_out.labels[part]
+            pixels = centre_crop(self.held_out.images[part], self.spec.data.image_size).to(self.device)
+            yield self._normalised(pixels), self.held_out.labels[part].to(self.device)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         return normalise(pixels, self.dataset.mean, self.dataset.std)

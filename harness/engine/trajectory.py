@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -66,7 +67,8 @@ class TrainingCurve(BaseModel):
 
     ``architecture``: whose network it is; ``parameters``: counted without an auxiliary head. ``loss`` and
     ``train_accuracy`` (percent): means over the epoch's batches in training mode, without the auxiliary head's loss.
-    ``accuracy`` and ``top5``: of the images that are evaluated (percent), None in epochs that were not.
+    ``accuracy`` and ``top5``: of the images that are evaluated (percent), None in epochs that were not;
+    ``tops``: the same by the number of guesses, where others than 1 and 5 were asked for.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -79,20 +81,28 @@ class TrainingCurve(BaseModel):
     lr: list[float] = []
     accuracy: list[float | None] = []
     top5: list[float | None] = []
+    tops: dict[str, list[float | None]] = {}
 
     @model_validator(mode="after")
     def _equally_long(self) -> TrainingCurve:
-        if len({len(values) for values in (self.loss, self.train_accuracy, self.lr, self.accuracy, self.top5)}) > 1:
+        lengths = [len(values) for values in (self.loss, self.train_accuracy, self.lr)]
+        lengths += [len(values) for values in (self.accuracy, self.top5, *self.tops.values())]
+        if len(set(lengths)) > 1:
             raise ValueError("the lists of a training must be equally long")
         return self
 
-    def add(self, *, loss: float, train_accuracy: float, lr: float, accuracy: float | None, top5: float | None) -> None:
-        """Append an epoch."""
+    def add(self, *, loss: float, train_accuracy: float, lr: float, right: Mapping[int, float | None]) -> None:
+        """Append an epoch. ``right``: percent by the number of guesses."""
         self.loss.append(loss)
         self.train_accuracy.append(train_accuracy)
         self.lr.append(lr)
-        self.accuracy.append(accuracy)
-        self.top5.append(top5)
+        for guesses, value in right.items():
+            self.right_among(guesses).append(value)
+
+    def right_among(self, guesses: int) -> list[float | None]:
+        """Return the curve of the images (percent) whose class is among so many guesses."""
+        known = {1: self.accuracy, 5: self.top5}
+        return known[guesses] if guesses in known else self.tops.setdefault(str(guesses), [])
 
     @property
     def evaluated(self) -> list[float]:

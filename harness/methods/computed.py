@@ -44,8 +44,29 @@ class TheoryCheck(Deterministic):
     check: str
 
 
+class LayerShuffling(Part):
+    """A small network, trained and then shuffled (`harness.engine.shuffling`); every seed is a trial of its own.
+
+    ``depth``: layers of each of three stages, or cells of the supernet. ``alpha_lr``: of the supernet's architecture.
+    ``shuffles``: how many times two layers of each stage, or edges of each cell, are swapped in the trained network.
+    """
+
+    name: Literal["layer-shuffling"]
+    network: Literal["plain", "residual", "darts-supernet"]
+    channels: PositiveInt
+    depth: PositiveInt = Field(ge=3, description="the first layer of a stage changes the channels: two must be left")
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    lr: float = Field(gt=0)
+    alpha_lr: float = Field(gt=0)
+    images: PositiveInt
+    evaluated: PositiveInt
+    image_size: PositiveInt
+    shuffles: PositiveInt
+
+
 Computation = Annotated[
-    RandomSearch | RegularisedEvolution | Reinforce | Bohb | FixedArchitecture | Optimum | TheoryCheck,
+    RandomSearch | RegularisedEvolution | Reinforce | Bohb | FixedArchitecture | Optimum | TheoryCheck | LayerShuffling,
     Field(discriminator="name"),
 ]
 
@@ -64,4 +85,9 @@ class ComputedSpec(Strict):
     @property
     def needs_table(self) -> bool:
         """Tell whether the NAS-Search-201 table is asked."""
-        return not isinstance(self.computation, TheoryCheck)
+        return not isinstance(self.computation, TheoryCheck | LayerShuffling)
+
+    @property
+    def trains(self) -> bool:
+        """Tell whether images are read and a network is trained: then every seed is a trial of its own, of one run."""
+        return isinstance(self.computation, LayerShuffling)

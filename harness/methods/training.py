@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
+ALWAYS = (1, 5)  # guesses that every training is judged by
+
+
 class NetworkSize(Part):
     """How large the network is, as its space counts cells and channels."""
 
@@ -162,6 +165,17 @@ class TrainingSettings(Strict):
     drop_path: float = Field(ge=0, lt=1, description="probability, in epoch e of E this times e / E")
     auxiliary: float | None = Field(gt=0, description="weight of the auxiliary head's loss; null: no such head")
     evaluated_every: PositiveInt = Field(description="epochs; the last one is evaluated in any case")
+    tops: tuple[PositiveInt, ...] = Field(
+        default=(), description="an answer also counts if right among so many guesses, beside 1 and 5"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent_tops(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave them out where there are none, so that the ids of trainings from before there were any stay."""
+        found: dict[str, Any] = plain(self)
+        if not self.tops:
+            found.pop("tops", None)
+        return found
 
     @field_validator("space")
     @classmethod
@@ -187,6 +201,10 @@ class TrainingSettings(Strict):
         """Return the learning rate of an epoch."""
         rate = self.schedule.rate(self.optimiser.lr, epoch, self.epochs)
         return rate * (epoch + 1) / self.ramp if epoch < self.ramp else rate
+
+    def counts_top(self, guesses: int) -> bool:
+        """Tell whether a training knows how often it is right among so many guesses."""
+        return guesses in (*ALWAYS, *self.tops)
 
     def kept(self, epoch: int) -> float:
         """Return the probability with which a path is kept in an epoch."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from harness.benchmarks.spec import NB201, TABLES
 from harness.benchmarks.table import locate
+from harness.data.large import LARGE, listing_checksum, locate_large
 from harness.data.sources import (
     CIFAR,
     COUNTS,
     FOLDERS,
     DataMissing,
     FoundCifar,
+    Part,
     locate_cifar,
     locate_folder,
     parquet_files,
@@ -28,13 +30,13 @@ from harness.runner.store import RecordError, Store
 # Known without reading a file, and without torch (which `harness.data.digits` needs).
 TRAINING_IMAGES = {
     "digits": 1442,
-    "imagenet": 1_281_167,
     **{name: counts["train"] for name, counts in COUNTS.items()},
+    **{name: source.training_images for name, source in LARGE.items()},
 }
 TEST_IMAGES = {
     "digits": 355,
-    "imagenet": 50_000,
     **{name: counts["test"] for name, counts in COUNTS.items()},
+    **{name: source.counts["test"] for name, source in LARGE.items()},
 }
 TABLE: Final = NB201  # stands beside the datasets: what computed trials read
 
@@ -43,29 +45,40 @@ TABLE: Final = NB201  # stands beside the datasets: what computed trials read
 class DataAvailability:
     """``checksums``: dataset -> checksum of its training files; ``missing``: dataset -> why it cannot be read.
 
-    A dataset may be in both: missing here, known from records that were made with it (see `with_recorded`).
+    A dataset may be in both: missing here, known from records that were made with it (see `with_recorded`). ``tests``
+    and ``no_tests``: the same of its test files, which only some trials read.
     """
 
     checksums: Mapping[str, str]
     missing: Mapping[str, str]
+    tests: Mapping[str, str] = field(default_factory=dict)
+    no_tests: Mapping[str, str] = field(default_factory=dict)
+
+    def blocks(self, dataset: str, *, test: bool) -> str | None:
+        """Return why a trial cannot be run here, None where it can. ``test``: it reads test images."""
+        return self.missing.get(dataset) or (self.no_tests.get(dataset) if test else None)
 
 
 def find_data(names: Iterable[str], root: Path | None) -> DataAvailability:
-    """Look for datasets below the data root and hash their training files (20 ms for CIFAR-10 as JPEG).
+    """Look for datasets below the data root and hash their files (25 ms for CIFAR-10 as JPEG).
 
     The hash is over the files and not over the decoded images, which would take seconds: the same images in
     another container are another dataset here, which is safe. Digits come with scikit-learn.
     """
-    checksums: dict[str, str] = {}
-    missing: dict[str, str] = {}
+    found: dict[Part, dict[str, str]] = {"train": {}, "test": {}}
+    absent: dict[Part, dict[str, str]] = {"train": {}, "test": {}}
     for name in names:
-        try:
-            checksums[name] = _checksum(_training_files(name, root))
-        except HarnessError as error:
-            missing[name] = str(error)
-        except OSError as error:
-            missing[name] = f"dataset {name}: {error.filename}: {error.strerror}"
-    return DataAvailability(checksums, missing)
+        for part in found:
+            if name in TABLES and part == "test":
+                continue
+            try:
+                found[part][name] = _checksum(name, root, part)
+            except HarnessError as error:
+                absent[part][name] = str(error)
+            except OSError as error:
+                absent[part][name] = f"dataset {name}: {error.filename}: {error.strerror}"
+    no_tests = {name: why for name, why in absent["test"].items() if name not in absent["train"]}
+    return DataAvailability(found["train"], absent["train"], found["test"], no_tests)
 
 
 def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvailability:
@@ -76,7 +89,7 @@ def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvai
     known: dict[str, str] = {}
     for record in sorted(records, key=lambda r: r.provenance.started):
         if record.data_checksum is not None:
-            known[TABLE if record.values else record.dataset] = record.data_checksum
+            known[TABLE if record.values and record.benchmark_checksum else record.dataset] = record.data_checksum
     return replace(data, checksums={**known, **data.checksums})
 
 
@@ -93,7 +106,13 @@ def latest_records(store: Store, profile: str) -> list[Record]:
     return list(newest.values())
 
 
-def _training_files(name: str, root: Path | None) -> list[Path]:
+def _checksum(name: str, root: Path | None, part: Part) -> str:
+    if name in LARGE:
+        return listing_checksum(locate_large(LARGE[name], root), part)
+    return _hashed(_files(name, root, part))
+
+
+def _files(name: str, root: Path | None, part: Part) -> list[Path]:
     if name == "digits":
         package = find_spec("sklearn")  # finds the folder without the second that an import takes
         if package is None or package.origin is None:
@@ -102,16 +121,17 @@ def _training_files(name: str, root: Path | None) -> list[Path]:
     if name in TABLES:
         return [locate(name, root)]
     if name in FOLDERS:
-        return locate_folder(FOLDERS[name], root)["train"]
-    if name not in CIFAR:
-        raise DataMissing(f"dataset {name}: there is no reader for its images yet")
+        return locate_folder(FOLDERS[name], root)[part]
     found: FoundCifar = locate_cifar(CIFAR[name], root)
     if found.kind == "parquet":
-        return parquet_files(found.path, "train")
-    return [found.path] if found.kind == "archive" else [found.path / f for f in CIFAR[name].members["train"]]
+        files = parquet_files(found.path, part)
+        if not files:
+            raise DataMissing(f"dataset {name}: no {part}-*.parquet in {found.path}")
+        return files
+    return [found.path] if found.kind == "archive" else [found.path / f for f in CIFAR[name].members[part]]
 
 
-def _checksum(files: Iterable[Path]) -> str:
+def _hashed(files: Iterable[Path]) -> str:
     """Return the first 16 hex digits of a sha256 over the sha256 of every file, in order."""
     total = hashlib.sha256()
     for path in files:

@@ -10,11 +10,12 @@ import numpy as np
 
 from harness.errors import HarnessError, nearest
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce, Searcher
-from harness.methods.computed import ComputedSpec, FixedArchitecture, Optimum, TheoryCheck
+from harness.methods.computed import ComputedSpec, FixedArchitecture, LayerShuffling, Optimum, TheoryCheck
 from harness.spaces.registry import DEFAULT, published
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
+    from harness.data.images import Dataset
 
 Values = dict[str, list[float]]
 
@@ -28,11 +29,19 @@ class Computed:
     checksum: str | None
 
 
-def compute(spec: ComputedSpec, table: Nb201Table | None) -> Computed:
-    """Do a computation; ``table`` may be None where `ComputedSpec.needs_table` is false."""
+def compute(spec: ComputedSpec, table: Nb201Table | None, images: Dataset | None = None, seed: int = 0) -> Computed:
+    """Do a computation; ``table`` may be None where `ComputedSpec.needs_table` is false, ``images`` where `trains` is.
+
+    ``seed``: of a computation that trains; others draw by the numbers of their runs.
+    """
     computation = spec.computation
     if isinstance(computation, TheoryCheck):
         return Computed(_checked(computation.check), [], None)
+    if isinstance(computation, LayerShuffling):
+        from harness.engine.shuffling import measure
+
+        assert images is not None
+        return Computed(dict(measure(computation, images, seed)), [], None)
     assert table is not None
     match computation:
         case FixedArchitecture(architecture=architecture):

@@ -35,7 +35,7 @@ BFLOAT16 = 0.55  # of the seconds of float32
 TRAINING_ELEMENTS = 0.5  # of a supernet's traffic: an edge has one operation, and is not mixed
 
 # Computations, on one core; what is not here takes no time that a plan should show.
-SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2}
+SECONDS_PER_RUN = {"reinforce": 0.005, "bohb": 0.2, "layer-shuffling": 100.0}
 
 
 def estimate(trial: Trial, device: str, *, follows: bool = False) -> float:

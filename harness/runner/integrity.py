@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.benchmarks.spec import TABLES
 from harness.benchmarks.table import Table
@@ -75,10 +75,13 @@ def _accuracies(record: Record) -> Iterator[tuple[str, str, float]]:
     """Yield the architecture, key and percentage of every accuracy that a record holds."""
     for architecture, values in record.evaluations.items():
         yield from ((architecture, key, value) for key, value in values.items())
-    for name in ("accuracy", "top5", "train_accuracy") if record.training is not None else ():
-        for epoch, value in enumerate(getattr(record.training, name), start=1):
-            if value is not None:
-                yield record.training.architecture, f"{name} of epoch {epoch}", value  # type: ignore[union-attr]
+    if (curve := record.training) is not None:
+        further = {f"top{guesses}": values for guesses, values in curve.tops.items()}
+        curves: dict[str, Sequence[float | None]] = {"accuracy": curve.accuracy, "top5": curve.top5, **further}
+        curves["train_accuracy"] = curve.train_accuracy
+        for name, percents in curves.items():
+            known = [(epoch, value) for epoch, value in enumerate(percents, start=1) if value is not None]
+            yield from ((curve.architecture, f"{name} of epoch {epoch}", value) for epoch, value in known)
     for key, numbers in record.values.items():
         if key.count("/") == 2:  # dataset/split/training epochs
             places = record.found or ["the best of the table"] * len(numbers)

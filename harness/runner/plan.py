@@ -25,7 +25,7 @@ from harness.runner.trainings import UNSEARCHED, Trained, row_training, stand_in
 from harness.runner.trial import ProfileName, Trial, trial_id
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
-from harness.suite.schema import Profile, Row
+from harness.suite.schema import Row
 from harness.suite.training import resolve_training
 from harness.text import brief
 
@@ -76,8 +76,8 @@ class Plan:
 class RowPlan:
     """A row that can be run, and what its trials have in common. ``searched_on``: as the suite says.
 
-    A computed row has one trial, of as many runs as it has ``seeds``. ``searched``: it is neither computed nor of a
-    published cell.
+    A computed row has one trial, of as many runs as it has ``seeds``, but where it ``trains``: then one for each seed.
+    ``searched``: it is neither computed nor of a published cell.
     """
 
     name: str
@@ -88,6 +88,12 @@ class RowPlan:
     seeds: int
     computed: bool
     searched: bool = True
+    trains: bool = False
+
+    @property
+    def in_one(self) -> bool:
+        """Tell whether one trial stands for all seeds."""
+        return self.computed and not self.trains
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -113,7 +119,8 @@ def data_needed(loaded: LoadedSuite, profile: str) -> list[str]:
         if loaded.why_not_run(table, row, profile) is not None:
             continue
         if loaded.computes(table, row):
-            names[TABLE] = None
+            trains = loaded.resolve_computation(table, row, runs=1).trains
+            names[str(loaded.searched_on(table, row)) if trains else TABLE] = None
             continue
         embedded, training = loaded.profile(profile).embedded, resolve_training(loaded, table, row, profile)
         read = [str(loaded.searched_on(table, row))] if loaded.searches(table, row) else []
@@ -178,7 +185,7 @@ def plan_further(
     """
     names = [row.partition("/") for row in rows if row in plan.rows]
     planned = [_row(loaded, profile, table, row, data) for table, _, row in names]
-    searched = [replace(row, seeds=rows[row.name]) for row in planned if not row.computed]
+    searched = [replace(row, seeds=rows[row.name]) for row in planned if not row.in_one]
     return _plan(loaded, profile, searched, dict(plan.not_run), (), override_layers(overrides), data)
 
 
@@ -199,7 +206,7 @@ def _plan(
         if row.computed and (why := _no_table(loaded, profile, row, data)):
             not_run[row.name] = why
             continue
-        count = 1 if row.computed else row.seeds
+        count = 1 if row.in_one else row.seeds
         seeds = [seed for seed in range(count) if not selected_seeds or seed in selected_seeds]
         if not seeds:
             not_run[row.name] = f"none of the selected seeds: it has {_range(count)}"
@@ -243,12 +250,14 @@ def expand(
     changed = _changed(_specification(loaded, profile, row, ()), spec) if ours else ()
     benchmark: Benchmark = TableBenchmark(name=TABLE)
     if isinstance(spec, ComputedSpec):
-        source, versions = (TABLE if spec.needs_table else None), part_versions(spec)
+        source = row.dataset if spec.trains else TABLE if spec.needs_table else None
+        versions = part_versions(spec)
     else:
         _check_images(row, spec)
         source, versions = row.dataset, {**part_versions(spec), "engine": engine.VERSION}
-        benchmark = _benchmark(loaded.profile(profile), row.embedded)
+        benchmark = _benchmark(loaded, profile, row)
     checksum = data.checksums.get(source) if source else None
+    tests = spec.trains if isinstance(spec, ComputedSpec) else spec.data.split == "test"
     supernet = spec if isinstance(spec, ComputedSpec) else spec.supernet
     supernet_versions = {**versions, **part_versions(supernet)}
     if isinstance(spec, SearchSpec) and supernet != spec:
@@ -269,8 +278,9 @@ def expand(
                 rows=(row.name,),
                 part_versions=versions,
                 data_checksum=checksum,
-                blocked=data.missing.get(source) if source else None,
+                blocked=data.blocks(source, test=tests) if source else None,
                 overrides=changed,
+                test_checksum=data.tests.get(source) if source and tests else None,
             )
 
 
@@ -279,7 +289,7 @@ def _specification(
 ) -> SearchSpec | ComputedSpec:
     table, _, name = row.name.partition("/")
     if row.computed:
-        return loaded.resolve_computation(table, name, runs=row.seeds, overrides=overrides)
+        return loaded.resolve_computation(table, name, runs=1 if row.trains else row.seeds, overrides=overrides)
     return loaded.resolve(table, name, profile, embedded=row.embedded, overrides=overrides)
 
 
@@ -325,9 +335,9 @@ def _check_images(row: RowPlan, spec: SearchSpec) -> None:
         raise HarnessError(f"{row.name} on {row.dataset}: {error}") from error
 
 
-def _benchmark(profile: Profile, embedded: bool) -> Benchmark:
+def _benchmark(loaded: LoadedSuite, profile: ProfileName, row: RowPlan) -> Benchmark:
     """Return what evaluates a search: nothing, where trainings follow it."""
-    asked = profile.embedded.benchmark if embedded and profile.embedded else profile.benchmark
+    asked = loaded.benchmark(row.name.partition("/")[0], profile, embedded=row.embedded)
     return NoBenchmark(name="none") if isinstance(asked, TrainingBenchmark) else asked
 
 
@@ -339,9 +349,9 @@ def _row(loaded: LoadedSuite, profile: str, table: str, name: str, data: DataAva
     row, searched_on = loaded.suite.tables[table].rows[name], loaded.searched_on(table, name)
     if loaded.computes(table, name):
         assert row.method is not None, "a row without a method is not computed"
-        runs = 1 if loaded.resolve_computation(table, name, runs=1).deterministic else _seeds(row, loaded, profile)
-        where = searched_on or "none"
-        return RowPlan(f"{table}/{name}", row.method, where, where, False, runs, computed=True)
+        spec, where = loaded.resolve_computation(table, name, runs=1), searched_on or "none"
+        runs = 1 if spec.deterministic else _seeds(row, loaded, profile)
+        return RowPlan(f"{table}/{name}", row.method, where, where, False, runs, computed=True, trains=spec.trains)
     settings, searched = loaded.profile(profile), loaded.searches(table, name)
     if not searched:
         training = resolve_training(loaded, table, name, profile)
@@ -394,7 +404,7 @@ def _facts(loaded: LoadedSuite, profile: str, table: str, row: str, data: DataAv
 
 
 def _match_seeds(seeds: Sequence[int], rows: Sequence[RowPlan]) -> None:
-    most = max((1 if row.computed else row.seeds for row in rows), default=0)
+    most = max((1 if row.in_one else row.seeds for row in rows), default=0)
     for seed in seeds:
         if rows and seed >= most:
             raise HarnessError(f"seed {seed} is not planned; valid: {_range(most)}")

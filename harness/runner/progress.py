@@ -78,10 +78,12 @@ def duration(seconds: float) -> str:
 
 
 def summary(items: Sequence[Item], now: float) -> str:
-    """Describe a group of trials: ``2/3 seeds, epoch 12/50, 0:41, left 1:20``; ``trials`` where some share a seed."""
+    """Describe a group of trials: ``2/3 seeds, epoch 12/50, 0:41, left 1:20``.
+
+    It counts ``trials`` where some share a seed, and searches and trainings apart where there are both.
+    """
     counts = {phase: sum(item.phase == phase for item in items) for phase in STYLES}
-    what = "trials" if any(item.trial.subject != item.trial.method for item in items) else "seeds"
-    parts = [f"{counts['done']}/{len(items)} {what}"]
+    parts = [_done(part, what) for what, part in _parts(items).items()]
     parts += [f"{counts[phase]} {phase}" for phase in ("failed", "blocked") if counts[phase]]
     running = [item for item in items if item.phase == "running" and item.epochs]
     if running:
@@ -96,6 +98,19 @@ def summary(items: Sequence[Item], now: float) -> str:
         if left is not None and not over:
             parts.append(f"left {duration(left)}")
     return ", ".join(parts)
+
+
+def _parts(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """Divide trials by what a reader counts, each into one part."""
+    trainings = [item for item in items if item.trial.trains]
+    if trainings and len(trainings) < len(items):
+        return {"searches": [item for item in items if not item.trial.trains], "trainings": trainings}
+    shared = any(item.trial.subject != item.trial.method for item in items)
+    return {"trials" if shared else "seeds": list(items)}
+
+
+def _done(items: Sequence[Item], what: str) -> str:
+    return f"{sum(item.phase == 'done' for item in items)}/{len(items)} {what}"
 
 
 def time_left(items: Iterable[Item], elapsed: float) -> float | None:

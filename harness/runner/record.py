@@ -68,7 +68,8 @@ class Record(BaseModel):
     ``values``: per key (``cifar10/test/200``, ``simulated_seconds``, a
     name of a theory check) one number per run; ``found``: the architecture of each run, where there is one.
 
-    ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id.
+    ``data_fingerprint``: of the images as read; ``data_checksum``: of the dataset's files, as it enters the id;
+    ``test_checksum``: of its test files, where test images were read (earlier versions did not write it down).
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -87,6 +88,7 @@ class Record(BaseModel):
     part_versions: dict[str, Whole]
     data_fingerprint: str | None
     data_checksum: str | None = None
+    test_checksum: str | None = None
     benchmark_checksum: str | None
     trajectory: Trajectory | None
     training: TrainingCurve | None = None

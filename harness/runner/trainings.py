@@ -17,7 +17,7 @@ from harness.spaces.cells import load_cells
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile
-from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, resolve_training
+from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, Written, resolve_training
 
 UNSEARCHED = "published"  # stands where others have their method
 PAPER = "paper"
@@ -27,11 +27,13 @@ PAPER = "paper"
 class Trained:
     """A row's trainings: the ``trials`` whose accuracies the row reports, those of ``columns``.
 
-    ``reports``: the accuracy of the last epoch, or the best of all that were evaluated.
+    ``counted``: columns of the size of their networks. ``reports``: the accuracy of the last epoch, or the best of all
+    that were evaluated.
     """
 
     trials: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     reports: Literal["last", "best"] = "last"
 
 
@@ -63,7 +65,7 @@ class RowTraining:
                 return (0,)
             case BestSearch(searches=count):
                 return range(count)
-            case NamedCell():
+            case NamedCell() | Written():
                 return ()
 
     def expand(self, searches: Sequence[Trial], seeds: Sequence[int]) -> tuple[list[Trial], list[Trial]]:
@@ -82,6 +84,8 @@ class RowTraining:
             case NamedCell(cell=cell):
                 given = Given(name="given", architecture=load_cells()[cell].architecture)
                 subjects = (given for _ in seeds)
+            case Written(architecture=architecture):
+                subjects = (Given(name="given", architecture=architecture) for _ in seeds)
         final = [
             self._trial(self.stated.settings, subject, seed, searches[:1])
             for subject, seed in zip(subjects, seeds, strict=True)
@@ -99,7 +103,7 @@ class RowTraining:
         spec = TrainingSpec(**dict(settings), subject=subject)
         versions = {**part_versions(spec), "training": engine.TRAINING_VERSION}
         versions[f"space/{spec.space}"] = spec.architectures.mathematics
-        checksum = self.data.checksums.get(self.dataset)
+        checksum, tests = self.data.checksums.get(self.dataset), spec.data.split == "test"
         own = trial_id(spec, self.dataset, seed, versions, checksum)
         return Trial(
             id=own,
@@ -115,8 +119,9 @@ class RowTraining:
             rows=(self.row,),
             part_versions=versions,
             data_checksum=checksum,
-            blocked=self.data.missing.get(self.dataset),
+            blocked=self.data.blocks(self.dataset, test=tests),
             overrides=(*(text for search in searches for text in search.overrides), *self.overrides),
+            test_checksum=self.data.tests.get(self.dataset) if tests else None,
         )
 
     def trained(self, trials: Sequence[Trial]) -> Trained:
@@ -124,9 +129,10 @@ class RowTraining:
         table, _, name = self.row.partition("/")
         profile = PAPER if PAPER in self.loaded.suite.profiles else self.profile
         paper = resolve_training(self.loaded, table, name, profile)
-        columns = self.loaded.suite.tables[table].columns if paper else ()
-        answered = tuple(c for c in columns if paper and paper.answers(self.loaded.suite.columns[c]))
-        return Trained(tuple(trial.id for trial in trials), answered, self.stated.reports)
+        facts = {name: self.loaded.suite.columns[name] for name in self.loaded.suite.tables[table].columns}
+        answered = tuple(name for name, column in facts.items() if paper and paper.answers(column))
+        counted = tuple(name for name, column in facts.items() if paper and paper.counts(column))
+        return Trained(tuple(trial.id for trial in trials), answered, counted, self.stated.reports)
 
 
 def row_training(

@@ -24,6 +24,7 @@ class Trial:
     ``embedded``: the machinery's stand-in for data that is not at hand. ``blocked``: why it cannot be run here.
     ``supernet_id``: id of the search that trains its supernet, its own unless a selection comes afterwards.
     ``overrides``: what made it another trial than any of its rows states, as ``key.path=value``.
+    ``test_checksum``: of the test images' files, None where it reads none; not in the id.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Trial:
     blocked: str | None
     supernet_id: str
     overrides: tuple[str, ...] = ()
+    test_checksum: str | None = None
 
     @property
     def computed(self) -> bool:

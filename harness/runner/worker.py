@@ -134,8 +134,7 @@ def run_trial(
     store = settings.store
     try:
         if isinstance(trial.spec, ComputedSpec):
-            link.tell(Beat(trial.id, 0, 0))
-            record = _computed(trial, trial.spec, settings, clock)
+            record = _computed(trial, trial.spec, settings, link, clock)
         elif isinstance(trial.spec, TrainingSpec):
             record = _trained(trial, trial.spec, settings, link, clock)
         elif keep:
@@ -208,6 +207,7 @@ def _record(
         part_versions=trial.part_versions,
         data_fingerprint=data,
         data_checksum=trial.data_checksum,
+        test_checksum=trial.test_checksum,
         benchmark_checksum=source.checksum if (source := evaluated or computed) else None,
         trajectory=trajectory,
         training=training,
@@ -251,11 +251,13 @@ def _kernels(spec: SearchSpec, settings: Settings) -> bool:
     return spec.space.compiled(settings.device)
 
 
-def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, clock: Clock) -> Record:
+def _computed(trial: Trial, spec: ComputedSpec, settings: Settings, link: Link, clock: Clock) -> Record:
     start = time.perf_counter()
-    computed = compute(spec, load_table(settings.data_root) if spec.needs_table else None)
+    link.tell(Beat(trial.id, 0, 1))
+    images = _load_for_all(trial.dataset, settings.data_root, None, test=True) if spec.trains else None
+    computed = compute(spec, load_table(settings.data_root) if spec.needs_table else None, images, trial.seed)
     clock.evaluation_seconds = time.perf_counter() - start
-    return _record(trial, settings, clock, computed=computed)
+    return _record(trial, settings, clock, computed=computed, data=images.fingerprint if images else None)
 
 
 def _searched(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
-from harness.data.sources import CIFAR, FOLDERS
+from harness.data.known import CLASSES
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
@@ -35,12 +35,12 @@ from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
-from harness.suite.training import NamedCell, Retraining, resolve_training
+from harness.suite.training import NamedCell, Retraining, Written, resolve_training
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
 
-DATASETS = ("digits", *dict.fromkeys((*CIFAR, *benchmark.DATASETS, *FOLDERS, "imagenet")))
+DATASETS = tuple(CLASSES)
 NO_TOLERANCE = "accuracies have one tolerance per dataset and metric: under the suite's 'bands'"
 OF_STRENGTH = (StrengthPanel, StrongestPanel, AgreementPanel)
 NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
@@ -48,6 +48,7 @@ NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
     "magnitude": ("operation",),
     "chosen": ("operation",),
     "diagnostic": ("diagnostic",),
+    "computed": ("value",),
     "strongest": ("by",),
     "agreement": ("by",),
     "rank": ("by", "operation"),
@@ -86,6 +87,7 @@ class _Checks:
         self.profiles()
         self.searches()
         self.measures()
+        self.answered()
         self.answers()
         self.claims()
         self.hypotheses()
@@ -103,6 +105,10 @@ class _Checks:
         for name, column in self.suite.columns.items():
             self.known(("columns", name, "dataset"), "dataset", column.dataset, DATASETS)
             self.known(("columns", name, "operation"), "operation", column.operation, operations.names())
+            classes = CLASSES.get(column.dataset or "")
+            if classes is not None and column.top > classes:
+                what = f"{column.top} guesses, and {column.dataset} has {classes} classes"
+                self.fail(("columns", name, "top"), what)
 
     def table(self, name: str, table: Table) -> None:
         at: KeyPath = ("tables", name)
@@ -164,6 +170,24 @@ class _Checks:
                     self.fail((*at, key, "values", index), "there is no printed value here")
                 if value is not None and cell is not None and (cell.kind or row.kind or table.kind) != "setting":
                     self.fail((*at, key, "values", index), "what is printed here is not of kind 'setting'")
+
+    def answered(self) -> None:
+        """What answers a column of another row is a training of its data set, split and epochs."""
+        for table_name, name in self.rows:
+            table = self.suite.tables[table_name]
+            for column, behind in table.rows[name].answered_by.items():
+                at: KeyPath = ("tables", table_name, "rows", name, "answered_by", column)
+                self.known(at, "column of the table", column, table.columns)
+                self.known(at, "row", behind, [f"{t}/{r}" for t, r in self.rows])
+                facts, found = self.suite.columns[column], self.trainings(*behind.split("/"))
+                if not any(training.answers(facts) or training.counts(facts) for training in found):
+                    self.fail(at, f"no training of {behind!r} answers this column")
+
+    def trainings(self, table: str, row: str) -> list[Retraining]:
+        """Return what a row trains by the papers' protocol."""
+        profiles = [name for name, profile in self.suite.profiles.items() if profile.comparable]
+        found = (resolve_training(self.loaded, table, row, name) for name in profiles)
+        return [training for training in found if training is not None]
 
     def depends(self, at: KeyPath, table: Table, row: Row) -> None:
         if row.depends is not None:
@@ -240,15 +264,18 @@ class _Checks:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
             for table, row in self.searched():
+                if self.loaded.why_not_run(table, row, name) is not None:
+                    continue
                 spec = self.loaded.resolve(table, row, name)
                 self.stop(table, row, spec)
-                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", profile.benchmark, spec)
+                asked = self.loaded.benchmark(table, name)
+                self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", asked, spec)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
             for table, row in self.runnable():
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
-                else:
+                elif self.loaded.why_not_run(table, row, name) is None:
                     self.trained(name, table, row)
                     if profile.embedded is not None:
                         resolve_training(self.loaded, table, row, name, embedded=True)
@@ -261,10 +288,18 @@ class _Checks:
             return
         if isinstance(training.of, NamedCell):
             self.known(at, "cell", training.of.cell, load_cells())
+        elif isinstance(training.of, Written):
+            try:
+                training.settings.architectures.operations(training.of.architecture)
+            except HarnessError as error:
+                self.fail(at, str(error))
         else:
             self.follows(at, training, self.loaded.resolve(table, row, profile).space.name)
         self.known(at, "dataset of training", training.dataset, DATASETS)
         columns = [self.suite.columns[column] for column in self.suite.tables[table].columns]
+        for column in filter(training.covers, columns):
+            if not training.settings.counts_top(column.top):
+                self.fail(at, f"its training does not count {column.top} guesses: state tops: [{column.top}] beside it")
         if self.loaded.profile(profile).comparable and not any(map(training.answers, columns)):
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")
@@ -298,7 +333,8 @@ class _Checks:
 
     def answers(self) -> None:
         """A column that rows are measured for must be one that the table benchmark has."""
-        measured = {c for t in {t for t, _ in self.runnable()} for c in self.suite.tables[t].columns}
+        tables = {t for t, _ in self.runnable() if self.suite.tables[t].benchmark is None}
+        measured = {c for t in tables for c in self.suite.tables[t].columns}
         for name, column in self.suite.columns.items():
             if name in measured and column.metric in ("accuracy", "error"):
                 self.answer(("columns", name), column.dataset, column.split, column.training_epochs)
@@ -358,13 +394,23 @@ class _Checks:
             self.fail((*at, "epoch"), "a diagnostic is not measured in every epoch: 'first' or 'last'")
         if reading.by is not None:
             self.strength(named, row)
-        if reading.of == "accuracy":
+        if reading.of == "computed":
+            self.computed((*at, "value"), row, reading.value, named)
+        elif reading.of == "accuracy":
             self.answer(at, reading.dataset, reading.split, reading.training_epochs)
         elif reading.of == "diagnostic":
             self.curve(named, row)
             self.diagnosed((*at, "diagnostic"), row, reading.diagnostic)
         else:
             self.operation(at, row, reading, named)
+
+    def computed(self, at: KeyPath, row: str, value: str | None, named: KeyPath) -> None:
+        """A value is a column of a computed row whose seeds are trials of their own."""
+        table, _, name = row.partition("/")
+        runnable = (table, name) in self.runnable() and self.loaded.computes(table, name)
+        if not runnable or not self.loaded.resolve_computation(table, name, runs=1).trains:
+            self.fail(named, f"row {row!r} computes nothing by seed")
+        self.known(at, "column of the row's table", value, self.suite.tables[table].columns)
 
     def measures(self) -> None:
         """Only columns of statistics are measured by what a search gives."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.benchmarks.spec import Benchmark
 from harness.documents import Describe, Document, KeyPath
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import Catalogue, Layer, resolve
@@ -37,6 +38,8 @@ class LoadedSuite:
     def why_not_run(self, table: str, row: str, profile: str | None = None) -> str | None:
         """Return why nothing can be run for a row, at all or under a profile; None where it can."""
         entry = self.suite.tables[table].rows[row]
+        if entry.answered_by:
+            return "rows of other tables are run for its numbers"
         stated = entry.not_run or (None if entry.training else self.suite.tables[table].not_run)
         if stated is not None:
             return stated
@@ -63,6 +66,17 @@ class LoadedSuite:
         """Return the dataset that a row's search runs on; None where the suite does not say."""
         entry = self.suite.tables[table]
         return entry.rows[row].searched_on or entry.searched_on
+
+    def benchmark(self, table: str, profile: str, *, embedded: bool = False) -> Benchmark:
+        """Return what evaluates the searches of a table under a profile."""
+        settings = self.profile(profile)
+        usual = settings.embedded.benchmark if embedded and settings.embedded else settings.benchmark
+        return self.suite.tables[table].benchmark or usual
+
+    def behind(self, row: str, column: str) -> str:
+        """Return the ``table/row`` whose trials answer a column of ``table/row``: itself, but where it says another."""
+        table, _, name = row.partition("/")
+        return self.suite.tables[table].rows[name].answered_by.get(column, row)
 
     def label(self, table: str, row: str) -> str:
         """Return what a reader calls a row."""

@@ -64,7 +64,8 @@ Scatter = Literal["population", "sample", "unknown"]  # which std a paper prints
 class Deviation(Strict):
     """How the trials of a profile differ from the paper's protocol, on purpose; it stands beside every verdict.
 
-    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``). Where the search as
+    ``key``: of the search, or ``data_checksum`` (of the images' files, with their ``dataset``; ours
+    may be ``any``: every copy deviates as it is read). Where the search as
     written has the paper's value, ours takes its place; a trial with ours deviates, whoever wrote it. ``papers``: whose
     protocol it is that we leave; null: all.
     """
@@ -159,19 +160,21 @@ class Stated(Strict):
 class Reading(Strict):
     """A number taken from a search: ``of`` names the function, the rest its arguments.
 
-    ``chosen``: how many edges of the architecture have the operation. ``diagnostic``: what was measured beside the
-    search, ``first`` or ``last``. ``epoch``: ``first`` is the state before training, 1 that after one epoch. Of
-    searches that measure strength, ``by`` a criterion (alpha; DARTS-PT's perturbation; or strength): ``strongest``, how
-    many edges' best operation is the strongest; ``agreement``, the mean over edges of Kendall's tau with strength;
-    ``rank``, the mean place of the operation among those of its edge, 1 being the last.
+    ``computed``: a ``value`` that a computation gives for a seed. ``chosen``: how many edges of the architecture have
+    the operation. ``diagnostic``: what was measured beside the search, ``first`` or ``last``. ``epoch``: ``first`` is
+    the state before training, 1 that after one epoch. Of searches that measure strength, ``by`` a criterion (alpha;
+    DARTS-PT's perturbation; or strength): ``strongest``, how many edges' best operation is the strongest;
+    ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``, the mean place of the operation among
+    those of its edge, 1 being the last.
     """
 
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "strongest", "agreement", "rank"]
+    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "computed", "strongest", "agreement", "rank"]
     by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None
     training_epochs: PositiveInt | None = None
     operation: str | None = None
+    value: str | None = Field(default=None, description="name of what is computed")
     diagnostic: str | None = Field(default=None, description="name of a series: eigenvalue, gradient-confusion/cosine")
     cell: str | None = Field(
         default=None, description="the cell type; null: of a magnitude the space's first, of what is chosen all"
@@ -197,6 +200,9 @@ class Row(Strict):
     )
     computation: dict[str, Any] = Field(default_factory=dict, description="the same for a computed row")
     training: dict[str, Any] = Field(default_factory=dict, description="final training: `harness.suite.training`")
+    answered_by: dict[str, str] = Field(
+        default_factory=dict, description="by column, the row (table/row of this suite) whose trainings give the number"
+    )
     stop: Stop | None = Field(default=None, description="applied to the trajectories; null: the last epoch")
     n: Runs | None = Field(default=None, description="runs behind the published mean; null: not stated")
     statistic: Statistic | None = None
@@ -245,6 +251,9 @@ class Table(Strict):
     band: Band | None = None
     std: Scatter | None = None
     kind: Kind = "result"
+    benchmark: Benchmark | None = Field(
+        default=None, description="of its searches in place of the profiles', which knows none of their networks"
+    )
     grid: Grid | None = None
     rows: dict[Name, Row]
 

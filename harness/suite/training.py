@@ -54,7 +54,14 @@ class NamedCell(Strict):
     cell: str
 
 
-Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell, Field(discriminator="name")]
+class Written(Strict):
+    """As many trainings as the row has runs, all of an architecture that is written out; nothing is searched."""
+
+    name: Literal["architecture"]
+    architecture: str
+
+
+Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell | Written, Field(discriminator="name")]
 
 
 class Statement(Strict):
@@ -83,10 +90,19 @@ class Retraining:
     @property
     def searches(self) -> bool:
         """Tell whether searches come before."""
-        return not isinstance(self.of, NamedCell)
+        return not isinstance(self.of, NamedCell | Written)
 
     def answers(self, column: Column) -> bool:
         """Tell whether a column is of the accuracies that this gives."""
+        return self.covers(column) and self.settings.counts_top(column.top)
+
+    def counts(self, column: Column) -> bool:
+        """Tell whether a column is of the size of the networks that are trained: parameters, multiply-adds."""
+        here = column.dataset in (None, self.dataset) and not column.difference
+        return column.metric in ("parameters", "flops") and column.unit == "M" and here
+
+    def covers(self, column: Column) -> bool:
+        """Tell the same, whatever number of guesses the column is of."""
         asked = column.dataset, column.split, column.training_epochs
         ours = self.dataset, self.settings.data.split, self.settings.epochs
         return column.metric in ("accuracy", "error") and asked == ours and not column.difference
@@ -99,9 +115,8 @@ def resolve_training(
 
     Raises the error of the layer that wrote a mistake.
     """
-    settings, stated = loaded.profile(profile), statements(loaded, table, row)
-    stand_in = settings.embedded if embedded else None
-    looks_up = not isinstance((stand_in or settings).benchmark, TrainingBenchmark)
+    stated, stand_in = statements(loaded, table, row), loaded.profile(profile).embedded if embedded else None
+    looks_up = not isinstance(loaded.benchmark(table, profile, embedded=embedded), TrainingBenchmark)
     if looks_up and not _names_a_cell(stated):  # a cell is trained whatever evaluates searches
         return None
     above: list[KeyPath] = [("profiles", profile, KEY)]
@@ -135,13 +150,13 @@ def statements(loaded: LoadedSuite, table: str, row: str) -> list[Layer]:
 
 
 def trains_a_cell(loaded: LoadedSuite, table: str, row: str) -> bool:
-    """Tell whether a row says that a published cell is trained, so that nothing is searched."""
+    """Tell whether a row says which architecture is trained, so that nothing is searched."""
     return _names_a_cell(statements(loaded, table, row))
 
 
 def _names_a_cell(layers: Sequence[Layer]) -> bool:
     said = deep_merge(*(layer.data for layer in layers)).get("of")
-    return isinstance(said, dict) and said.get("name") == "cell"
+    return isinstance(said, dict) and said.get("name") in ("cell", "architecture")
 
 
 def _statement(layers: Sequence[Layer], at: str) -> Statement:

@@ -129,6 +129,38 @@ def test_a_training_learns_and_says_so_epoch_by_epoch():
     assert curve.parameters == sum(value.numel() for value in net.parameters())
 
 
+def test_further_numbers_of_guesses_are_counted_and_are_the_same_training():
+    plain, more = (run_training(make(data), CELL, toy(), 3, "cpu").curve for data in ({}, {"tops": [2, 3]}))
+    assert more.tops["3"] == [100.0] * 3 and plain.tops == {}
+    assert more.model_dump(exclude={"tops"}) == plain.model_dump(exclude={"tops"})
+    training = start(make({"tops": [2]}), toy())
+    logits = training.net.eval()(next(training.feed.evaluated(24))[0])
+    labels, right = training.feed.held_out.labels.tolist(), 0
+    for scores, label in zip(logits.tolist(), labels, strict=True):
+        right += sum(other > scores[label] for other in scores) < 2
+    assert training.accuracies()[2] == pytest.approx(100 * right / 24)
+    assert 0 < right < 24 and training.accuracies()[1] < training.accuracies()[2]
+
+
+def test_more_guesses_than_classes_are_refused():
+    with pytest.raises(HarnessError, match="tops: 4 guesses are more than the 3 classes"):
+        start(make({"tops": [2, 4]}), toy())
+
+
+def test_a_training_without_further_guesses_is_written_as_before_there_were_any():
+    assert "tops" not in make().model_dump(mode="json")
+    assert make({"tops": [3]}).model_dump(mode="json")["tops"] == [3]
+
+
+def test_large_images_stay_on_the_host_and_come_over_batch_by_batch():
+    crop = {"resized_crop": {"scale": [0.1, 1], "ratio": [0.75, 1.33]}, "crop_padding": 0}
+    dataset = toy(12)
+    feed = start(make({"data": crop}), dataset).feed
+    assert feed.images.images.data_ptr() == dataset.train.images.data_ptr()
+    assert start(make({"data": crop}), dataset)._tapes(lambda *_: None) is None
+    assert start(make(), toy())._tapes(lambda *_: None) is not None
+
+
 def test_evaluating_less_often_is_the_same_training():
     often, seldom = (
         run_training(make({"epochs": 5, "evaluated_every": every}), CELL, toy(), 3, "cpu").curve for every in (1, 2)
@@ -158,7 +190,7 @@ def test_the_accuracy_is_of_the_images_that_the_split_names():
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (dataset.mean, dataset.std))
         logits = training.net((held_out.images[first:].float() - mean) / std)
         right = (logits.argmax(1) == held_out.labels[first:]).sum().item()
-        assert training.accuracies()[0] == pytest.approx(100 * right / len(logits))
+        assert training.accuracies()[1] == pytest.approx(100 * right / len(logits))
 
 
 def test_larger_images_are_cropped_stretched_and_recoloured_and_evaluated_on_their_middle():

@@ -19,11 +19,18 @@ def checksum(*contents: bytes) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(c).digest() for c in contents)).hexdigest()[:16]
 
 
-def test_parquet_files_are_hashed_in_order_and_test_files_are_not(tmp_path: Path) -> None:
+def test_parquet_files_are_hashed_in_order_and_test_files_for_themselves(tmp_path: Path) -> None:
     (tmp_path / "cifar10").mkdir()
     for name, content in {"train-1": b"b", "train-0": b"a", "test-0": b"c"}.items():
         (tmp_path / "cifar10" / f"{name}.parquet").write_bytes(content)
-    assert find_data(["cifar10"], tmp_path) == DataAvailability({"cifar10": checksum(b"a", b"b")}, {})
+    found = find_data(["cifar10"], tmp_path)
+    assert found == DataAvailability({"cifar10": checksum(b"a", b"b")}, {}, {"cifar10": checksum(b"c")}, {})
+    assert found.blocks("cifar10", test=True) is None
+    (tmp_path / "cifar10" / "test-0.parquet").unlink()
+    without = find_data(["cifar10"], tmp_path)
+    why = f"dataset cifar10: no test-*.parquet in {tmp_path / 'cifar10'}"
+    assert (without.checksums, without.tests, without.no_tests) == (found.checksums, {}, {"cifar10": why})
+    assert without.blocks("cifar10", test=True) == why and without.blocks("cifar10", test=False) is None
 
 
 def test_the_official_folder_is_hashed_file_by_file(tmp_path: Path) -> None:
@@ -37,6 +44,9 @@ def test_the_official_folder_is_hashed_file_by_file(tmp_path: Path) -> None:
     gone = find_data(["cifar10"], tmp_path)
     assert gone.checksums == {}
     assert gone.missing == {"cifar10": f"dataset cifar10: {folder / 'data_batch_3'}: No such file or directory"}
+    (folder / "data_batch_3").write_bytes(bytes([3]))
+    no_tests = find_data(["cifar10"], tmp_path).no_tests
+    assert no_tests == {"cifar10": f"dataset cifar10: {folder / 'test_batch'}: No such file or directory"}
 
 
 def test_the_official_archive_is_hashed_whole(tmp_path: Path) -> None:
@@ -48,7 +58,9 @@ def test_what_is_missing_says_why() -> None:
     found = find_data(["cifar10", "imagenet", "digits"], None)
     assert list(found.checksums) == ["digits"]
     assert "HARNESS_DATA is not set" in found.missing["cifar10"]
-    assert found.missing["imagenet"] == "dataset imagenet: there is no reader for its images yet"
+    assert found.missing["imagenet"].startswith("dataset imagenet not found (HARNESS_DATA is not set): looked for")
+    assert found.blocks("cifar10", test=False) == found.blocks("cifar10", test=True) == found.missing["cifar10"]
+    assert not found.no_tests  # said once
 
 
 def test_looking_for_digits_imports_nothing_heavy() -> None:

@@ -18,9 +18,9 @@ from harness.runner.progress import (
 )
 
 
-def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",), part=""):
+def trial(trial_id, seed=0, method="darts-v1", rows=("t1/darts",), part="", *, trains=False):
     about = {"method": method, "subject": f"{method} {part}".rstrip(), "dataset": "digits", "seed": seed}
-    return SimpleNamespace(id=trial_id, suite="tiny", rows=rows, trains=False, **about)
+    return SimpleNamespace(id=trial_id, suite="tiny", rows=rows, trains=trains, **about)
 
 
 class Clock:
@@ -64,6 +64,14 @@ def test_summaries_say_how_many_of_how_many():
     assert summary(items[2:3], now=100.0) == "0/1 seeds, 1 failed, 5.0 s"
     parts = [Item(trial(place, part=f"cell/{place}"), 0.0, "done") for place in ("1<-0", "2<-0")]
     assert summary(parts, now=100.0) == "2/2 trials"
+
+
+def test_searches_and_the_trainings_that_wait_for_them_are_counted_apart_and_once():
+    searches = [Item(trial(f"s{seed}", seed), 1.0, phase) for seed, phase in enumerate(("done", "done", "running"))]
+    trainings = [Item(trial(f"t{seed}", seed, trains=True), 1.0, "waiting") for seed in range(3)]
+    trainings[0].phase = "done"
+    assert summary([*searches, *trainings], now=1.0).startswith("2/3 searches, 1/3 trainings, epoch")
+    assert summary(trainings, now=1.0) == "1/3 seeds"
 
 
 def test_plain_lines_tell_starts_and_ends_in_order():

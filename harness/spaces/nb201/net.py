@@ -395,19 +395,21 @@ class Cell(nn.Module):
         """Map [B, C, H, W] to the last node."""
         nodes = [x]
         for target in range(1, NODES):
-            total = torch.zeros_like(x)
+            total: Tensor | None = None
             for edge, (to, source) in enumerate(EDGES):
-                op = self.architecture[edge]
-                if to != target or op == NONE:
-                    continue
-                value = nodes[source]
-                if op == POOL:
-                    value = pool(value)
-                elif op != SKIP:
-                    value = self.convs[str(edge)](value)
-                total = total + value
-            nodes.append(total)
+                if to == target and self.architecture[edge] != NONE:
+                    value = self._value(edge, nodes[source])
+                    total = value if total is None else total + value
+            nodes.append(torch.zeros_like(x) if total is None else total)
         return nodes[-1]
+
+    def _value(self, edge: int, x: Tensor) -> Tensor:
+        """Return what an edge gives."""
+        op = self.architecture[edge]
+        if op == SKIP:
+            return x
+        value: Tensor = pool(x) if op == POOL else self.convs[str(edge)](x)
+        return value
 
 
 def head(channels: int, classes: int) -> nn.Sequential:
