@@ -53,7 +53,7 @@ def test_architectures_are_those_at_even_quantiles_of_the_table(script: ModuleTy
     accuracies = np.asarray(table.accuracy(table.strings, dataset="cifar10", split="test", epochs=200))
     rows = script.at_quantiles(accuracies, 32)
     ranks = [(accuracies < accuracies[row]).mean() for row in rows]
-    assert np.allclose(ranks, (np.arange(32) + 0.5) / 32, atol=0.01)
+    assert np.allclose(ranks, (np.arange(32) + 0.5) / 32, atol=0.03)  # many are at chance
     found, strings = architectures(), [table.strings[row] for row in rows]
     assert found["choose-wide"] == strings[::2] and found["state-more"] == strings[1::2]
 
