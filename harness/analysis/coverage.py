@@ -147,7 +147,8 @@ def _reproduction(row: RowVerdict, cell: CellVerdict) -> tuple[Reproduction, str
     if cell.published.kind == "setting":
         return "not a result", "a printed setting is no result"
     measured = cell.ours is not None and cell.ours.n > 0
-    uncounted = row.not_run is not None or cell.verdict == "NOT JUDGED"
+    nothing_runs = row.not_run is not None and cell.column not in row.row.answered_by
+    uncounted = nothing_runs or cell.verdict == "NOT JUDGED"
     if uncounted and not measured and cell.published.column.metric in COUNTED:
         return "NOT RUN", "no code counts it yet"
     if cell.verdict == "NOT JUDGED":

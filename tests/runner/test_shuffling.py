@@ -77,6 +77,8 @@ def test_claims_read_what_was_computed_seed_by_seed(project):
     assert "The residual one loses less" in said.out and "3 seeds a side, the next look is at 6" in " ".join(
         said.out.split()
     )
+    assert project.cli("report", "-t", "shuffled", "--out", "reports").code == 0
+    assert "The residual one loses less" in (project.folder / "reports" / "report.md").read_text(encoding="utf-8")
     known = with_recorded(find_data([], None), found)
     assert set(known.checksums) == {"digits"}  # not those of a table
 
