@@ -19,7 +19,8 @@ from harness.report.svg import SETTINGS, as_svg
 from harness.spaces.operations import operation
 from harness.spaces.space import Edge
 
-WIDTH, HEIGHT = 5.2, 2.5  # inches of a cell
+WIDTH, HEIGHT = 5.2, 2.5  # inches of a cell, the height at most
+BOWS = 0.4  # inches of the height that bent arrows need
 MARGIN = (0.42, 0.35)  # inches around the middles of nodes
 ROW = 0.75  # inches between nodes of a column, at most
 LABEL = (0.62, 0.15)  # inches that a label takes
@@ -88,18 +89,20 @@ def places(cell: DrawnCell) -> dict[int, Point]:
 
 
 def _svg(cell: DrawnCell, name: str) -> str:
-    figure = Figure(figsize=(WIDTH, HEIGHT))
-    _draw_cell(figure.add_axes((0, 0, 1, 1)), cell)
+    heights = [y for _, y in places(cell).values()]
+    height = min(HEIGHT, 2 * MARGIN[1] + ROW * max(1.0, max(heights) - min(heights)) + BOWS)
+    figure = Figure(figsize=(WIDTH, height))
+    _draw_cell(figure.add_axes((0, 0, 1, 1)), cell, height)
     edges = (f"{operation(edge.operation).label} from {edge.source} to {edge.node}" for edge in cell.drawn)
     return as_svg(figure, name, cell.title, f"A cell as a graph: {', '.join(edges) or 'no edge holds anything'}.")
 
 
-def _draw_cell(ax: Axes, cell: DrawnCell) -> None:
+def _draw_cell(ax: Axes, cell: DrawnCell, height: float) -> None:
     """Draw in inches, so that a bow is where it is computed to be."""
     ax.axis("off")
     ax.set_xlim(0, WIDTH)
-    ax.set_ylim(0, HEIGHT)
-    at = _in_inches(places(cell))
+    ax.set_ylim(0, height)
+    at = _in_inches(places(cell), height)
     beside: Counter[tuple[int, int]] = Counter()
     labels: list[Point] = []
     for edge in cell.drawn:
@@ -112,12 +115,12 @@ def _draw_cell(ax: Axes, cell: DrawnCell) -> None:
         ax.text(x, y, label, ha="center", va="center", fontsize=8, color=INK, bbox=box, zorder=4)
 
 
-def _in_inches(at: Mapping[int, Point]) -> dict[int, Point]:
+def _in_inches(at: Mapping[int, Point], height: float) -> dict[int, Point]:
     xs, ys = zip(*at.values(), strict=True)
     wide = (WIDTH - 2 * MARGIN[0]) / max(max(xs) - min(xs), 1.0)
-    high = min((HEIGHT - 2 * MARGIN[1]) / max(max(ys) - min(ys), 1.0), ROW)
+    high = min((height - 2 * MARGIN[1]) / max(max(ys) - min(ys), 1.0), ROW)
     middle = (max(ys) + min(ys)) / 2
-    return {n: (MARGIN[0] + wide * (x - min(xs)), HEIGHT / 2 + high * (y - middle)) for n, (x, y) in at.items()}
+    return {n: (MARGIN[0] + wide * (x - min(xs)), height / 2 + high * (y - middle)) for n, (x, y) in at.items()}
 
 
 def _draw_edge(ax: Axes, at: Mapping[int, Point], edge: Edge, beside: int, labels: Sequence[Point]) -> Point:

@@ -188,7 +188,10 @@ def _results(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield f"{accuracy:.2f}", f"accuracy of what it found, {key}, %"
     if outcome.training:
         yield f"{outcome.training.evaluated[-1]:.2f}", "accuracy after the training, %"
-    for name, numbers in outcome.values.items():
+    tested = f"{outcome.dataset}/test/"  # before what else was computed; the longest training before the others
+    names = sorted(outcome.values, key=lambda name: (not name.startswith(tested), -len(name)))
+    for name in names:
+        numbers = outcome.values[name]
         yield f"{sum(numbers) / len(numbers):.5g}", f"mean of {name} over {len(numbers)} runs"
 
 

@@ -12,7 +12,6 @@ from harness.analysis.verdicts import SuiteVerdict
 from harness.report import curves
 from harness.report.figure_view import view
 from harness.report.links import explorer, method_page, paper_page, row_anchor, run_page
-from harness.report.views import heading, table_heading
 
 View = dict[str, Any]
 
@@ -55,7 +54,7 @@ def _measured(verdicts: Sequence[SuiteVerdict], method: str) -> View:
     return {
         "figures": list(_figures(verdicts, method)),
         "rows": [
-            _row(verdict, table_heading(verdict, table), row)
+            _row(verdict, table.table.title, row)
             for verdict in verdicts
             for table in verdict.tables
             for row in table.rows
@@ -92,7 +91,7 @@ def _row(verdict: SuiteVerdict, table: str, row: RowVerdict) -> View:
     return {
         "label": verdict.loaded.label(table_key, row_key),
         "table": table,
-        "suite": heading(verdict),
+        "suite": f"{verdict.loaded.suite.suite}, {verdict.profile_name}",
         "page": f"{page}#{row_anchor(verdict, row.key)}",
         "done": f"{done} of {len(row.trials)}",
         "counts": Counter(cell.verdict for cell in cells),

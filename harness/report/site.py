@@ -89,7 +89,7 @@ class Site:
     def _overview(self, methods: Sequence[View]) -> View:
         listed = self.printed.listed
         header, *rows = coverage_rows(listed) or [()]
-        telling = sorted(self.runs, key=lambda verdict: -len(verdict.claims))
+        telling = sorted(self.runs, key=lambda verdict: -verdict.done)
         story = next(filter(None, map(curves.collapse_figure, telling)), None)
         return {
             "runs": [self._run_line(verdict) for verdict in self.runs],

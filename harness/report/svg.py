@@ -16,6 +16,10 @@ from harness.report.style import BEHIND, FAINT, INK, PALETTE
 
 SHARED = "behind"  # id of the grey lines
 GRID = "fill: none; stroke: var\\(--grid\\); stroke-width: 0.6; stroke-linecap: square"
+OFTEN = {  # looks of means and of single seeds, by class
+    "l": "stroke-width: 1.8; stroke-linecap: square",
+    "s": "stroke-opacity: 0.4; stroke-width: 0.6",
+}
 SETTINGS: Any = {
     "text.parse_math": False,  # a name may hold a dollar sign
     "svg.fonttype": "none",  # text stays text: small, searchable, in the page's colour
@@ -79,6 +83,8 @@ def _lean(svg: str, name: str) -> str:
     svg = re.sub(rf' clip-path="[^"]*" style="{GRID}"', ' class="g"', svg)
     for letter, anchor in (("m", "middle"), ("e", "end")):
         svg = svg.replace(f'style="font-size: 8px; text-anchor: {anchor}; fill: currentColor"', f'class="{letter}"')
+    for letter, look in OFTEN.items():
+        svg = re.sub(rf'style="fill: none; stroke: (#\w+); {look}"', rf'class="{letter}" style="stroke: \1"', svg)
     used = {SHARED, *re.findall(r"#([^\")]+)[\")]", svg)}
     svg = re.sub(r" id=\"([^\"]*)\"", lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r"\b(id=\"|xlink:href=\"#|url\(#)", rf"\g<1>{name}-", svg)
