@@ -103,8 +103,8 @@ def search(
     with the fewest settings of its own; ``settings`` overrides some by key path, ``{"epochs": 3}``. Stop rules are not
     applied: the architecture is that of the last epoch. ``dataset="digits"`` needs no data and shows the machinery
     alone. ``threads``: of the CPU, by default as many as a worker of ``harness run`` has, which gives the same result;
-    equal seeds do on one machine and one number of threads. ``checkpoint``: a file that is written after every epoch, from which the same call goes
-    on. ``on_epoch``: called after each with its number and how many there are.
+    equal seeds do on one machine and one number of threads. ``checkpoint``: a file that is written after every epoch,
+    from which the same call goes on. ``on_epoch``: called after each with its number and how many there are.
 
     Raises `HarnessError` for an unknown name or setting, and where the images are not at hand.
     """
