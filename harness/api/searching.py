@@ -102,9 +102,9 @@ def search(
     The settings are those of the first row of the shipped suites that runs this method on this space and data set,
     with the fewest settings of its own; ``settings`` overrides some by key path, ``{"epochs": 3}``. Stop rules are not
     applied: the architecture is that of the last epoch. ``dataset="digits"`` needs no data and shows the machinery
-    alone. ``threads``: of the CPU; equal seeds give equal results on one machine and one number of them, and the same
-    as ``harness run`` gives. ``checkpoint``: a file that is written after every epoch, from which the same call goes
-    on. ``on_epoch``: called after each with its number and how many there are.
+    alone. ``threads``: of the CPU, by default as many as a worker of ``harness run`` has, which gives the same result;
+    equal seeds do on one machine and one number of threads. ``checkpoint``: a file that is written after every epoch,
+    from which the same call goes on. ``on_epoch``: called after each with its number and how many there are.
 
     Raises `HarnessError` for an unknown name or setting, and where the images are not at hand.
     """
@@ -133,6 +133,8 @@ def _run(
     on_epoch: Callable[[int, int], None] | None,
 ) -> tuple[Trajectory, float]:
     """Return the trajectory of a search, and its seconds."""
+    import torch
+
     from harness.data.load import load_dataset
     from harness.engine.search import run_search
     from harness.runner.worker import prepare
@@ -140,8 +142,12 @@ def _run(
     root, place = data_root(), environment.resolve_device(device)
     images = load_dataset(dataset, root, limit=spec.data.limit, test=spec.data.split == "test")
     spec.data.counts(len(images.train))
-    prepare(threads or environment.threads_per_worker(1))
-    found = run_search(spec, images, seed, place, None if checkpoint is None else Path(checkpoint), on_epoch)
+    before = torch.get_num_threads()
+    prepare(threads or environment.threads_per_worker(environment.cores()))
+    try:
+        found = run_search(spec, images, seed, place, None if checkpoint is None else Path(checkpoint), on_epoch)
+    finally:
+        torch.set_num_threads(before)  # the caller's process goes on
     return found.trajectory, sum(found.epoch_seconds)
 
 

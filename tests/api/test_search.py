@@ -51,6 +51,18 @@ def test_it_goes_on_from_a_checkpoint(elsewhere: Path) -> None:
     pd.testing.assert_frame_equal(resumed.trajectory, whole.trajectory)
 
 
+def test_the_caller_keeps_its_threads(elsewhere: Path) -> None:
+    import torch
+
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        small(threads=2, on_epoch=lambda *_: seen.append(torch.get_num_threads()))
+        assert seen == [2, 2] and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_table_says_how_good_it_is(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"digits/test/12": 1.0, "digits/test/200": 2.0, "digits/valid/200": 3.0, "cifar10/test/900": 4.0}
 

@@ -27,7 +27,7 @@ distributed = pytest.importorskip("distributed")
 WAIT = 120.0
 LONG = (
     *("run", "suites/tiny.yaml", "-m", "darts-v1", "--seeds", "0-1", "--device", "cpu", "--threads", "1"),
-    *("--set", "epochs=16"),
+    *("--set", "epochs=24"),
 )
 
 
@@ -45,23 +45,24 @@ def until(true: Callable[[], object]) -> None:
     limit = time.monotonic() + WAIT
     while not true():
         assert time.monotonic() < limit
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 class Killer(threading.Thread):
-    """Kills the first worker that is seen at a trial that has saved some epochs."""
+    """Holds the work once two trials have saved an epoch, kills a worker that is at one, and lets the work go on."""
 
     def __init__(self, project: Project, local: Any) -> None:
         super().__init__(daemon=True)
-        self.saved, self.client = project.folder / "results" / ".checkpoints", local.get_client()
+        self.results, self.client = project.folder / "results", local.get_client()
         self.killed: int | None = None
 
     def run(self) -> None:
-        until(lambda: self.saved.is_dir() and sum(path.suffix == ".pt" for path in self.saved.iterdir()) >= 2)
-        time.sleep(0.5)
+        until(lambda: len(list(self.results.glob(".checkpoints/*.pt"))) >= 2)
+        (self.results / "pause").touch()
         busy = [worker for worker, tasks in self.client.processing().items() if tasks]
         (self.killed,) = self.client.run(os.getpid, workers=busy[:1]).values()
         os.kill(self.killed, signal.SIGKILL)
+        (self.results / "pause").unlink()
 
 
 @pytest.mark.timeout(400)
