@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from harness import shipped
 from harness.errors import HarnessError, nearest
 from harness.files import read_regular
 from harness.text import CONTROL, brief
@@ -178,8 +179,8 @@ def _load(file: Path, parents: tuple[Path, ...], count: Iterator[int]) -> Docume
     if not isinstance(includes, list) or not all(isinstance(name, str) for name in includes):
         raise local.error(("include",), "must be a list of file names")
     for index, name in enumerate(includes):
-        target = file.parent / name
-        if not os.path.isfile(target):
+        target = _included(file, name)
+        if target is None:
             near = [p for pattern in ("*.yaml", "*/*.yaml") for p in file.parent.glob(pattern) if p != file]
             choices = [p.relative_to(file.parent).as_posix() for p in near]
             raise local.error(("include", index), f"no such file {name!r}{nearest(name, choices)}")
@@ -190,6 +191,13 @@ def _load(file: Path, parents: tuple[Path, ...], count: Iterator[int]) -> Docume
     merge_documents(merged, local)
     merged.places[()] = local.places[()]
     return merged
+
+
+def _included(file: Path, name: str) -> Path | None:
+    """Return the file that another one includes: beside it, else among the suites that come with the package."""
+    folders = (file.parent, shipped.folder("suites"))
+    places = (folder / name for folder in folders if folder is not None)
+    return next((place for place in places if os.path.isfile(place)), None)
 
 
 def merge_documents(base: Document, top: Document) -> None:

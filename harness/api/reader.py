@@ -20,6 +20,7 @@ from harness.api.request import Request, Say, to_stderr
 from harness.audit.consistency import Mark, marks
 from harness.audit.finding import Finding
 from harness.audit.published_rows import collect
+from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
 from harness.benchmarks.spec import TABLES
 from harness.data.atomic import check_writable
@@ -31,7 +32,7 @@ from harness.runner.availability import DataAvailability, find_data, latest_reco
 from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Filters, Plan, data_needed, make_plan
 from harness.runner.record import Record
-from harness.runner.store import SHIPPED_PROFILE, RecordError, read_record, render, write_atomically
+from harness.runner.store import RESULTS, SHIPPED_PROFILE, RecordError, read_record, render, write_atomically
 from harness.runner.survey import place
 from harness.runner.trial import ProfileName
 from harness.suite.facts import FILE as FACTS
@@ -55,6 +56,8 @@ class Reader:
 
     def __post_init__(self) -> None:
         store = self.request.store
+        if store.root != RESULTS and not store.root.exists():
+            raise HarnessError(f"{store.root}: no folder of records")
         self.index = store.index()
         if count := sum(map(store.is_shipped, self.index.values())):
             self.say(f"note: {count} records of the {SHIPPED_PROFILE} profile come with the package")
@@ -113,16 +116,22 @@ class Reader:
         The one that comes with the package is of the suites that do.
         """
         store, folder = self.request.store, self.loaded[0].path.parent
-        path = store.audit
-        recorded = None if store.is_shipped(path) and folder != shipped.folder("suites") else read_audit(path)
+        path, ours, suites = store.audit, shipped.folder("results"), shipped.folder("suites")
+        if not path.exists() and ours is not None:
+            path = ours / AUDIT  # of another folder of records: what is printed is the same
+        is_foreign = (
+            ours is not None and path.is_relative_to(ours) and folder.resolve() != (suites and suites.resolve())
+        )
+        recorded = None if is_foreign else read_audit(path)
         if recorded is None:
             return ()
         known = {loaded.path: loaded for loaded in self.loaded}  # the audit is of all, whichever are asked for
-        suites = [known.get(suite) or load_suite(suite, load_catalogue()) for suite in find_suites([folder])]
-        found = standing(recorded, collect(suites))
-        if found.changed:
-            first = ", ".join(found.changed[:3])
-            text = f"{path}: {len(found.changed)} numbers are new or were others then ({first}, ...)"
+        every = [known.get(suite) or load_suite(suite, load_catalogue()) for suite in find_suites([folder])]
+        found = standing(recorded, collect(every))
+        asked = {loaded.suite.suite for loaded in self.loaded}
+        changed = [number for number in found.changed if number.partition(":")[0] in asked]
+        if changed:
+            text = f"{path}: {len(changed)} numbers are new or were others then ({', '.join(changed[:3])}, ...)"
             self.say(f"warning: {text}; run audit --record")
         return found.findings
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import DataAvailability
+from harness.runner.environment import Device
 from harness.runner.plan import Filters, NoSuchRow, Plan, make_plans, parse_seeds, plan_further
 from harness.runner.store import Store
 from harness.runner.trial import ProfileName
@@ -118,6 +119,22 @@ def one_or_many(names: str | Sequence[str]) -> Sequence[str]:
 def as_settings(settings: Mapping[str, object] | None) -> list[str]:
     """Write overrides by key path as ``--set`` has them."""
     return [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+
+
+def check_arguments(
+    *, profile: object, device: object, jobs: object = 0, threads: object = None, seed: object = 0,
+    seeds: object = None, log: object = None,
+) -> None:  # fmt: skip
+    """Raise `HarnessError` for what the command line would not take: Python takes everything."""
+    for name, value, least in (("seed", seed, 0), ("jobs", jobs, 0), ("threads", threads, 1)):
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+            raise HarnessError(f"{name}={value!r}: a whole number from {least} on")
+    choices = (("profile", profile, get_args(ProfileName)), ("device", device, get_args(Device)))
+    for name, value, known in (*choices, ("log", log, (None, "tensorboard"))):
+        if value not in known:
+            raise HarnessError(f"{name}={value!r}{nearest(str(value), [str(one) for one in known if one])}")
+    if seeds is not None and not isinstance(seeds, str):
+        raise HarnessError(f"seeds={seeds!r}: a text such as '0-2' or '0,3'")
 
 
 def to_stderr(line: str) -> None:

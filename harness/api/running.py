@@ -6,10 +6,12 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.api.request import Request, Say, as_settings, one_or_many, to_stderr
+from harness.api.request import Request, Say, as_settings, check_arguments, one_or_many, to_stderr
+from harness.api.traces import as_it_was
 from harness.data.sources import data_root
 from harness.errors import HarnessError
 from harness.runner import environment, scalars
@@ -176,7 +178,9 @@ def run(
     once, each in a process of its own; 0: in this process. ``budget``: such as ``"2h45m"``. ``shard``: ``"1/4"`` is
     the first of four parts. ``cluster``: address or file of a Dask scheduler. ``log="tensorboard"``: event files beside
     the records. ``quiet``: show no progress. Raises `HarnessError` for a mistake; a trial that fails is in the summary.
+    Ctrl-C ends the work in good order, then it is raised.
     """
+    check_arguments(profile=profile, device=device, jobs=jobs, threads=threads, seeds=seeds, log=log)
     methods, tables, datasets = map(one_or_many, (method, table, dataset))
     names = [str(suite) for suite in suites]
     request = Request.read(
@@ -188,13 +192,20 @@ def run(
     )  # fmt: skip
     root = data_root()
     say: Say = (lambda line: None) if quiet else to_stderr
-    return carry_out(asked, make_all_plans(asked, root, say), root, NoProgress() if quiet else make_progress(), say)
+    plans, progress = make_all_plans(asked, root, say), NoProgress() if quiet else make_progress()
+    with as_it_was() if jobs == 0 else nullcontext():
+        summary = carry_out(asked, plans, root, progress, say, deaf=False)
+    if summary.tally.interrupted:
+        raise KeyboardInterrupt  # the caller's program is to end as well; the same call goes on
+    return summary
 
 
-def carry_out(asked: RunRequest, plans: Sequence[Plan], root: Path | None, progress: Progress, say: Say) -> RunSummary:
-    """Execute what is missing of plans."""
+def carry_out(
+    asked: RunRequest, plans: Sequence[Plan], root: Path | None, progress: Progress, say: Say, *, deaf: bool = True
+) -> RunSummary:
+    """Execute what is missing of plans; ``deaf``: to further signals, once the end was asked for."""
     start, tasks = time.monotonic(), all_tasks(asked, plans, root)
-    options = asked.options(root)
+    options = replace(asked.options(root), deaf=deaf)
     for task in tasks:
         if task.broken:
             say(f"warning: {task.reason}; the trial is run again")

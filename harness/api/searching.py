@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.analysis.trajectories import group_weights, magnitudes_by_cell
 from harness.api.looking_up import benchmark
-from harness.api.request import DEFAULT_SUITES, as_settings
+from harness.api.request import DEFAULT_SUITES, as_settings, check_arguments
+from harness.api.traces import as_it_was
 from harness.benchmarks.spec import TABLES
 from harness.data.sources import DataMissing, data_root
 from harness.errors import HarnessError, nearest
-from harness.methods.catalogue import load_catalogue, override_layers
+from harness.methods.catalogue import load_catalogue, override_layers, part_versions
 from harness.methods.spec import SearchSpec
 from harness.runner import environment
+from harness.runner.availability import find_data
 from harness.runner.environment import Device
 from harness.runner.record import PER_EPOCH
-from harness.runner.trial import ProfileName
+from harness.runner.trial import ProfileName, trial_id
 from harness.spaces.registry import known, published
 from harness.spaces.space import Space
 from harness.suite.load import find_suites, load_suite
@@ -44,13 +46,15 @@ class _Row(NamedTuple):
         return f"{self.loaded.suite.suite}/{self.table}/{self.row}"
 
     @property
-    def own_settings(self) -> int:
-        """Count what the row, or its table, states of the search for itself."""
+    def own_settings(self) -> bool:
+        """Tell whether the row, or its table, states more of the search for itself than its space and data."""
         table = self.loaded.suite.tables[self.table]
-        return len(table.search) + len(table.rows[self.row].search)
+        return bool({*table.search, *table.rows[self.row].search} - {"space", "data"})
 
     def searches(self, space: Space, profile: str) -> bool:
-        """Tell whether it chooses from what a space does, however large its supernet."""
+        """Tell whether the profile runs it, and it chooses from what a space does, however large its supernet."""
+        if self.loaded.why_not_run(self.table, self.row, profile) is not None:
+            return False
         own = self.loaded.resolve(self.table, self.row, profile, embedded=self.embedded).space
         return type(own) is type(space) and own.groups == space.groups
 
@@ -94,31 +98,34 @@ def search(
     settings: Mapping[str, object] | None = None,
     device: Device = "auto",
     threads: int | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+    row: str | None = None,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Found:
     """Search with a method of the catalogue, in this process, and look up what it found.
 
-    The settings are those of the first row of the shipped suites that runs this method on this space and data set,
-    with the fewest settings of its own; ``settings`` overrides some by key path, ``{"epochs": 3}``. Stop rules are not
-    applied: the architecture is that of the last epoch. ``dataset="digits"`` needs no data and shows the machinery
-    alone. ``threads``: of the CPU, by default as many as a worker of ``harness run`` has, which gives the same result;
-    equal seeds do on one machine and one number of threads. ``checkpoint``: a file that is written after every epoch,
-    from which the same call goes on. ``on_epoch``: called after each with its number and how many there are.
+    The settings are those of the first row of the shipped suites that runs this method on this space and data set
+    and states none of its own; where all do, ``row`` has to name one, ``SUITE/TABLE/ROW``. ``settings`` overrides some
+    by key path, ``{"epochs": 3}``. Stop rules are not applied: the architecture is that of the last epoch.
+    ``dataset="digits"`` needs no data and shows the machinery alone. ``threads``: of the CPU, by default as many as a
+    worker of ``harness run`` has, which gives the same result; equal seeds do on one machine and one number of them.
+    ``checkpoints``: a folder for the state after every epoch, by the search's id; the same call goes on from there.
+    ``on_epoch``: called after each with its number and how many there are.
 
     Raises `HarnessError` for an unknown name or setting, and where the images are not at hand.
     """
-    row = _find_row(method, space, dataset, profile)
-    spec = row.loaded.resolve(
-        row.table, row.row, profile, embedded=row.embedded, overrides=override_layers(as_settings(settings))
+    check_arguments(seed=seed, threads=threads, device=device, profile=profile)
+    found = _find_row(method, space, dataset, profile, row)
+    spec = found.loaded.resolve(
+        found.table, found.row, profile, embedded=found.embedded, overrides=override_layers(as_settings(settings))
     )
     if len(spec.each(seed)) > 1:
         raise HarnessError(f"method {method!r} is {len(spec.each(seed))} trials a seed: use harness.run")
     (spec,) = spec.each(seed)
-    track, seconds = _run(spec, dataset, seed, device, threads, checkpoint, on_epoch)
+    track, seconds = _run(spec, dataset, seed, device, threads, checkpoints, on_epoch)
     architecture = track.architectures[-1]
     return Found(
-        method, space, dataset, seed, profile, row.name, architecture, as_frame(track),
+        method, space, dataset, seed, profile, found.name, architecture, as_frame(track),
         _look_up(architecture, spec.space.name), spec.model_dump(mode="json"), seconds,
     )  # fmt: skip
 
@@ -129,12 +136,10 @@ def _run(
     seed: int,
     device: Device,
     threads: int | None,
-    checkpoint: str | Path | None,
+    checkpoints: str | Path | None,
     on_epoch: Callable[[int, int], None] | None,
 ) -> tuple[Trajectory, float]:
     """Return the trajectory of a search, and its seconds."""
-    import torch
-
     from harness.data.load import load_dataset
     from harness.engine.search import run_search
     from harness.runner.worker import prepare
@@ -142,33 +147,42 @@ def _run(
     root, place = data_root(), environment.resolve_device(device)
     images = load_dataset(dataset, root, limit=spec.data.limit, test=spec.data.split == "test")
     spec.data.counts(len(images.train))
-    before = torch.get_num_threads()
-    prepare(threads or environment.threads_per_worker(environment.cores()))
-    try:
-        found = run_search(spec, images, seed, place, None if checkpoint is None else Path(checkpoint), on_epoch)
-    finally:
-        torch.set_num_threads(before)  # the caller's process goes on
+    state = None if checkpoints is None else Path(checkpoints) / f"{_id(spec, dataset, seed, root)}.pt"
+    with as_it_was():
+        prepare(threads or environment.threads_per_worker(environment.cores()))
+        found = run_search(spec, images, seed, place, state, on_epoch)
     return found.trajectory, sum(found.epoch_seconds)
 
 
-def _find_row(method: str, space: str, dataset: str, profile: str) -> _Row:
-    """Choose whose settings a search has; raise `HarnessError` where no shipped suite has any."""
+def _id(spec: SearchSpec, dataset: str, seed: int, root: Path | None) -> str:
+    """Return the id that ``harness run`` would give the search: of its settings, seed, versions and data."""
+    from harness import engine
+
+    versions = {**part_versions(spec), "engine": engine.VERSION}
+    return trial_id(spec, dataset, seed, versions, find_data([dataset], root).checksums.get(dataset))
+
+
+def _find_row(method: str, space: str, dataset: str, profile: str, named: str | None = None) -> _Row:
+    """Choose whose settings a search has; raise `HarnessError` where no suite has any, or all rows have their own."""
     catalogue = load_catalogue()
     if method not in catalogue.methods:
         raise HarnessError(f"unknown method {method!r}{nearest(method, catalogue.methods)}")
     if catalogue.computes(method):
         raise HarnessError(f"method {method!r} computes and does not search: use harness.run")
     wanted = published(space)
-    fitting = []
-    for row in _rows(method, profile, first=space):
-        if row.dataset == dataset and row.searches(wanted, profile):
-            if not row.own_settings:
-                return row
-            fitting.append(row)
+    every = list(_rows(method, profile, first=space))
+    fitting = [row for row in every if row.dataset == dataset and row.searches(wanted, profile)]
     if not fitting:
         text = f"no shipped suite searches {space} on {dataset} with {method!r} under the {profile} profile"
-        raise HarnessError(text + _instead(_rows(method, profile, first=space), profile))
-    return min(fitting, key=lambda row: row.own_settings)
+        raise HarnessError(text + _instead(every, profile))
+    chosen = [row for row in fitting if row.name == named or (named is None and not row.own_settings)]
+    if not chosen:
+        names = list(dict.fromkeys(row.name for row in fitting))
+        what = (
+            f"row {named!r} does not" if named else f"{method!r} searches {space} on {dataset} with settings of a row"
+        )
+        raise HarnessError(f"{what}: say row={nearest(named, names) if named else ' or '.join(names)}")
+    return chosen[0]
 
 
 def _instead(rows: Iterable[_Row], profile: str) -> str:

@@ -294,7 +294,7 @@ def report(
 ) -> None:
     """Write verdicts, tables and figures.
 
-    As markdown, CSV and one HTML page that needs nothing else.
+    As a small site that needs nothing else: index.html is its first page.
     """
     from harness.cli.judge import report_suites
     from harness.cli.select import Request

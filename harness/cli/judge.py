@@ -58,6 +58,7 @@ def report_suites(request: Request, out: Path) -> int:
     table = find_table()
     majorities = figure6a(table) if table is not None else ()
     printed = Printed.of(list(evidence.printed(verdicts)), evidence.findings, majorities, evidence.facts)
-    for path in write_report(verdicts, out, request.results, printed):
-        typer.echo(str(path))
+    first, *others = write_report(verdicts, out, request.results, printed)
+    typer.echo(str(first))
+    typer.echo(f"{len(others)} more files beside it; open the first in a browser", err=True)
     return 0

@@ -24,4 +24,5 @@ def begin_suite(name: str, space: str, folder: Path) -> int:
     typer.echo(f"{path}: a suite to change; then")
     for words in (["validate"], ["run"], ["run", "--until-decided"], ["check"]):
         typer.echo(f"  {command([words[0], str(path), *words[1:]])}")
+    typer.echo("without data all but --until-decided run on digits, which decide no claim")
     return 0

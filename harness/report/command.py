@@ -9,6 +9,8 @@ from harness.analysis.cells import RowVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.runner.trial import Trial
 
+AGAIN = "again"  # a folder for what is done already: `harness diff results again` compares
+
 
 def rerun_command(verdict: SuiteVerdict, row: RowVerdict) -> str | None:
     """Return the command line, with the overrides that the trials were planned with; None for a row without trials."""
@@ -27,6 +29,8 @@ def _command(verdict: SuiteVerdict, row: str, trials: Sequence[Trial]) -> str:
     words += ["--seeds", seed_ranges([trial.seed for trial in trials])]
     for setting in verdict.evidence.plan.overrides.get(row, ()):
         words += ["--set", setting]
+    if all(trial.id in verdict.evidence.outcomes for trial in trials):
+        words += ["--results", AGAIN]
     return shlex.join(words)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness.analysis.cells import CellVerdict, RowVerdict
@@ -20,10 +21,13 @@ from harness.report.links import Records, method_page, paper_page, row_anchor, r
 from harness.report.printed import Printed
 from harness.report.tables import Tables
 from harness.report.views import NOTHING, CellView, row_view
+from harness.runner.store import RecordError, read_record
 from harness.runner.trial import Trial
 
 Field = tuple[str, str, str]  # key, title, and how it is shown: one of
-#   facet (a column to choose from), column, number (a column that sorts by size), text, code, link or links (of a row)
+#   facet (a column to choose from), column, number (a column that sorts by size), text, code, link or links (of a row),
+#   words (of which a whole one is asked for)
+UNREADABLE = "unreadable"
 NUMBERS: tuple[Field, ...] = (
     ("id", "number", "column"),
     ("paper", "paper", "facet"),
@@ -58,7 +62,7 @@ TRIALS: tuple[Field, ...] = (
     ("result", "result", "number"),
     ("seconds", "seconds", "number"),
     ("of", "what the result is", "text"),
-    ("rows", "rows", "text"),
+    ("rows", "rows", "words"),
     ("why", "why", "text"),
     ("started", "started", "text"),
     ("device", "device", "text"),
@@ -97,6 +101,7 @@ def _number(
     tables: Tables,
 ) -> Row:  # fmt: skip
     width = "" if view.width == NOTHING else f" ± {view.width}"
+    behind = _behind(verdict, row, cell)
     return {
         "id": entry.cell,
         "paper": entry.paper,
@@ -116,10 +121,16 @@ def _number(
         "why": entry.note,
         "page": f"{paper_page(entry.paper)}#{row_anchor(verdict, row.key)}",
         "finding": tables.finding(entry.mark) or "",
-        "trials": row_trials(verdict, row.key) if row.trials else "",
+        "trials": row_trials(verdict, behind.key) if behind.trials else "",
         "records": [link for trial in cell.evidence if (link := records.link(trial))],
-        "command": rerun_command(verdict, row) or "",
+        "command": rerun_command(verdict, behind) or "",
     }
+
+
+def _behind(verdict: SuiteVerdict, row: RowVerdict, cell: CellVerdict) -> RowVerdict:
+    """Return the row whose trials answer a number: another one where the suite says so."""
+    key = verdict.loaded.behind(row.key, cell.column)
+    return next((one for table in verdict.tables for one in table.rows if one.key == key), row)
 
 
 @dataclass
@@ -197,17 +208,16 @@ def _results(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def unplanned(records: Records, suites: set[str], planned: set[str]) -> list[Row]:
     """Return the records of suites that no plan names, such as of seeds that were chosen by hand."""
-    return [
-        row
-        for trial, path in sorted(records.files.items())
-        if trial not in planned
-        for row in [_unplanned(trial, json.loads(path.read_bytes()), records)]
-        if row["suite"] in suites
-    ]
+    rows = [_unplanned(trial, path, records) for trial, path in sorted(records.files.items()) if trial not in planned]
+    return [row for row in rows if row.get("suite") in suites or row["state"] == UNREADABLE]
 
 
-def _unplanned(trial: str, record: dict[str, Any], records: Records) -> Row:
-    known = {key: record.get(key, "") for key in ("method", "dataset", "seed", "profile", "suite")}
-    why = "; ".join(["no plan that is shown here names it", *record.get("overrides", [])])
+def _unplanned(trial: str, path: Path, records: Records) -> Row:
+    try:
+        record = read_record(path)
+    except RecordError as error:
+        return {"id": trial, "state": UNREADABLE, "why": str(error)}
+    known = {key: getattr(record, key) for key in ("method", "dataset", "seed", "profile", "suite")}
+    why = "; ".join(["no plan that is shown here names it", *record.overrides])
     link = records.link(trial)
     return {"id": trial, **known, "state": "not planned", "why": why, "records": [link] if link else []}

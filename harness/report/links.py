@@ -11,6 +11,7 @@ from harness.analysis.verdicts import SuiteVerdict
 
 INDEX, EXPLORER, AUDIT = "index.html", "explorer.html", "audit.html"
 RECORDS = "records"
+OWN = 4  # parts of a path that are a record's own: profile, method, data set, file
 
 
 def _plain(name: str) -> str:
@@ -40,7 +41,7 @@ def explorer(view: str, **chosen: str) -> str:
 
 def row_trials(verdict: SuiteVerdict, row: str) -> str:
     """Return the explorer's address with the trials of a row."""
-    return explorer("trials", q=f"{verdict.loaded.suite.suite}:{row}", profile=verdict.profile_name)
+    return explorer("trials", rows=f"{verdict.loaded.suite.suite}:{row}", profile=verdict.profile_name)
 
 
 def row_anchor(verdict: SuiteVerdict, row: str) -> str:
@@ -63,7 +64,7 @@ class Records:
         """Return where the copy of a trial's record lies, compressed; None where there is no record."""
         if self.root is None or trial not in self.files:
             return None
-        return f"{RECORDS}/{self.files[trial].relative_to(self.root).as_posix()}.gz"
+        return f"{RECORDS}/{Path(*self.files[trial].parts[-OWN:]).as_posix()}.gz"
 
     def link(self, trial: str) -> str | None:
         """Return the same as a link."""

@@ -37,7 +37,7 @@ def write_report(
     """
     from harness.report.site import Site
 
-    records = Records(results, Store(results).index() if results else {})
+    records = Records(results, Store.of(results).index() if results else {})
     site = Site(verdicts, printed or Printed.beside(verdicts), records)
     contents, before = dict(_contents(verdicts, site)), _listed(out)
     written = {name: _write(out / name, content) for name, content in contents.items()}

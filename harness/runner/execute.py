@@ -41,9 +41,14 @@ class Tally:
     late: bool = False
 
     @property
+    def interrupted(self) -> bool:
+        """Tell whether somebody asked for the end."""
+        return bool(self.unfinished) and not self.late
+
+    @property
     def exit_code(self) -> int:
         """0: all executed; 1: a trial failed; 3: some are blocked, or time was up; 130: interrupted."""
-        if self.unfinished and not self.late:
+        if self.interrupted:
             return 130
         return 1 if self.failed else 3 if self.blocked or self.unfinished else 0
 
@@ -65,6 +70,7 @@ class Options:
     budget: float = math.inf
     cluster: str | None = None
     log: bool = False
+    deaf: bool = True  # to signals afterwards, once the end was asked for: of a process that is about to end
 
 
 def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Progress) -> Tally:
@@ -83,7 +89,7 @@ def execute(tasks: Sequence[Task], store: Store, options: Options, progress: Pro
     forget([task.trial for task in todo if task.anew], store)
     board = Board([_item(task) for task in tasks], progress)
     try:
-        with Stopper() as stopper, _claims(store) as claims:
+        with Stopper(options.deaf) as stopper, _claims(store) as claims:
             _Run(todo, store, options, claims, board, tally, stopper).work()
     except KeyboardInterrupt:
         pass  # the trials that did not end are in `unfinished`

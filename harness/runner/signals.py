@@ -13,11 +13,12 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Stopper:
     """While it is entered, SIGTERM and SIGHUP are like Ctrl-C, once; SIGTSTP asks for a pause.
 
-    A signal that is ignored (`nohup`) stays so, and nothing is handled outside the main thread. Where the end was asked
-    for, signals stay unheard afterwards: the process is about to say how far it came.
+    A signal that is ignored (`nohup`) stays so, and nothing is handled outside the main thread. ``deaf``: where the end
+    was asked for, signals stay unheard afterwards: the process is about to say how far it came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deaf: bool = True) -> None:
+        self.deaf = deaf
         self.asked_to_pause = self.ending = False
         self._before: dict[signal.Signals, object] = {}
 
@@ -30,7 +31,7 @@ class Stopper:
 
     def __exit__(self, *error: object) -> None:
         for number, before in self._before.items():
-            if not (self.ending and number in ENDING):
+            if not (self.deaf and self.ending and number in ENDING):
                 signal.signal(number, before)  # type: ignore[arg-type]
 
     def pause(self) -> None:

@@ -40,7 +40,7 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for name in map(str, paths):
-        here = _suites_of(name) or _shipped(name)
+        here = _suites_of(name) or _suites_of(f"{SHIPPED}/{name}.yaml") or _shipped(name)
         if not here:
             near = [str(Path(found)) for found in glob.glob(f"{glob.escape(os.path.dirname(name) or '.')}/*.yaml")]
             raise HarnessError(f"{name}: no suite{nearest(name, [*near, *_shipped_names()])}")

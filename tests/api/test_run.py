@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +75,17 @@ def test_a_script_without_a_guard_may_use_worker_processes(project: Project) -> 
     )
     first, second = done.stdout.splitlines()
     assert first == "begun" and second.startswith("2 trials: 2 executed; "), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"jobs": -1}, "jobs=-1: a whole number from 0 on"),
+        ({"seeds": 0}, "seeds=0: a text such as '0-2'"),
+        ({"device": "gpu"}, "device='gpu'"),
+        ({"log": "wandb"}, "log='wandb'"),
+    ],
+)
+def test_what_no_option_takes_is_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(harness.HarnessError, match=re.escape(says)):
+        harness.run("nb201", **wrong)

@@ -10,6 +10,7 @@ import pytest
 
 import harness
 from harness.api import searching
+from harness.methods.catalogue import load_catalogue
 from harness.runner.store import Store
 from harness.spaces.registry import published
 from tests.api.conftest import SMALL
@@ -44,10 +45,11 @@ def test_it_goes_on_from_a_checkpoint(elsewhere: Path) -> None:
 
     whole = small()
     with pytest.raises(KeyboardInterrupt):
-        small(checkpoint="state.pt", on_epoch=stop)
+        small(checkpoints="states", on_epoch=stop)
     told: list[tuple[int, int]] = []
-    resumed = small(checkpoint="state.pt", on_epoch=lambda *about: told.append(about))
+    resumed = small(checkpoints="states", on_epoch=lambda *about: told.append(about))
     assert told == [(2, 2)]
+    assert small(checkpoints="states", seed=1).trajectory["weight_loss"][1] != whole.trajectory["weight_loss"][1]
     pd.testing.assert_frame_equal(resumed.trajectory, whole.trajectory)
 
 
@@ -81,14 +83,37 @@ def test_the_table_says_how_good_it_is(elsewhere: Path, monkeypatch: pytest.Monk
 def test_a_row_without_settings_of_its_own_is_chosen() -> None:
     chosen = searching._find_row("darts-v1", "nb201", "cifar10", "paper")
     assert chosen.name == "nb201/single-darts-t1/darts"
-    chosen = searching._find_row("halves-201", "s2", "digits", "reduced")
+    chosen = searching._find_row("halves-201", "s2", "digits", "reduced", "s1_s4/levels/s2-bilevel")
     assert chosen.embedded and chosen.searches(published("s2"), "reduced")
     assert not chosen.searches(published("s4"), "reduced")
+
+
+def test_settings_of_a_row_are_never_taken_in_silence() -> None:
+    with pytest.raises(harness.HarnessError, match=r"only as rows state it: row=s1_s4/levels/s2-bilevel"):
+        searching._find_row("halves-201", "s2", "cifar10", "reduced")
+    with pytest.raises(harness.HarnessError, match="row=ablations_sp/sp-darts-t6"):
+        searching._find_row("darts-v1", "nb201", "cifar100", "paper")
+
+
+@pytest.mark.parametrize("method", sorted(load_catalogue().methods))
+def test_every_method_of_the_main_space_has_settings(method: str) -> None:
+    catalogue = load_catalogue()
+    staged = any(layer.data.get("stages") for layer in catalogue.layers(method))
+    if not catalogue.computes(method) and not staged:
+        try:
+            row = searching._find_row(method, "nb201", "cifar10", "reduced")
+        except harness.HarnessError as error:
+            assert "only as rows state it" in str(error) or "no shipped suite searches" in str(error)
+        else:
+            assert row.loaded.why_not_run(row.table, row.row, "reduced") is None
 
 
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
+        ({"method": "darts-v1", "seed": 1.5}, "seed=1.5: a whole number from 0 on"),
+        ({"method": "darts-v1", "threads": 0}, "threads=0: a whole number from 1 on"),
+        ({"method": "darts-v1", "device": "gpu"}, "device='gpu'"),
         ({"method": "single-dart"}, "unknown method 'single-dart'; did you mean 'single-darts'"),
         ({"method": "rea"}, "computes and does not search"),
         ({"method": "darts-v1", "space": "nb202"}, "unknown space 'nb202'; did you mean 'nb201'?"),

@@ -78,3 +78,14 @@ def test_other_threads_leave_signals_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_program_that_goes_on_hears_signals_again() -> None:
+    usual = signal.default_int_handler
+    found = signal.signal(signal.SIGINT, usual)
+    try:
+        with pytest.raises(KeyboardInterrupt), Stopper(deaf=False):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is usual
+    finally:
+        signal.signal(signal.SIGINT, found)

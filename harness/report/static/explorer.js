@@ -31,7 +31,7 @@ function choose(changes) {
 
 // A trial may be of several suites; any other facet has one value.
 function words(field, value) {
-  return field.key === "suite" ? value.split(" ") : [value];
+  return field.key === "suite" || field.kind === "words" ? value.split(" ") : [value];
 }
 
 // One control per facet, and a search in everything.
@@ -40,6 +40,11 @@ function buildFilters(view, data) {
   search.addEventListener("input", () => choose({ q: search.value, row: "" }));
   filters.replaceChildren(element("label", { for: "q" }, "search ", search));
   data.fields.forEach((field, index) => {
+    if (field.kind === "words") {
+      const word = element("input", { type: "search", id: "f-" + field.key });
+      word.addEventListener("change", () => choose({ [field.key]: word.value, row: "" }));
+      filters.append(element("label", { for: word.id }, field.title + " ", word));
+    }
     if (field.kind !== "facet") return;
     const values = [...new Set(data.rows.flatMap((row) => words(field, row[index])))].sort();
     const select = element("select", { id: "f-" + field.key }, element("option", { value: "" }, "all"));
@@ -90,7 +95,7 @@ function buildTable(view) {
 
 // "54.30 ± 0.12 (3 of 3)" sorts as 54.30; what has no number comes last.
 function size(value) {
-  const found = /-?\d+(\.\d+)?(e-?\d+)?/i.exec(String(value));
+  const found = /-?\d+(\.\d+)?(e[+-]?\d+)?/i.exec(String(value));
   return found ? Number(found[0]) : -Infinity;
 }
 
@@ -132,14 +137,14 @@ function showDetail(id) {
 
 function apply() {
   const now = chosen();
-  const view = now.get("view") in DATA ? now.get("view") : "numbers";
+  const view = Object.hasOwn(DATA, now.get("view")) ? now.get("view") : "numbers";
   if (!shown || shown.view !== view) buildTable(view);
   const { data, table } = shown;
   const search = document.getElementById("q");
   if (search.value !== (now.get("q") ?? "")) search.value = now.get("q") ?? "";
   table.search(now.get("q") ?? "");
   data.fields.forEach((field, index) => {
-    if (field.kind !== "facet") return;
+    if (field.kind !== "facet" && field.kind !== "words") return;
     const value = now.get(field.key) ?? "";
     document.getElementById("f-" + field.key).value = value;
     table.column(index).search.fixed("facet", value ? (cell) => words(field, cell).includes(value) : null);
