@@ -112,3 +112,20 @@ def test_colour_is_for_terminals_that_want_it(variables: dict[str, str], coloure
     os.close(ours)
     assert process.returncode in (0, 3) and b"PASS" in out
     assert (b"\x1b[" in out) == coloured
+
+
+def test_another_folder_of_records_has_the_same_consistency(tmp_path: Path) -> None:
+    words = ("check", "suites/nb201.yaml", "-t", "single-darts-t1", "-m", "optimum", "--profile", "paper")
+    (tmp_path / "empty").mkdir()
+    code, other = ask(*words, "--results", str(tmp_path / "empty"))
+    assert code == 3 and "(6 COHERENT)" in other and ask(*words)[1].count("COHERENT") == 6
+    code, out = ask(*words, "--results", str(tmp_path / "none"))
+    assert code == 2 and "no folder of records" in out
+
+
+def test_a_suite_elsewhere_includes_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ask("new", "suite", "own")[0] == 0
+    assert ask("validate", "own")[0] == 0
+    code, out = ask("run", "own", "--dry-run")
+    assert code == 0 and "own-method" in out
