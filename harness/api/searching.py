@@ -178,10 +178,10 @@ def _find_row(method: str, space: str, dataset: str, profile: str, named: str | 
     chosen = [row for row in fitting if row.name == named or (named is None and not row.own_settings)]
     if not chosen:
         names = list(dict.fromkeys(row.name for row in fitting))
-        what = (
-            f"row {named!r} does not" if named else f"{method!r} searches {space} on {dataset} with settings of a row"
-        )
-        raise HarnessError(f"{what}: say row={nearest(named, names) if named else ' or '.join(names)}")
+        if named is not None:
+            raise HarnessError(f"row {named!r} does not search {space} on {dataset} so{nearest(named, names)}")
+        rows = " or ".join(f"row={name!r}" for name in names)
+        raise HarnessError(f"{method!r} searches {space} on {dataset} only as rows state it: {rows}")
     return chosen[0]
 
 

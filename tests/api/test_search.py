@@ -89,9 +89,9 @@ def test_a_row_without_settings_of_its_own_is_chosen() -> None:
 
 
 def test_settings_of_a_row_are_never_taken_in_silence() -> None:
-    with pytest.raises(harness.HarnessError, match=r"only as rows state it: row=s1_s4/levels/s2-bilevel"):
+    with pytest.raises(harness.HarnessError, match="only as rows state it: row='s1_s4/levels/s2-bilevel'"):
         searching._find_row("halves-201", "s2", "cifar10", "reduced")
-    with pytest.raises(harness.HarnessError, match="row=ablations_sp/sp-darts-t6"):
+    with pytest.raises(harness.HarnessError, match="row='ablations_sp/sp-darts-t6"):
         searching._find_row("darts-v1", "nb201", "cifar100", "paper")
 
 
