@@ -170,19 +170,19 @@ def _find_row(method: str, space: str, dataset: str, profile: str, named: str | 
     if catalogue.computes(method):
         raise HarnessError(f"method {method!r} computes and does not search: use harness.run")
     wanted = published(space)
-    every = list(_rows(method, profile, first=space))
-    fitting = [row for row in every if row.dataset == dataset and row.searches(wanted, profile)]
+    fitting = []
+    for row in _rows(method, profile, first=space):
+        if row.dataset == dataset and row.searches(wanted, profile):
+            if row.name == named or (named is None and not row.own_settings):
+                return row
+            fitting.append(row.name)
     if not fitting:
         text = f"no shipped suite searches {space} on {dataset} with {method!r} under the {profile} profile"
-        raise HarnessError(text + _instead(every, profile))
-    chosen = [row for row in fitting if row.name == named or (named is None and not row.own_settings)]
-    if not chosen:
-        names = list(dict.fromkeys(row.name for row in fitting))
-        if named is not None:
-            raise HarnessError(f"row {named!r} does not search {space} on {dataset} so{nearest(named, names)}")
-        rows = " or ".join(f"row={name!r}" for name in names)
-        raise HarnessError(f"{method!r} searches {space} on {dataset} only as rows state it: {rows}")
-    return chosen[0]
+        raise HarnessError(text + _instead(_rows(method, profile, first=space), profile))
+    if named is not None:
+        raise HarnessError(f"row {named!r} does not search {space} on {dataset} so{nearest(named, fitting)}")
+    rows = " or ".join(f"row={name!r}" for name in dict.fromkeys(fitting))
+    raise HarnessError(f"{method!r} searches {space} on {dataset} only as rows state it: {rows}")
 
 
 def _instead(rows: Iterable[_Row], profile: str) -> str:
