@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import queue
 import secrets
 import time
@@ -36,6 +37,7 @@ DISTRIBUTED = "distributed"
 CONNECT_SECONDS = 20
 SEEN_SECONDS = 60.0  # within which a shared folder shows everywhere what was written to it
 POLL_SECONDS = 0.5
+COUNT_SECONDS = 5.0  # between two looks at how many workers there are
 KINDS: dict[str, type[Beat | Note]] = {"Beat": Beat, "Note": Note}
 
 
@@ -54,8 +56,9 @@ class _Gone:
 
 
 class Cluster:
-    """Up to ``count`` trials at once on a cluster's workers; 0: all that can begin, and Dask lets them wait.
+    """Up to ``count`` trials at once on a cluster's workers; 0: twice as many as they do at once, so that none idles.
 
+    More are not claimed: other runs on the same store find work, too, and a claim is an open file.
     ``claims``: the name of this run in its claims.
     """
 
@@ -72,13 +75,14 @@ class Cluster:
         self.tasks: dict[str, Task] = {}
         self.futures: dict[str, Future] = {}
         self.messages: queue.SimpleQueue[Message | _Lost | _Gone] = queue.SimpleQueue()
+        self.ahead, self.counted = 0, -math.inf
         self.client = connect(where)
         self.client.subscribe_topic(self.topic, self._hear)
 
     @property
     def free(self) -> int:
         """Number of tasks that can be started now."""
-        return self.count - len(self.tasks) if self.count else 1
+        return (self.count or self._twice_the_threads()) - len(self.tasks)
 
     def start(self, task: Task) -> None:
         """Give a task to the cluster."""
@@ -103,6 +107,15 @@ class Cluster:
     def close(self) -> None:
         """End all work: what has not begun is never begun, and what has stops after its epoch, without its claim."""
         self.client.close()
+
+    def _twice_the_threads(self) -> int:
+        """Count the workers' threads now and then: workers come and go."""
+        if time.monotonic() - self.counted >= COUNT_SECONDS:
+            known = self.client.scheduler_info()
+            listed = sum(worker["nthreads"] for worker in known["workers"].values())
+            self.ahead = max(2, 2 * known.get("total_threads", listed))  # newer versions may list but a few
+            self.counted = time.monotonic()
+        return self.ahead
 
     def _hear(self, event: tuple[float, Any]) -> None:
         """Take in an event of the scheduler, in a thread of its client."""

@@ -152,6 +152,26 @@ def run(two_workers: Any, tmp_path: Path) -> Iterator[Callable[[Any], Run]]:
         one.claims.release_all()
 
 
+@pytest.mark.parametrize(
+    ("known", "free"),
+    [
+        (None, 2 * 2 - 1),
+        ({"workers": {"a": {"nthreads": 1}}, "total_threads": 7}, 2 * 7 - 1),
+        ({"workers": {"a": {"nthreads": 1}, "b": {"nthreads": 3}}}, 2 * 4 - 1),
+        ({"workers": {}}, 2 - 1),
+    ],
+)
+def test_what_the_workers_cannot_do_soon_is_left_to_other_runs(
+    run: Any, monkeypatch: pytest.MonkeyPatch, known: Any, free: int
+) -> None:
+    begun = run(works)
+    if known is not None:
+        monkeypatch.setattr(begun.pool.client, "scheduler_info", lambda: known)
+    assert begun.pool.free == free
+    begun.pool.count = 1
+    assert begun.pool.free == 0
+
+
 def test_work_is_held_between_epochs(run: Any, tmp_path: Path) -> None:
     begun = run(works)
     begun.until_told(Beat)
