@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.runner import claims, cluster
 from harness.runner.claims import Claims, is_held
 from harness.runner.cluster import Cluster, EventLink, connect, do_trial
-from harness.runner.pool import Died, Message
+from harness.runner.pool import Died, Lost, Message
 from harness.runner.survey import Task
 from harness.runner.worker import Beat, Finished, OutOfTime, Settings
 from tests.conftest import Project
@@ -122,6 +122,12 @@ def fails(trial: Any, settings: Settings, link: Any, **_: Any) -> Finished:
     raise RuntimeError("no such space\nand more")
 
 
+def fails_late(trial: Any, settings: Settings, link: Any, **_: Any) -> Finished:
+    (settings.results / "begun").touch()
+    until((settings.results / "end").exists)
+    raise RuntimeError("no such space")
+
+
 class Run:
     """What plans: a pool on the cluster, its claim of a trial, and what it was told."""
 
@@ -198,10 +204,23 @@ def test_a_trial_that_lost_its_run_is_taken_up_when_that_is_back(run: Any, tmp_p
     begun.until_told(Beat)
     old = time.time() - claims.STALE_SECONDS - 1
     os.utime(tmp_path / ".claims" / "0a", (old, old))  # the run was stopped for long
-    until((tmp_path / "stopped").exists)
-    os.utime(tmp_path / ".claims" / "0a")
+    assert begun.until_told(Lost) == Lost("0a")
+    begun.claims.release("0a")
+    assert begun.claims.take("0a")
+    begun.pool.start(task())
     (tmp_path / "end").touch()
     assert begun.until_told(Finished) == Finished("0a", 50.0, None, 0.0)
+
+
+def test_a_failure_of_what_another_run_has_taken_is_none(run: Any, tmp_path: Path) -> None:
+    begun = run(fails_late)
+    until((tmp_path / "begun").exists)
+    claim = tmp_path / ".claims" / "0a"
+    claim.write_text(claim.read_text().replace(begun.claims.run, "another"))
+    (tmp_path / "end").touch()
+    assert begun.until_told(Lost) == Lost("0a") and not begun.pool.tasks
+    begun.claims.release_all()
+    assert claim.exists()
 
 
 def test_what_kills_every_worker_is_said(run: Any) -> None:
