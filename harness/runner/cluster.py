@@ -225,6 +225,6 @@ class EventLink:
 
     def _wait_while_held(self) -> None:
         start = time.perf_counter()
-        while self.store.pause.exists():
+        while self.store.pause.exists() and self._is_ours():
             time.sleep(POLL_SECONDS)
         self.held += time.perf_counter() - start

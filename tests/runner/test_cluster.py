@@ -267,6 +267,21 @@ def test_held_time_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert link.clock() == 103.0
 
 
+def test_who_is_held_does_not_wait_for_a_run_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, slept = Claims(tmp_path), []
+
+    def sleep(seconds: float) -> None:
+        assert not slept, "it waits for a run that has given its claim up"
+        slept.append(seconds)
+        ours.release("a")
+
+    ours.take("a")
+    (tmp_path / "pause").touch()
+    monkeypatch.setattr(cluster.time, "sleep", sleep)
+    EventLink("a", Settings(tmp_path, None, "cpu", 1, None), ours.run, "topic")._wait_while_held()
+    assert len(slept) == 1
+
+
 @pytest.mark.parametrize(
     ("where", "says"),
     [
