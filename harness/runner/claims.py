@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import secrets
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from harness.runner.environment import now
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 120.0  # without a heartbeat
+PROBE = ".probe."  # begins the name of what is no claim; as .tmp the store sweeps it where its process was killed
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -50,8 +50,9 @@ class Claims:
     def release(self, trial_id: str) -> None:
         """Give a trial up, done or not."""
         file = self._held.pop(trial_id)
-        with suppress(OSError):
-            (self.folder / trial_id).unlink()  # before the lock is gone: nobody claims what is about to vanish
+        if self._is_ours(trial_id):
+            with suppress(OSError):
+                (self.folder / trial_id).unlink()  # before the lock is gone: nobody claims what is about to vanish
         os.close(file)
 
     def release_all(self) -> None:
@@ -63,8 +64,9 @@ class Claims:
         """Touch what is claimed, now and then."""
         if time.monotonic() - self._touched >= BEAT_SECONDS:
             self._touched = time.monotonic()
-            for file in self._held.values():
-                os.utime(file)
+            for trial_id, file in self._held.items():
+                if self._is_ours(trial_id):
+                    os.utime(file)
 
     def holder(self, trial_id: str) -> str:
         """Name the run that works on a trial."""
@@ -74,8 +76,12 @@ class Claims:
     def sweep(self) -> None:
         """Remove the claims of dead runs."""
         for path in list(self.folder.iterdir()) if self.folder.is_dir() else []:
-            if self.take(path.name):
+            if not path.name.startswith(PROBE) and self.take(path.name):
                 self.release(path.name)
+
+    def _is_ours(self, trial_id: str) -> bool:
+        """Tell whether no other run has taken a claim over, as it may where no lock reaches and nobody touched it."""
+        return _read(self.folder / trial_id).get("run") == self.run
 
     def _open(self, path: Path) -> int | None:
         """Return the claim's open and locked file; None where its run lives."""
@@ -111,8 +117,13 @@ def is_held(root: Path, trial_id: str, run: str) -> bool:
 
 
 def _is_fresh(path: Path) -> bool:
-    with tempfile.NamedTemporaryFile(dir=path.parent) as probe:  # the time of the file system, not of this machine
-        return os.stat(probe.name).st_mtime - path.stat().st_mtime < STALE_SECONDS
+    """Tell whether a file was touched of late, by the time of the file system and not of this machine."""
+    probe = path.with_name(f"{PROBE}{secrets.token_hex(8)}.tmp")
+    try:
+        with probe.open("xb") as file:
+            return os.fstat(file.fileno()).st_mtime - path.stat().st_mtime < STALE_SECONDS
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _is_at(file: int, path: Path) -> bool:

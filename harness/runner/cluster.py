@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import queue
 import secrets
 import time
@@ -23,7 +24,7 @@ from harness.errors import HarnessError
 from harness.files import read_json
 from harness.runner import environment
 from harness.runner.claims import is_held
-from harness.runner.pool import Died, Message, RunTrial, Tell
+from harness.runner.pool import Died, Lost, Message, RunTrial, Tell
 from harness.runner.record import Record
 from harness.runner.survey import Task
 from harness.runner.trial import Trial
@@ -36,14 +37,8 @@ DISTRIBUTED = "distributed"
 CONNECT_SECONDS = 20
 SEEN_SECONDS = 60.0  # within which a shared folder shows everywhere what was written to it
 POLL_SECONDS = 0.5
+COUNT_SECONDS = 5.0  # between two looks at how many workers there are
 KINDS: dict[str, type[Beat | Note]] = {"Beat": Beat, "Note": Note}
-
-
-@dataclass(frozen=True)
-class _Lost:
-    """A trial stopped because it had not heard of its run."""
-
-    id: str
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,9 @@ class _Gone:
 
 
 class Cluster:
-    """Up to ``count`` trials at once on a cluster's workers; 0: all that can begin, and Dask lets them wait.
+    """Up to ``count`` trials at once on a cluster's workers; 0: twice as many as they do at once, so that none idles.
 
+    More are not claimed: other runs on the same store find work, too, and a claim is an open file.
     ``claims``: the name of this run in its claims.
     """
 
@@ -71,14 +67,15 @@ class Cluster:
         self.topic = f"harness-{secrets.token_hex(8)}"
         self.tasks: dict[str, Task] = {}
         self.futures: dict[str, Future] = {}
-        self.messages: queue.SimpleQueue[Message | _Lost | _Gone] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[Message | _Gone] = queue.SimpleQueue()
+        self.ahead, self.counted = 0, -math.inf
         self.client = connect(where)
         self.client.subscribe_topic(self.topic, self._hear)
 
     @property
     def free(self) -> int:
         """Number of tasks that can be started now."""
-        return self.count - len(self.tasks) if self.count else 1
+        return (self.count or self._twice_the_threads()) - len(self.tasks)
 
     def start(self, task: Task) -> None:
         """Give a task to the cluster."""
@@ -104,24 +101,35 @@ class Cluster:
         """End all work: what has not begun is never begun, and what has stops after its epoch, without its claim."""
         self.client.close()
 
+    def _twice_the_threads(self) -> int:
+        """Count the workers' threads now and then: workers come and go."""
+        if time.monotonic() - self.counted >= COUNT_SECONDS:
+            known = self.client.scheduler_info()
+            listed = sum(worker["nthreads"] for worker in known["workers"].values())
+            self.ahead = max(2, 2 * known.get("total_threads", listed))  # newer versions may list but a few
+            self.counted = time.monotonic()
+        return self.ahead
+
     def _hear(self, event: tuple[float, Any]) -> None:
         """Take in an event of the scheduler, in a thread of its client."""
         kind, about = event[1]
         self.messages.put(KINDS[kind](**about))
 
-    def _pass_on(self, message: Message | _Lost | _Gone) -> None:
+    def _pass_on(self, message: Message | _Gone) -> None:
         if message.id not in self.tasks:
             return  # of a trial that has ended: events may come late
         if isinstance(message, _Gone):
             raise HarnessError(
                 f"--cluster {self.where}: its scheduler is gone; with another one the same command goes on"
             )
-        if isinstance(message, _Lost):
-            self.start(self.tasks[message.id])
-            return
-        if isinstance(message, Finished | Died):
+        if isinstance(message, Finished) and message.error is not None and not self._is_ours(message.id):
+            message = Lost(message.id)  # what came of it is up to the run that has taken it
+        if isinstance(message, Finished | Died | Lost):
             del self.tasks[message.id], self.futures[message.id]
         self.tell(message)
+
+    def _is_ours(self, trial_id: str) -> bool:
+        return is_held(self.settings.store.root, trial_id, self.claims)
 
 
 def connect(where: str) -> Client:
@@ -148,7 +156,7 @@ def _address_in(file: str) -> str:
         raise HarnessError(f"--cluster {file}: not a file that a Dask scheduler wrote") from error
 
 
-def _end(trial_id: str, future: Future) -> Message | _Lost | _Gone:
+def _end(trial_id: str, future: Future) -> Message | _Gone:
     """Say how a task ended: what is not the trial's own word on it comes from Dask."""
     from distributed import CancelledError, KilledWorker
 
@@ -160,7 +168,7 @@ def _end(trial_id: str, future: Future) -> Message | _Lost | _Gone:
         return _Gone(trial_id)
     except Exception as error:  # of a worker without this package, or without the folder
         return Finished(trial_id, None, str(error).partition("\n")[0] or type(error).__name__, 0.0)
-    return done or _Lost(trial_id)
+    return done or Lost(trial_id)
 
 
 # On a worker -------------------------------------------------------------------------------------------------------
@@ -217,6 +225,6 @@ class EventLink:
 
     def _wait_while_held(self) -> None:
         start = time.perf_counter()
-        while self.store.pause.exists():
+        while self.store.pause.exists() and self._is_ours():
             time.sleep(POLL_SECONDS)
         self.held += time.perf_counter() - start

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.runner import environment
 from harness.runner.claims import Claims
 from harness.runner.cluster import Cluster
 from harness.runner.evaluate import found_accuracy
-from harness.runner.pool import Died, Here, Message, Pool, Workers
+from harness.runner.pool import Died, Here, Lost, Message, Pool, Workers
 from harness.runner.progress import Board, Item, Progress, duration, name
 from harness.runner.signals import Stopper
 from harness.runner.store import RecordError, Store, read_record
@@ -159,6 +159,8 @@ class _Run:
                 self.board.note(f"{name(task.trial)}: {message.text}")
             case Died():
                 self._bury(task, message)
+            case Lost():
+                self._wait_again(task)
             case Finished(stopped=True):
                 self._leave(message.id)
                 self.tally.late = True
@@ -239,9 +241,10 @@ class _Run:
 
     def _begin(self, task: Task) -> None:
         trial = task.trial
-        if task.anew and trial.id not in self.alone:
+        if task.anew:
             self.store.checkpoint(trial.id).unlink(missing_ok=True)
-        self.running[trial.id] = self.waiting.pop(trial.id)
+        del self.waiting[trial.id]
+        self.running[trial.id] = replace(task, anew=False)  # begun once more, it goes on
         self.pool.start(task)
 
     def _bury(self, task: Task, died: Died) -> None:
@@ -256,9 +259,13 @@ class _Run:
             self._settle(Finished(died.id, None, error, 0.0))
         else:
             self.board.note(f"{name(task.trial)}: the worker process {died.how}; once more, alone")
-            self._leave(died.id)
-            self.waiting[died.id] = task
+            self._wait_again(task)
             self.alone.add(died.id)
+
+    def _wait_again(self, task: Task) -> None:
+        """Give a trial up until it can be claimed again; where another run has it, until that has done it."""
+        self._leave(task.trial.id)
+        self.waiting[task.trial.id] = task
 
     def _leave(self, trial_id: str) -> None:
         del self.running[trial_id]

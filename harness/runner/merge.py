@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,21 +32,27 @@ def merge(folders: Sequence[Path], store: Store) -> Merged:
     """Copy the records of folders into a store; of several records of a trial the first that is done counts.
 
     Raises `HarnessError`, before anything is written, for a file that is no whole record, for a folder without any,
-    and for two records of a trial that say different things.
+    and for two records of a trial that say different things. What a run stores meanwhile is looked at once more.
     """
     folders = list(dict.fromkeys(folders))
-    chosen = {record.id: path for path, record in _records(store)}
-    known, found = len(chosen), {}
-    for folder in folders:
-        records = {record.id: path for path, record in _records(_source(folder))}
-        chosen |= {trial: _better(chosen.get(trial, path), path) for trial, path in records.items()}
-        found[folder] = len(records)
-    new = [path for path in chosen.values() if not path.is_relative_to(store.root)]
+    chosen: dict[str, Path] = {}
+    _choose(chosen, store)
+    known = len(chosen)
+    found = {folder: _choose(chosen, _source(folder)) for folder in folders}
     store.check_writable(())
-    for path in new:
-        _copy(path, store)
-    taken = {folder: sum(path.is_relative_to(folder) for path in new) for folder in folders}
+    copied = [path for path in chosen.values() if not path.is_relative_to(store.root) and _copy(path, store)]
+    _drop_failures(store)
+    taken = {folder: sum(path.is_relative_to(folder) for path in copied) for folder in folders}
     return Merged(found, taken, known)
+
+
+def _choose(chosen: dict[str, Path], source: Store) -> int:
+    """Choose among the records chosen so far and those of a store; return the number of trials that it has."""
+    trials = set()
+    for path, record in _records(source):
+        chosen[record.id] = _better(chosen.get(record.id, path), path)
+        trials.add(record.id)
+    return len(trials)
 
 
 def _source(folder: Path) -> Store:
@@ -59,7 +66,7 @@ def _source(folder: Path) -> Store:
 
 def _records(store: Store) -> Iterator[tuple[Path, Record]]:
     """Yield the records of a store; one that is not what it says is an error."""
-    for path in store.index().values():
+    for _, path in store.named():
         record = read_record(path)
         wrong = None if store.is_in_place(path, record) else "it lies in the place of another record"
         if wrong := wrong or forged(record):
@@ -80,8 +87,27 @@ def _better(first: Path, second: Path) -> Path:
     return first
 
 
-def _copy(source: Path, store: Store) -> None:
+def _copy(source: Path, store: Store) -> bool:
+    """Copy a record; False where the store has meanwhile got one of its trial that counts before it."""
     record = read_record(source)
     target = store.path(record.profile, record.method, record.dataset, record.seed, record.id)
-    with locked(store.root / ".lock"), replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
+    with locked(store.root / ".lock"):
+        there = [target] if record.status == "done" else store.find(record.id)  # a failure hides one of any place
+        if any(path.exists() and _better(path, source) == path for path in there):
+            return False
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+    return True
+
+
+def _drop_failures(store: Store) -> None:
+    """Remove failures beside a record that is done: by its name one could come before it, and hide it."""
+    files: defaultdict[str, list[Path]] = defaultdict(list)
+    for trial, path in store.named():
+        files[trial].append(path)
+    for paths in (several for several in files.values() if len(several) > 1):
+        with locked(store.root / ".lock"):
+            ends = {path: read_record(path).status for path in paths if path.exists()}
+            for path in ends if "done" in ends.values() else ():
+                if ends[path] == "failed":
+                    path.unlink()

@@ -48,7 +48,14 @@ class Died:
     often: bool = False
 
 
-Message = Beat | Note | Finished | Died
+@dataclass(frozen=True)
+class Lost:
+    """A trial is not done any more: whoever did it found that its run had not kept its claim."""
+
+    id: str
+
+
+Message = Beat | Note | Finished | Died | Lost
 Tell = Callable[[Message], None]
 
 

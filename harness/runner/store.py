@@ -137,14 +137,15 @@ class Store:
 
     def index(self) -> dict[str, Path]:
         """Map the ids of all records to their files, by file name alone; of several files, to the first."""
-        return {trial_id: path for trial_id, path in reversed(self._named())}
+        return {trial_id: path for trial_id, path in reversed(self.named())}
 
     def doubles(self) -> list[Path]:
         """Return the records whose id an earlier file has as well."""
         index = self.index()
-        return [path for trial_id, path in self._named() if index[trial_id] != path]
+        return [path for trial_id, path in self.named() if index[trial_id] != path]
 
-    def _named(self) -> list[tuple[str, Path]]:
+    def named(self) -> list[tuple[str, Path]]:
+        """Return the id and the file of every record, by file name alone; an id may have several files."""
         names = ((path, _NAME.fullmatch(path.name)) for path in self.files())
         return [(name[2], path) for path, name in names if name]
 
@@ -154,7 +155,7 @@ class Store:
 
     def find(self, prefix: str) -> list[Path]:
         """Return the records whose id starts with ``prefix``."""
-        return [path for trial_id, path in self._named() if trial_id.startswith(prefix)]
+        return [path for trial_id, path in self.named() if trial_id.startswith(prefix)]
 
     def clean(self) -> list[Path]:
         """Remove the temporary files that killed processes left; return their paths."""

@@ -13,7 +13,8 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.runner import claims as module
-from harness.runner.claims import STALE_SECONDS, Claims
+from harness.runner.claims import STALE_SECONDS, Claims, is_held
+from harness.runner.store import Store
 
 
 @pytest.fixture
@@ -78,6 +79,46 @@ def test_without_locks_the_heartbeat_decides_everywhere(tmp_path: Path, monkeypa
     assert one.take("a") and not other.take("a")
     os.utime(one.folder / "a", (0, 0))
     assert other.take("a")
+
+
+def test_what_another_run_took_over_stays_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "try_lock", lambda file: None)
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0)
+    one, other = Claims(tmp_path), Claims(tmp_path)
+    one.take("a")
+    os.utime(one.folder / "a", (0, 0))
+    other.take("a")
+    os.utime(one.folder / "a", (0, 0))
+    one.beat()
+    assert (one.folder / "a").stat().st_mtime == 0
+    other.beat()
+    one.release("a")
+    assert is_held(tmp_path, "a", other.run) and not one.take("a")
+
+
+def test_a_run_that_begins_leaves_the_probes_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, real, seen = Claims(tmp_path), Path.stat, []
+    ours.take("a")
+
+    def meanwhile(path: Path) -> os.stat_result:
+        monkeypatch.undo()
+        Claims(tmp_path).sweep()
+        seen.extend(path for path in ours.folder.iterdir() if path.name != "a")
+        for probe in seen:
+            probe.unlink()
+        return real(path)
+
+    monkeypatch.setattr(Path, "stat", meanwhile)
+    assert is_held(tmp_path, "a", ours.run) and len(seen) == 1
+
+
+def test_probes_of_killed_processes_are_cleaned(tmp_path: Path) -> None:
+    claims = Claims(tmp_path)
+    claims.take("a")
+    old = claims.folder / f"{module.PROBE}0a.tmp"
+    old.touch()
+    os.utime(old, (0, 0))
+    assert Store(tmp_path).clean() == [old]
 
 
 def test_a_heartbeat_keeps_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

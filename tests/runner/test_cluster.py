@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.runner import claims, cluster
 from harness.runner.claims import Claims, is_held
 from harness.runner.cluster import Cluster, EventLink, connect, do_trial
-from harness.runner.pool import Died, Message
+from harness.runner.pool import Died, Lost, Message
 from harness.runner.survey import Task
 from harness.runner.worker import Beat, Finished, OutOfTime, Settings
 from tests.conftest import Project
@@ -122,6 +122,12 @@ def fails(trial: Any, settings: Settings, link: Any, **_: Any) -> Finished:
     raise RuntimeError("no such space\nand more")
 
 
+def fails_late(trial: Any, settings: Settings, link: Any, **_: Any) -> Finished:
+    (settings.results / "begun").touch()
+    until((settings.results / "end").exists)
+    raise RuntimeError("no such space")
+
+
 class Run:
     """What plans: a pool on the cluster, its claim of a trial, and what it was told."""
 
@@ -152,6 +158,26 @@ def run(two_workers: Any, tmp_path: Path) -> Iterator[Callable[[Any], Run]]:
         one.claims.release_all()
 
 
+@pytest.mark.parametrize(
+    ("known", "free"),
+    [
+        (None, 2 * 2 - 1),
+        ({"workers": {"a": {"nthreads": 1}}, "total_threads": 7}, 2 * 7 - 1),
+        ({"workers": {"a": {"nthreads": 1}, "b": {"nthreads": 3}}}, 2 * 4 - 1),
+        ({"workers": {}}, 2 - 1),
+    ],
+)
+def test_what_the_workers_cannot_do_soon_is_left_to_other_runs(
+    run: Any, monkeypatch: pytest.MonkeyPatch, known: Any, free: int
+) -> None:
+    begun = run(works)
+    if known is not None:
+        monkeypatch.setattr(begun.pool.client, "scheduler_info", lambda: known)
+    assert begun.pool.free == free
+    begun.pool.count = 1
+    assert begun.pool.free == 0
+
+
 def test_work_is_held_between_epochs(run: Any, tmp_path: Path) -> None:
     begun = run(works)
     begun.until_told(Beat)
@@ -178,10 +204,23 @@ def test_a_trial_that_lost_its_run_is_taken_up_when_that_is_back(run: Any, tmp_p
     begun.until_told(Beat)
     old = time.time() - claims.STALE_SECONDS - 1
     os.utime(tmp_path / ".claims" / "0a", (old, old))  # the run was stopped for long
-    until((tmp_path / "stopped").exists)
-    os.utime(tmp_path / ".claims" / "0a")
+    assert begun.until_told(Lost) == Lost("0a")
+    begun.claims.release("0a")
+    assert begun.claims.take("0a")
+    begun.pool.start(task())
     (tmp_path / "end").touch()
     assert begun.until_told(Finished) == Finished("0a", 50.0, None, 0.0)
+
+
+def test_a_failure_of_what_another_run_has_taken_is_none(run: Any, tmp_path: Path) -> None:
+    begun = run(fails_late)
+    until((tmp_path / "begun").exists)
+    claim = tmp_path / ".claims" / "0a"
+    claim.write_text(claim.read_text().replace(begun.claims.run, "another"))
+    (tmp_path / "end").touch()
+    assert begun.until_told(Lost) == Lost("0a") and not begun.pool.tasks
+    begun.claims.release_all()
+    assert claim.exists()
 
 
 def test_what_kills_every_worker_is_said(run: Any) -> None:
@@ -226,6 +265,21 @@ def test_held_time_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(cluster.time, "perf_counter", lambda: next(times))
     link._wait_while_held()
     assert link.clock() == 103.0
+
+
+def test_who_is_held_does_not_wait_for_a_run_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, slept = Claims(tmp_path), []
+
+    def sleep(seconds: float) -> None:
+        assert not slept, "it waits for a run that has given its claim up"
+        slept.append(seconds)
+        ours.release("a")
+
+    ours.take("a")
+    (tmp_path / "pause").touch()
+    monkeypatch.setattr(cluster.time, "sleep", sleep)
+    EventLink("a", Settings(tmp_path, None, "cpu", 1, None), ours.run, "topic")._wait_while_held()
+    assert len(slept) == 1
 
 
 @pytest.mark.parametrize(

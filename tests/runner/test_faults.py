@@ -5,7 +5,7 @@ import torch
 
 from harness.engine import checkpoint
 from harness.runner.claims import Claims
-from harness.runner.pool import Here
+from harness.runner.pool import Here, Lost
 from harness.runner.store import Store
 from tests.records import science
 
@@ -87,7 +87,7 @@ def test_a_record_of_a_later_version_is_left_alone(project, searches):
     before = path.read_bytes()
     for force in ((), ("--force",)):
         answer = project.run("-m", "darts-v1", "--seeds", "0", *force)
-        assert answer.code == 3 and f"blocked: 1 trials: {path.relative_to(project.folder)}: not a record" in answer.err
+        assert answer.code == 3 and f"blocked: 1 trial: {path.relative_to(project.folder)}: not a record" in answer.err
     assert searches.seeds == [0] and path.read_bytes() == before
 
 
@@ -120,6 +120,55 @@ def test_two_runs_on_one_store_share_the_work(project, searches, while_it_waits)
     assert searches.seeds == [0, 2] and path.read_bytes() == done
     assert "1 executed, 1 done by another run, 1 failed" in answer.out
     assert "waits for trials of another run" in answer.err and "seed 1: done, " in answer.err
+
+
+def test_what_another_run_takes_over_is_waited_for(project, searches, while_it_waits, monkeypatch):
+    """A run that was stopped for long comes back, and somebody else has its trial."""
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    done = path.read_bytes()
+    path.unlink()
+    claim = project.folder / "results" / ".claims" / path.stem.partition("-")[2]
+    started = []
+
+    def start(pool, task):
+        started.append(task.trial.id)
+        claim.unlink()
+        claim.write_text('{"run": "another", "host": "far", "boot": "b", "pid": 7}')
+        pool.tell(Lost(task.trial.id))
+
+    def they_end():
+        assert claim.exists()
+        path.write_bytes(done)
+        claim.unlink()
+
+    monkeypatch.setattr(Here, "start", start)
+    while_it_waits(they_end)
+    while_it_waits(lambda: None)
+    answer = project.run("-m", "darts-v1", "--seeds", "0")
+    assert answer.code == 0 and "0 executed, 1 done by another run" in answer.out, answer.err
+    assert "waits for trials of another run (far, process 7)" in answer.err and started == [claim.name]
+
+
+def test_what_is_lost_goes_on_when_it_is_begun_once_more(project, searches, monkeypatch):
+    """Also where the run was asked to forget what there was before."""
+    project.run("-m", "darts-v1", "--seeds", "0")
+    real, checkpoints = Here.start, []
+
+    def start(pool, task):
+        checkpoint = Store(pool.settings.results).checkpoint(task.trial.id)
+        checkpoints.append(checkpoint.exists())
+        if len(checkpoints) == 1:
+            checkpoint.parent.mkdir(exist_ok=True)
+            checkpoint.touch()
+            pool.tell(Lost(task.trial.id))
+        else:
+            checkpoint.unlink()
+            real(pool, task)
+
+    monkeypatch.setattr(Here, "start", start)
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--force").code == 0
+    assert checkpoints == [False, True] and searches.seeds == [0, 0]
 
 
 def test_a_trial_that_a_dead_run_left_is_taken_over(project, searches, while_it_waits):

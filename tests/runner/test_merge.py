@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,67 @@ def test_what_is_done_comes_before_what_failed(project: Project) -> None:
     assert found == {0: ("done", None), 1: ("done", None), 2: ("failed", "first")}
 
 
+def test_a_failure_that_a_record_replaces_is_gone_wherever_it_lay(project: Project) -> None:
+    (failure,) = write("results", failed(1).model_copy(update={"method": "a-method"}))
+    write("results", failed(2).model_copy(update={"method": "a-method"}), of_seed(2))
+    write("results", failed(3))
+    (path,) = write("a", of_seed(1))
+    answer = project.cli("merge", "a")
+    assert answer.code == 0 and "1 records merged, 3 were there" in answer.out
+    store = Store(Path("results"))
+    assert not failure.exists() and store.doubles() == []
+    assert [read_record(path).status for path in sorted(store.index().values())] == ["done", "done", "failed"]
+    assert store.index()[of_seed(1).id] == Path("results", path.relative_to("a"))
+
+
+def comes_done() -> Record:
+    return later(of_seed(1))
+
+
+def comes_failed() -> Record:
+    return failed(1, "meanwhile")
+
+
+def comes_elsewhere() -> Record:
+    return later(of_seed(1)).model_copy(update={"method": "a-method"})
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "merged", "stays"),
+    [
+        (comes_done, of_seed(1), True),
+        (comes_done, failed(1), True),
+        (comes_elsewhere, failed(1), True),
+        (comes_failed, failed(1), True),
+        (comes_failed, of_seed(1), False),
+    ],
+)
+def test_what_a_run_stores_meanwhile_is_not_replaced(
+    project: Project, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Record], merged: Record, stays: bool
+) -> None:
+    """The run stores when the merge has read all and begins to write."""
+    write("a", merged)
+    real = Store.check_writable
+
+    def stores(store: Store, paths: Iterable[Path]) -> None:
+        real(store, paths)
+        store.write(meanwhile())
+
+    monkeypatch.setattr(Store, "check_writable", stores)
+    answer = project.cli("merge", "a")
+    assert answer.code == 0 and f"a: {0 if stays else 1} of 1 records taken" in answer.out, answer.err
+    (path,) = project.paths()
+    assert read_record(path) == (meanwhile() if stays else merged)
+
+
 def contradicts() -> None:
     evaluations = {**a_record().evaluations, "second": {"digits/test/200": 22.5}}
     write("b", of_seed(1, evaluations=evaluations))
+
+
+def contradicts_itself() -> None:
+    evaluations = {**a_record().evaluations, "second": {"digits/test/200": 22.5}}
+    write("b", of_seed(2), of_seed(2, evaluations=evaluations).model_copy(update={"method": "z-method"}))
 
 
 def torn() -> None:
@@ -88,6 +147,7 @@ def empty() -> None:
     ("wrong", "says"),
     [
         (contradicts, ["a/reduced/darts-v1/digits/s1-", " and b/reduced", "differ in evaluations"]),
+        (contradicts_itself, ["b/reduced/darts-v1/digits/s2-", " and b/reduced/z-method", "differ in evaluations"]),
         (torn, ["b/reduced/darts-v1/digits/s2-", "not a record"]),
         (edited, ["b/reduced/darts-v1/digits/s2-", "it was edited"]),
         (misplaced, ["b/reduced/darts-v1/s2-", "in the place of another record"]),
