@@ -1,8 +1,12 @@
 """Computations that train: a trial for every seed, of the images of the row, and what claims read of them."""
 
+from unittest.mock import Mock
+
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import find_data, with_recorded
+from harness.runner.environment import machine
 from harness.runner.plan import Filters, data_needed, make_plan
+from harness.runner.worker import Settings, run_trial
 from harness.suite.load import load_suite
 from tests.report.page_reader import Page
 
@@ -83,6 +87,16 @@ def test_claims_read_what_was_computed_seed_by_seed(project):
     assert "The residual one loses less" in Page(page).text
     known = with_recorded(find_data([], None), found)
     assert set(known.checksums) == {"digits"}  # not those of a table
+
+
+def test_a_computation_is_recorded_as_done_by_the_processor_that_did_it(project):
+    loaded = load_suite(shuffled(project), load_catalogue())
+    trial = make_plan(loaded, "reduced", Filters(tables=("shuffled",)), (), data=find_data(["digits"], None)).trials[0]
+    settings = Settings(project.folder / "results", None, "cuda", 1, None)  # for the searches beside it
+    ended = run_trial(trial, settings, Mock(clock=lambda: 0.0))
+    assert ended.error is None
+    provenance = project.records_list()[0].provenance
+    assert (provenance.device, provenance.platform) == ("cpu", machine("cpu"))
 
 
 def test_a_claim_on_what_no_seed_computes_is_refused(project):
