@@ -1,5 +1,6 @@
 """Computations that train: a trial for every seed, of the images of the row, and what claims read of them."""
 
+from pathlib import Path
 from unittest.mock import Mock
 
 from harness.methods.catalogue import load_catalogue
@@ -10,6 +11,7 @@ from harness.runner.worker import Settings, run_trial
 from harness.suite.load import load_suite
 from tests.report.page_reader import Page
 
+CHANCE = 10  # percent, of ten classes
 SHUFFLED = """  shuffled:
     paper: paper-a
     number: own
@@ -109,3 +111,10 @@ def test_a_claim_on_what_no_seed_computes_is_refused(project):
         )
     )
     assert "row 't1/darts' computes nothing by seed" in project.cli("validate", path).err
+
+
+def test_what_the_shipped_claims_say_is_lost_was_learnt_before():
+    shipped = Path(__file__).parents[2] / "suites" / "shuffling.yaml"
+    claims = load_suite(shipped, load_catalogue()).suite.claims.values()
+    learnt = {c.left.row for c in claims if (c.left.value, c.relation) == ("before", ">") and c.right >= 2 * CHANCE}
+    assert {claim.left.row for claim in claims} == learnt and len(learnt) == 3
