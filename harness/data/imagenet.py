@@ -20,7 +20,8 @@ from harness.seeds import derive_seed
 def load_large(source: LargeSource, root: Path | None, *, limit: int | None, test: bool) -> Dataset:
     """Read a large data set from ``root``; arguments and errors as in `harness.data.load.load_dataset`.
 
-    What is not resized yet is resized now, which takes hours for all of ImageNet; what is has its checksums verified.
+    What is not resized yet is resized now, which takes hours for all of ImageNet. What is resized is read and hashed at
+    every load, up to 260 GB, and made anew where it does not have its checksum.
     ``Dataset.train`` and ``Dataset.test`` are uint8 [n, 3, side, side] on the host, mapped from a file.
     """
     found = locate_large(source, root)
@@ -30,7 +31,7 @@ def load_large(source: LargeSource, root: Path | None, *, limit: int | None, tes
     else:
         tests, of_tests = ImageSet(train.images[:0], train.labels[:0]), ""
     digest = hashlib.sha256(f"{of_train}+{of_tests}".encode()).hexdigest()[:16]
-    fingerprint = f"{len(train)}+{len(tests)}-{digest}"  # of the checksums of chunks: hashing 250 GB once is enough
+    fingerprint = f"{len(train)}+{len(tests)}-{digest}"  # of the checksums of chunks
     return Dataset(source.name, source.classes, train, tests, source.mean, source.std, 0, fingerprint)
 
 

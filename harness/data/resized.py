@@ -6,7 +6,9 @@ and never see the margins of a long image.
 
 A file lies in the cache folder (``$HARNESS_CACHE``, else ``~/.cache/harness``) under the checksum of what it is made
 of. Beside it lies a list with the sha256 of every chunk of images. A chunk counts once it is written, on the disk and
-in that list, so that a killed run goes on where it was; one that does not have its checksum is made anew.
+in that list, so that a killed run goes on where it was; one that does not have its checksum is made anew. Every load
+hashes every chunk that it needs: a disk that errs is noticed, and all of ImageNet, 260 GB, is read once more before a
+run begins. Several processes may make the same file: its length and its list change under a lock.
 """
 
 from __future__ import annotations
@@ -29,11 +31,13 @@ from harness.data.atomic import replacing
 from harness.data.encoded import CACHE_VARIABLE, Pixels, cache_folder
 from harness.data.large import gigabytes
 from harness.data.large_layouts import Encoded, Layout
+from harness.data.locks import locked
 from harness.errors import HarnessError
 from harness.files import read_regular
 
 CHUNK = 2000  # images
 AHEAD = 64  # images that wait to be decoded, as files; a few MB
+Digests = dict[str, str]  # place of a chunk: sha256
 FORMATS = ("JPEG", "PNG")  # one "JPEG" of ImageNet is a PNG
 
 
@@ -49,21 +53,21 @@ def kept_images(name: str, layout: Layout, numbers: NDArray[np.int64], side: int
     """Return the file with the images of these numbers, of which the first ``count`` are made where they are missing.
 
     ``name``: of the file; it must say of what data. Raises `HarnessError` for an image that cannot be read, and where
-    there is no place for all of them.
+    there is no place for those that are made: whole chunks.
     """
     path = folder() / f"{name}-{side}-pillow{PIL.__version__}.u8"
-    chunks = [numbers[first : first + CHUNK] for first in range(0, len(numbers), CHUNK)]
+    chunks = [numbers[first : first + CHUNK] for first in range(0, count, CHUNK)]
     try:
-        _reserve(path, len(numbers) * 3 * side**2)
+        _reserve(path, sum(map(len, chunks)) * 3 * side**2)
         digests = _read_digests(path)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for place in range(-(-count // CHUNK)):
-                size, start = len(chunks[place]) * 3 * side**2, place * CHUNK * 3 * side**2
+            for place, chunk in enumerate(chunks):
+                size, start = len(chunk) * 3 * side**2, place * CHUNK * 3 * side**2
                 if digests.get(str(place)) != _digest(path, start, size):
-                    digests = _made(path, place, start, _resized(layout, chunks[place], side, pool))
+                    digests = _made(path, place, start, _resized(layout, chunk, side, pool), digests)
     except OSError as error:
         raise HarnessError(f"{error.filename or path}: {error.strerror}") from error
-    whole = hashlib.sha256("".join(digests[str(place)] for place in range(-(-count // CHUNK))).encode())
+    whole = hashlib.sha256("".join(digests[str(place)] for place in range(len(chunks))).encode())
     return Kept(path, whole.hexdigest()[:16])
 
 
@@ -76,24 +80,29 @@ def folder() -> Path:
 
 
 def _reserve(path: Path, size: int) -> None:
-    """Make the file as long as it will be; raise `HarnessError` where the disk is too small for it."""
+    """Make the file at least so long; raise `HarnessError` where the disk is too small for what it does not hold."""
     path.parent.mkdir(parents=True, exist_ok=True)
     facts = path.stat() if path.exists() else None
-    if facts is not None and facts.st_size == size:
+    if facts is not None and facts.st_size >= size:
         return
+    missing = size - (facts.st_blocks * 512 if facts else 0)  # what was reserved and never written takes no place
     free = shutil.disk_usage(path.parent).free
-    if free < size:
-        what = f"the resized images take {gigabytes(size):.1f} GB, and {gigabytes(free):.1f} GB are free"
+    if free < missing:
+        what = f"the resized images take {gigabytes(missing):.1f} GB, and {gigabytes(free):.1f} GB are free"
         raise HarnessError(f"{path.parent}: {what}; {CACHE_VARIABLE} names another folder")
-    with path.open("ab") as file:
-        file.truncate(size)
+    with locked(_lock(path)), path.open("ab") as file:
+        file.truncate(max(size, os.fstat(file.fileno()).st_size))  # another process may need more of it
+
+
+def _lock(path: Path) -> Path:
+    return path.with_suffix(".lock")
 
 
 def _list(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _read_digests(path: Path) -> dict[str, str]:
+def _read_digests(path: Path) -> Digests:
     """Return the checksums of chunks by their places; what cannot be read counts as nothing."""
     try:
         found = json.loads(read_regular(_list(path)))
@@ -112,16 +121,18 @@ def _digest(path: Path, start: int, size: int) -> str:
     return digest.hexdigest()
 
 
-def _made(path: Path, place: int, start: int, images: Pixels) -> dict[str, str]:
-    """Write a chunk, then its checksum beside those that other processes have written meanwhile; return them all."""
+def _made(path: Path, place: int, start: int, images: Pixels, known: Digests) -> Digests:
+    """Write a chunk, then list its checksum beside those ``known`` and those that others listed; return them all."""
     with path.open("r+b") as file:
         file.seek(start)
         file.write(images.data)
         file.flush()
         os.fsync(file.fileno())
-    digests = _read_digests(path) | {str(place): hashlib.sha256(images.data).hexdigest()}
-    with replacing(_list(path)) as temporary:
-        temporary.write_text(json.dumps(digests))
+    mine = {str(place): hashlib.sha256(images.data).hexdigest()}
+    with locked(_lock(path)):
+        digests = {**known, **_read_digests(path), **mine}
+        with replacing(_list(path)) as temporary:
+            temporary.write_text(json.dumps(digests))
     return digests
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Generator, Tensor, nn
@@ -85,7 +86,10 @@ class Stages(nn.Module):
 
 
 def measure(settings: LayerShuffling, dataset: Dataset, seed: int) -> Mapping[str, list[float]]:
-    """Train a network and return its accuracies (percent): ``before``, ``after`` (mean of the shufflings), ``drop``."""
+    """Train a network and return its accuracies (percent): ``before``, ``after`` (mean of the shufflings), ``drop``.
+
+    All of it is done on the host's processor. Raises `HarnessError` where there are too few images.
+    """
     if settings.images > len(dataset.train) or settings.evaluated > len(dataset.test):
         raise HarnessError(f"shuffling needs {settings.images} training and {settings.evaluated} test images")
     feed = _Feed(settings, dataset, seed)
@@ -162,23 +166,34 @@ class _Feed:
 
 
 def _trained(settings: LayerShuffling, feed: _Feed, classes: int, seed: int) -> tuple[nn.Module, Logits]:
-    with global_stream(derive_seed(seed, "shuffling-weights")):
-        if settings.network != "darts-supernet":
-            network = Stages(settings.channels, settings.depth, classes, residual=settings.network == "residual")
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            _train(settings, feed, network, network, settings.images, None)
-            return network, network
-        space = published("darts").model_copy(update={"channels": settings.channels, "cells": settings.depth})
-        supernet = space.supernet(classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.network == "darts-supernet":
+        return _trained_supernet(settings, feed, classes, seed)
+    with _initial(seed):
+        network = Stages(settings.channels, settings.depth, classes, residual=settings.network == "residual")
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _train(settings, feed, network, network, settings.images, None)
+    return network, network
+
+
+def _trained_supernet(settings: LayerShuffling, feed: _Feed, classes: int, seed: int) -> tuple[nn.Module, Logits]:
+    space = published("darts").model_copy(update={"channels": settings.channels, "cells": settings.depth})
+    with _initial(seed):
+        supernet = space.supernet(classes)
         alpha = {group.name: nn.Parameter(1e-3 * torch.randn(group.shape)) for group in space.groups}
+    supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        def logits(images: Tensor) -> Tensor:
-            mixed: Tensor = supernet(images, {name: values.softmax(-1) for name, values in alpha.items()})
-            return mixed
+    def logits(images: Tensor) -> Tensor:
+        mixed: Tensor = supernet(images, {name: values.softmax(-1) for name, values in alpha.items()})
+        return mixed
 
-        mover = torch.optim.Adam(alpha.values(), settings.alpha_lr, (0.5, 0.999), weight_decay=1e-3)
-        _train(settings, feed, supernet, logits, settings.images // 2, mover)
-        return supernet, logits
+    mover = torch.optim.Adam(alpha.values(), settings.alpha_lr, (0.5, 0.999), weight_decay=1e-3)
+    _train(settings, feed, supernet, logits, settings.images // 2, mover)
+    return supernet, logits
+
+
+def _initial(seed: int) -> AbstractContextManager[None]:
+    """Give initialisers a stream of their own; it keeps other threads waiting, so no training belongs into it."""
+    return global_stream(derive_seed(seed, "shuffling-weights"))
 
 
 def _train(

@@ -25,7 +25,7 @@ class Trajectory(BaseModel):
 
     ``earlier``: the stages before the last, of a search in several; all else is of the last.
 
-    Schema 1, of NAS-Search-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
+    Schema 1, of NAS-Bench-201 alone, had ``ops``, the options of every edge, in the place of ``groups``.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -84,7 +84,7 @@ class ComputedSpec(Strict):
 
     @property
     def needs_table(self) -> bool:
-        """Tell whether the NAS-Search-201 table is asked."""
+        """Tell whether the NAS-Bench-201 table is asked."""
         return not isinstance(self.computation, TheoryCheck | LayerShuffling)
 
     @property

@@ -278,7 +278,7 @@ class EdgeNormalised(_Relaxation):
 
 
 class Controller(_Drawn):
-    """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Search-201).
+    """ENAS: a recurrent network names one operation after the other (ENAS, section 2.1; as run by NAS-Bench-201).
 
     alpha [p] holds the weights of `harness.methods.walk.Walk`. What is recorded, strengths, are the
     probabilities where each operation before is the most probable: what it says of an edge depends on those.

@@ -42,7 +42,7 @@ class SearchData(Part):
 
     ``halves``: disjoint sets, the first for the weights. ``shared``: one set for both. ``test``: the training set for
     the weights, and at most ``architecture_images`` of the first half of the test set for the architecture, as
-    NAS-Search-201's code searches on CIFAR-100 (5,000, by a list of its own).
+    NAS-Bench-201's code searches on CIFAR-100 (5,000, by a list of its own).
 
     ``architecture_draw``: a shuffled ``pass`` that ends with the epoch; every image for itself (``with-replacement``);
     or the first batch of a pass shuffled anew for every step (``first-of-pass``), which has no image twice.

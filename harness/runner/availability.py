@@ -89,21 +89,26 @@ def with_recorded(data: DataAvailability, records: Iterable[Record]) -> DataAvai
     known: dict[str, str] = {}
     for record in sorted(records, key=lambda r: r.provenance.started):
         if record.data_checksum is not None:
-            known[TABLE if record.values and record.benchmark_checksum else record.dataset] = record.data_checksum
+            known[_read(record)] = record.data_checksum
     return replace(data, checksums={**known, **data.checksums})
 
 
 def latest_records(store: Store, profile: str) -> list[Record]:
     """Return a profile's record of each dataset that started last; those of the table apart."""
-    newest: dict[tuple[str, bool], Record] = {}  # by what was read: images, or the table
+    newest: dict[tuple[str, str], Record] = {}
     for record in store.read_all(profile):
         if isinstance(record, RecordError) or record.data_checksum is None:
             continue  # said where the trial is judged, or of no use here
-        key = (record.dataset, bool(record.values))
+        key = (record.dataset, _read(record))
         known = newest.get(key)
         if known is None or known.provenance.started <= record.provenance.started:
             newest[key] = record
     return list(newest.values())
+
+
+def _read(record: Record) -> str:
+    """Say what a record's data checksum is of: the table where it answered values, else the images of its dataset."""
+    return TABLE if record.values and record.benchmark_checksum else record.dataset
 
 
 def _checksum(name: str, root: Path | None, part: Part) -> str:

@@ -226,19 +226,20 @@ def _provenance(trial: Trial, settings: Settings, clock: Clock, *, whole: bool) 
     """``whole``: this process did all of the trial, so that its processor time is the trial's."""
     import torch
 
+    device = "cpu" if isinstance(trial.spec, ComputedSpec) else settings.device  # computations know no other
     return Provenance(
         harness=environment.version(),
         git=settings.revision,
         python=platform.python_version(),
         torch=torch.__version__,
-        platform=environment.machine(settings.device),
-        device=settings.device,
+        platform=environment.machine(device),
+        device=device,
         threads=settings.threads,
         started=clock.started,
         search_seconds=sum(clock.epoch_seconds),
         evaluation_seconds=clock.evaluation_seconds,
         epoch_seconds=clock.epoch_seconds,
-        peak_memory_mb=environment.peak_memory_mb(settings.device),
+        peak_memory_mb=environment.peak_memory_mb(device),
         resumed_from_epoch=clock.resumed_from_epoch,
         kernels=_kernels(trial.spec, settings) if isinstance(trial.spec, SearchSpec) and clock.epoch_seconds else None,
         supernet=clock.supernet,

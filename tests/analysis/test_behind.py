@@ -8,6 +8,7 @@ import pytest
 from harness.spaces.cells import load_cells
 from harness.spaces.registry import published
 from harness.spaces.space import Size
+from tests.report.page_reader import Page
 
 PRINTED = """  printed:
     paper: paper-a
@@ -61,8 +62,8 @@ def test_a_printed_number_is_judged_by_the_trainings_of_the_row_that_it_names(li
     assert days["reproduction"] == "NOT RUN" and "no row is run for this column" in days["note"] + days["status"]
     assert "it is a long way off" in found["tiny:printed/nobodys/digits-test"]["status"]
     assert linked.cli("report", "--profile", "paper", "--out", "reports").code == 0
-    page = (linked.folder / "reports" / "report.md").read_text(encoding="utf-8")
-    assert "A table whose rows are trained elsewhere" in page
+    page = (linked.folder / "reports" / "paper-paper-a.html").read_text(encoding="utf-8")
+    assert "A table whose rows are trained elsewhere" in Page(page).text
 
 
 def test_without_records_it_says_what_the_other_row_lacks(linked):

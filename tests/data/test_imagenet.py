@@ -1,6 +1,7 @@
 """ImageNet from small files in each of its layouts: resized once, gone on with, and refused where it is wrong."""
 
 import io
+import json
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from harness.data import large, resized, sources
 from harness.data.imagenet import sampled
 from harness.data.load import load_dataset
+from harness.data.locks import try_lock
 from harness.data.status import status
 from harness.errors import HarnessError
 from harness.runner.availability import TEST_IMAGES, TRAINING_IMAGES, find_data
@@ -115,6 +117,52 @@ def test_a_killed_run_goes_on_and_a_damaged_chunk_is_made_anew(tmp_path, decoded
     del decoded[:], data
     check(load_dataset("imagenet", tmp_path), "train", layouts.pictures("train"))
     assert len(decoded) == 4
+
+
+def test_no_chunk_is_lost_where_others_write_the_same_list(tmp_path, decoded, monkeypatch):
+    layouts.write_folders(tmp_path)
+    plain = resized._resized
+
+    def meanwhile(layout, numbers, *rest):
+        for path in (tmp_path / "cache").glob("*-train-*.json"):
+            path.write_text('{"9": "of another process"}')  # which read the list before ours was there
+        return plain(layout, numbers, *rest)
+
+    monkeypatch.setattr(resized, "_resized", meanwhile)
+    data = load_dataset("imagenet", tmp_path, test=False)
+    check(data, "train", layouts.pictures("train"))
+    listed = json.loads(next((tmp_path / "cache").glob("imagenet-train-*.json")).read_text())
+    assert sorted(listed) == ["0", "1", "2", "3", "9"]
+    monkeypatch.setattr(resized, "_resized", plain)
+    del decoded[:]
+    assert load_dataset("imagenet", tmp_path, test=False).fingerprint == data.fingerprint and not decoded
+
+
+def test_the_list_is_read_and_replaced_by_one_process_at_a_time(tmp_path, monkeypatch):
+    layouts.write_folders(tmp_path)
+    plain, held = resized.replacing, []
+
+    def replacing(path):
+        with path.with_suffix(".lock").open() as lock:
+            held.append(try_lock(lock.fileno()) is False)
+        return plain(path)
+
+    monkeypatch.setattr(resized, "replacing", replacing)
+    load_dataset("imagenet", tmp_path)
+    assert held == [True] * (4 + 2)
+
+
+def test_room_is_asked_for_what_is_made_and_a_file_never_shrinks(tmp_path, monkeypatch):
+    layouts.write_folders(tmp_path)
+    one = 3 * 16 * 16
+    monkeypatch.setattr(resized.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 4 * one))
+    load_dataset("imagenet", tmp_path, limit=3, test=False)
+    file = next((tmp_path / "cache").glob("imagenet-train-*.u8"))
+    assert file.stat().st_size == 4 * one
+    monkeypatch.setattr(resized.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 15 * one))
+    resized._reserve(file, 15 * one)
+    resized._reserve(file, 4 * one)
+    assert file.stat().st_size == 15 * one
 
 
 def broken(content):

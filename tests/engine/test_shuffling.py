@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from harness import seeds
+from harness.engine import shuffling
 from harness.engine.shuffling import Stages, measure, swapped, swaps
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec, LayerShuffling
@@ -91,6 +93,18 @@ def test_a_measurement_says_what_shuffling_costs_and_is_the_same_again(network):
     assert found["drop"] == [pytest.approx(found["before"][0] - found["after"][0])]
     assert all(0 <= found[key][0] <= 100 for key in ("before", "after"))
     assert measure(settings, toy(16), 3) == found
+
+
+@pytest.mark.parametrize("network", ["plain", "darts-supernet"])
+def test_others_need_not_wait_for_initial_weights_until_a_training_ends(network, monkeypatch):
+    seen = []
+
+    def train(*_):
+        seen.append(seeds._GLOBAL.locked())
+
+    monkeypatch.setattr(shuffling, "_train", train)
+    measure(LayerShuffling.model_validate(TINY | {"network": network}), toy(16), 0)
+    assert seen == [False]
 
 
 def test_more_images_than_there_are_are_refused():

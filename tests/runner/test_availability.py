@@ -9,8 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.data.digits import TRAIN_IMAGES
-from harness.runner.availability import TRAINING_IMAGES, DataAvailability, find_data, with_recorded
+from harness.runner.availability import (
+    TABLE,
+    TRAINING_IMAGES,
+    DataAvailability,
+    find_data,
+    latest_records,
+    with_recorded,
+)
 from harness.runner.record import Record
+from harness.runner.store import Store
 from harness.suite.checks import DATASETS
 
 
@@ -86,6 +94,24 @@ def test_recorded_checksums_fill_in_and_never_win(make_record: Callable[..., Rec
     here = DataAvailability({"digits": "mine"}, {"cifar10": "gone"})
     assert with_recorded(here, records) == DataAvailability({"digits": "mine", "cifar10": "new"}, {"cifar10": "gone"})
     assert with_recorded(here, []) == here
+
+
+def test_a_later_shuffling_hides_no_checksum_of_the_table(tmp_path: Path, make_record: Callable[..., Record]) -> None:
+    """A network that was trained on images has values too, and no benchmark's checksum."""
+
+    def record(number: int, checksum: str, benchmark: str | None) -> Record:
+        made = make_record(
+            id=f"{number:016x}", dataset="cifar10", data_checksum=checksum, benchmark_checksum=benchmark,
+            trajectory=None, values={"a": [1.0]}, evaluations={},
+        )  # fmt: skip
+        started = f"2021-01-0{number}T00:00:00+00:00"
+        return made.model_copy(update={"provenance": made.provenance.model_copy(update={"started": started})})
+
+    store = Store(tmp_path)
+    for made in (record(1, "table", "b"), record(2, "images", None)):
+        store.write(made)
+    latest = latest_records(store, "reduced")
+    assert with_recorded(DataAvailability({}, {}), latest).checksums == {TABLE: "table", "cifar10": "images"}
 
 
 def test_numbers_of_images_are_those_of_the_readers() -> None:

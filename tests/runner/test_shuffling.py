@@ -1,10 +1,17 @@
 """Computations that train: a trial for every seed, of the images of the row, and what claims read of them."""
 
+from pathlib import Path
+from unittest.mock import Mock
+
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import find_data, with_recorded
+from harness.runner.environment import machine
 from harness.runner.plan import Filters, data_needed, make_plan
+from harness.runner.worker import Settings, run_trial
 from harness.suite.load import load_suite
+from tests.report.page_reader import Page
 
+CHANCE = 10  # percent, of ten classes
 SHUFFLED = """  shuffled:
     paper: paper-a
     number: own
@@ -78,9 +85,20 @@ def test_claims_read_what_was_computed_seed_by_seed(project):
         said.out.split()
     )
     assert project.cli("report", "-t", "shuffled", "--out", "reports").code == 0
-    assert "The residual one loses less" in (project.folder / "reports" / "report.md").read_text(encoding="utf-8")
+    page = (project.folder / "reports" / "run-tiny-reduced.html").read_text(encoding="utf-8")
+    assert "The residual one loses less" in Page(page).text
     known = with_recorded(find_data([], None), found)
     assert set(known.checksums) == {"digits"}  # not those of a table
+
+
+def test_a_computation_is_recorded_as_done_by_the_processor_that_did_it(project):
+    loaded = load_suite(shuffled(project), load_catalogue())
+    trial = make_plan(loaded, "reduced", Filters(tables=("shuffled",)), (), data=find_data(["digits"], None)).trials[0]
+    settings = Settings(project.folder / "results", None, "cuda", 1, None)  # for the searches beside it
+    ended = run_trial(trial, settings, Mock(clock=lambda: 0.0))
+    assert ended.error is None
+    provenance = project.records_list()[0].provenance
+    assert (provenance.device, provenance.platform) == ("cpu", machine("cpu"))
 
 
 def test_a_claim_on_what_no_seed_computes_is_refused(project):
@@ -93,3 +111,10 @@ def test_a_claim_on_what_no_seed_computes_is_refused(project):
         )
     )
     assert "row 't1/darts' computes nothing by seed" in project.cli("validate", path).err
+
+
+def test_what_the_shipped_claims_say_is_lost_was_learnt_before():
+    shipped = Path(__file__).parents[2] / "suites" / "shuffling.yaml"
+    claims = load_suite(shipped, load_catalogue()).suite.claims.values()
+    learnt = {c.left.row for c in claims if (c.left.value, c.relation) == ("before", ">") and c.right >= 2 * CHANCE}
+    assert {claim.left.row for claim in claims} == learnt and len(learnt) == 3
