@@ -36,7 +36,7 @@ def main(options: Sequence[str]) -> int:
     """Run, compare or record, and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="regression-") as folder:
         request = Request.read([str(SUITE)], "reduced", None, None, None, None, None, Path(folder))
-        if code := run_suites(RunRequest(request, None, "cpu", force=False)):
+        if code := run_suites(RunRequest(request, None, "cpu", force=False), "text"):
             return code
         (verdict,) = Reader(request).verdicts()
     if "--record" in options:

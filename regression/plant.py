@@ -29,7 +29,7 @@ class Drift:
 
 DRIFTS = {
     "momentum .9 to .8, in code": Drift(
-        "harness/engine/optimisers.py", "SGD(parameters, lr, momentum,", "SGD(parameters, lr, momentum * 8 / 9,"
+        "harness/engine/optimisers.py", "SGD)(parameters, lr, momentum,", "SGD)(parameters, lr, momentum * 8 / 9,"
     ),
     "momentum .9 to .8, in the catalogue": Drift(
         "harness/methods/catalogue.yaml",
@@ -38,8 +38,8 @@ DRIFTS = {
     ),
     "alpha's decay doubled": Drift(
         "harness/engine/optimisers.py",
-        "Adam(parameters, lr, betas, eps, weight_decay=decay,",
-        "Adam(parameters, lr, betas, eps, weight_decay=2 * decay,",
+        "Adam)(parameters, lr, betas, eps, weight_decay=decay,",
+        "Adam)(parameters, lr, betas, eps, weight_decay=2 * decay,",
     ),
     "a ReLU dropped": Drift(
         "harness/spaces/nb201/net.py", "nn.Sequential(nn.ReLU(), conv,", "nn.Sequential(nn.Identity(), conv,"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import regression.__main__ as regression
 from harness.analysis.baselines import Baseline
+from harness.engine import optimisers
 from harness.methods.catalogue import load_catalogue
 from harness.runner import environment
 from harness.suite.load import load_suite
@@ -73,11 +75,17 @@ def test_nothing_changed(check: Check) -> None:
     assert code == 0 and said.endswith("regression, to the bit: all 2 searches as recorded\n")
 
 
+def drift(monkeypatch: pytest.MonkeyPatch, kind: Any, drifted: Any) -> None:
+    """Let searches have another optimiser in the place of one of torch's."""
+    usual = optimisers.eager
+    monkeypatch.setattr(optimisers, "eager", lambda asked: drifted if asked is kind else usual(asked))
+
+
 def test_a_momentum_of_8_is_caught_to_the_bit_and_by_golden_traces(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sgd = torch.optim.SGD
-    monkeypatch.setattr(torch.optim, "SGD", lambda p, lr, momentum, **rest: sgd(p, lr, momentum * 8 / 9, **rest))
+    sgd = optimisers.eager(torch.optim.SGD)
+    drift(monkeypatch, torch.optim.SGD, lambda p, lr, momentum, **rest: sgd(p, lr, momentum * 8 / 9, **rest))
     code, said = check("--elsewhere")
     assert code == 1
     assert "regression, to the bit: 2 of 2 searches changed: what all searches share" in said
@@ -87,9 +95,11 @@ def test_a_momentum_of_8_is_caught_to_the_bit_and_by_golden_traces(
 
 
 def test_a_drift_of_alpha_is_said_to_be_of_those_that_learn_it(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    adam = torch.optim.Adam
-    monkeypatch.setattr(
-        torch.optim, "Adam", lambda *a, weight_decay, **rest: adam(*a, weight_decay=2 * weight_decay, **rest)
+    adam = optimisers.eager(torch.optim.Adam)
+    drift(
+        monkeypatch,
+        torch.optim.Adam,
+        lambda *a, weight_decay, **rest: adam(*a, weight_decay=2 * weight_decay, **rest),
     )
     code, said = check()
     assert code == 1

@@ -22,12 +22,10 @@ from harness.data.images import Dataset
 from harness.errors import HarnessError
 from harness.methods.computed import LayerShuffling
 from harness.seeds import derive_seed, global_stream
-from harness.spaces.darts.variants import EDGES
 from harness.spaces.registry import published
 from harness.spaces.supernet import Supernet
 
 STAGES = 3
-INPUTS = 2  # of a cell
 TEST_BATCH = 500
 Logits = Callable[[Tensor], Tensor]
 Weights = dict[str, Tensor]
@@ -109,20 +107,19 @@ def swaps(network: nn.Module, draws: Generator) -> list[tuple[str, str]]:
     """Draw which two layers of every stage, or edges of every cell, change places: the beginnings of their names."""
     if isinstance(network, Supernet):
         places = [[f"cells.{number}.edges" for number in range(len(network.kinds))], list(network.kinds)]
-        return [_two(prefix, _alike(kind, draws), draws) for prefix, kind in zip(*places, strict=True)]
+        return [_two(prefix, _alike(network, kind, draws), draws) for prefix, kind in zip(*places, strict=True)]
     assert isinstance(network, Stages)
     alike = [range(1, len(stage)) for stage in network.stages]  # type: ignore[arg-type]
     return [_two(f"stages.{number}", layers, draws) for number, layers in enumerate(alike)]
 
 
-def _alike(kind: str, draws: Generator) -> Sequence[int]:
+def _alike(network: Supernet, kind: str, draws: Generator) -> Sequence[int]:
     """Return edges of a cell with equal strides; of a reduction cell those from its inputs, or the others."""
-    from_inputs = [number for number, (source, _) in enumerate(EDGES) if source < INPUTS]
-    others = [number for number in range(len(EDGES)) if number not in from_inputs]
-    if kind == "normal":
-        return range(len(EDGES))
-    edge = int(torch.randint(len(EDGES), (), generator=draws))
-    return from_inputs if edge in from_inputs else others
+    first, *others = network.edges_alike(kind)  # type: ignore[operator]
+    if not others:
+        return list(first)
+    edge = int(torch.randint(sum(map(len, (first, *others))), (), generator=draws))
+    return next(list(edges) for edges in (first, *others) if edge in edges)
 
 
 def _two(prefix: str, layers: Sequence[int], draws: Generator) -> tuple[str, str]:

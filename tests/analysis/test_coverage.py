@@ -20,7 +20,6 @@ from harness.audit.settings import settings
 from harness.cli.published import as_csv, as_markdown, settings_lines
 from harness.methods.catalogue import load_catalogue
 from harness.report.export import PUBLISHED_FIELDS
-from harness.report.printed import setting_rows, settings_rows
 from harness.runner.availability import DataAvailability
 from harness.runner.plan import Filters, make_plan
 from harness.suite.facts import load_facts
@@ -111,20 +110,6 @@ def test_beside_a_printed_setting_stands_what_our_search_runs(listed: list[Entry
     said = settings_lines(listed)
     assert "settings of sp_config:sp-darts-t2: 8 COHERENT, 3 CONTRADICTED" in said
     assert "settings of stacnas:stacnas-text-config: 13 COHERENT, 6 UNCHECKED" in said
-
-
-def test_the_report_counts_settings_by_table_and_names_the_contradicted(listed: list[Entry]) -> None:
-    header, *tables, every = settings_rows(listed)
-    assert header == ("table", "printed settings", "COHERENT", "CONTRADICTED", "UNCHECKED")
-    assert ("sp_config:sp-darts-t2", "11", "8", "3", "0") in tables and every[0] == "all"
-    assert [sum(int(row[i]) for row in tables) for i in range(1, 5)] == [int(number) for number in every[1:]]
-    named = setting_rows(listed, ["CONTRADICTED"])
-    assert len(named) == int(every[3]) == 9
-    place, value, word, ours, why = named[1]
-    assert place == "ablations:delve-experiments: Exp. 7, 500 epochs, Learning rate of alpha"
-    assert (value, word, ours) == ("0.001", "CONTRADICTED", "0.0025 (ablations/delve-arms/exp-7)")
-    assert "it is 0.0025 in the authors' repository" in why
-    assert len(setting_rows(listed)) == int(every[1])
 
 
 def test_csv_and_markdown_hold_every_number_as_printed(listed: list[Entry]) -> None:

@@ -38,7 +38,16 @@ def test_status_of_nothing(tmp_path: Path) -> None:
     for root in (None, tmp_path):
         table = lines(root)
         assert [name for name, line in table.items() if line.available] == ["digits"]
-        assert table.keys() == {"digits", "cifar10", "cifar100", "svhn", "svhn_extra", "imagenet16_120"}
+        assert table.keys() == {
+            "digits",
+            "cifar10",
+            "cifar100",
+            "svhn",
+            "svhn_extra",
+            "imagenet16_120",
+            "imagenet",
+            "imagenet_sample",
+        }
         assert "c58f30108f718f92721af3b95e74349a" in table["cifar10"].note
 
 

@@ -70,7 +70,7 @@ def test_searches_and_the_trainings_that_wait_for_them_are_counted_apart_and_onc
     searches = [Item(trial(f"s{seed}", seed), 1.0, phase) for seed, phase in enumerate(("done", "done", "running"))]
     trainings = [Item(trial(f"t{seed}", seed, trains=True), 1.0, "waiting") for seed in range(3)]
     trainings[0].phase = "done"
-    assert summary([*searches, *trainings], now=1.0).startswith("2/3 searches, 1/3 trainings, epoch")
+    assert summary([*searches, *trainings], now=1.0).startswith("2/3 searches, 1/3 trainings")
     assert summary(trainings, now=1.0) == "1/3 seeds"
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.outcomes import digest
-from harness.cli.inspect import list_one, show_trial
+from harness.cli.inspect import list_one
+from harness.cli.show import show_trial
 from harness.errors import HarnessError
 from harness.runner.store import RecordError, Store, read_record
 from tests.hostile import at_most, damaged, is_one_line, repeatable
@@ -34,8 +35,8 @@ def attempt(path: Path) -> bool:
         except RecordError as error:
             assert str(error).startswith(str(path)) and is_one_line(error)
             return False
-        list_one("trials", path.parent)
-        show_trial(str(path), path.parent)
+        list_one("trials", path.parent, "text")
+        show_trial(str(path), path.parent, "text")
         try:
             digest(record)
         except HarnessError as error:

@@ -84,7 +84,7 @@ def test_a_training_whose_test_images_are_not_there_is_blocked_before_it_begins(
     assert {trial.blocked for trial in blocked} == {"dataset digits: no test file"}
     assert {trial.test_checksum for trial in trainings} == {data.tests["digits"]}
     assert {trial.test_checksum for trial in searches} == {None}
-    assert "blocked: trials on digits: dataset digits: no test file" in lacking.notes
+    assert "blocked: trials on digits: dataset digits: no test file" in lacking.blocked
 
 
 def test_the_record_of_a_training_names_the_checksum_of_the_test_images(project):

@@ -203,7 +203,7 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("at_root")
 @pytest.mark.parametrize("name", ["delve-t2/gaea-bilevel-25", "nb201_delve/delve-t2/gaea-bilevel-25"])
 def test_a_row_is_shown_with_its_sources(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show_row(name) == 0
+    assert show_row(name, "text") == 0
     title, header, *lines = capsys.readouterr().out.splitlines()
     assert title.startswith("nb201_delve/delve-t2/gaea-bilevel-25: GAEA-bilevel, 25 epochs (method gaea-bilevel)")
     assert header.split() == ["setting", "value", "source"]
@@ -223,7 +223,7 @@ def test_a_row_is_shown_with_its_sources(name: str, capsys: pytest.CaptureFixtur
 ])  # fmt: skip
 def test_what_is_no_searching_row_is_one_clear_line(name: str, said: str) -> None:
     with pytest.raises(HarnessError, match=said):
-        show_row(name)
+        show_row(name, "text")
 
 
 @pytest.mark.usefixtures("at_root")
@@ -232,5 +232,5 @@ def test_a_row_that_disagrees_is_shown_so(
 ) -> None:
     wrong = facts_with(tmp_path, "    batch_size: [160, delve-3-gaea]\n", "    batch_size: [161, delve-3-gaea]\n")
     monkeypatch.setattr("harness.cli.rows.load_facts", lambda folder: wrong)
-    assert show_row("delve-t2/gaea-erm") == 1
+    assert show_row("delve-t2/gaea-erm", "text") == 1
     assert "error: nb201_delve/delve-t2/gaea-erm: batch_size is 160, stated is 161" in capsys.readouterr().err

@@ -66,6 +66,13 @@ class DartsSupernet(Supernet):
         """Return the kind of every cell."""
         return tuple(cell.place.kind for cell in self._cells())
 
+    @staticmethod
+    def edges_alike(kind: str) -> list[list[int]]:
+        """Return the edges of a kind of cell by their stride: in a reduction cell those from its inputs, the others."""
+        from_inputs = [number for number, (source, _) in enumerate(EDGES) if source < INPUTS]
+        others = [number for number in range(len(EDGES)) if number not in from_inputs]
+        return [list(range(len(EDGES)))] if kind == "normal" else [from_inputs, others]
+
     @property
     def droppable(self) -> tuple[int, int]:
         """Return (cells, 14)."""
