@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
 EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
-.PHONY: run evidence test full contract regression lint report examples readme why bench bench-short clean
+.PHONY: run evidence test long full contract regression lint report examples readme why bench bench-short clean
 .DEFAULT_GOAL := run
 
 $(READY): pyproject.toml constraints.txt
@@ -25,7 +25,10 @@ evidence: $(READY) ## searches at paper size, what says most first, until it is 
 test: $(READY) ## all tests, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-full: $(READY) lint test contract ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
+long: $(READY) ## tests that take most of a minute each: runs killed, a worker of a cluster killed, Triton's interpreter
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m long
+
+full: $(READY) lint test long contract ## what takes longer: the package as installed, runs killed 150 times, 200 simulated designs
 	$(BIN)/python -m tests.installed build/installed
 	$(BIN)/python -m tests.chaos
 	$(BIN)/python -m tests.analysis.recovery

@@ -125,15 +125,22 @@ class Reader:
         recorded = None if is_foreign else read_audit(path)
         if recorded is None:
             return ()
-        known = {loaded.path: loaded for loaded in self.loaded}  # the audit is of all, whichever are asked for
-        every = [known.get(suite) or load_suite(suite, load_catalogue()) for suite in find_suites([folder])]
-        found = standing(recorded, collect(every))
+        found = standing(recorded, collect(list(self._every(folder))))
         asked = {loaded.suite.suite for loaded in self.loaded}
         changed = [number for number in found.changed if number.partition(":")[0] in asked]
         if changed:
             text = f"{path}: {len(changed)} numbers are new or were others then ({', '.join(changed[:3])}, ...)"
             self.say(f"warning: {text}; run audit --record")
         return found.findings
+
+    def _every(self, folder: Path) -> Iterator[LoadedSuite]:
+        """Yield all suites of a folder, which the audit is of; what is wrong with those not asked for is said."""
+        known = {loaded.path: loaded for loaded in self.loaded}
+        for path in find_suites([folder]):
+            try:
+                yield known.get(path) or load_suite(path, load_catalogue())
+            except HarnessError as error:
+                self.say(f"warning: {path} is left out of the audit: {error}")
 
     @cached_property
     def facts(self) -> Facts | None:

@@ -97,6 +97,7 @@ def test_another_machine_is_another_sample(loaded: LoadedSuite, planned: Plan, c
     assert "too few to tell, 3 seeds against 3" in found.reason
 
 
+@pytest.mark.long
 def test_enough_seeds_elsewhere_tell(tmp_path: Path) -> None:
     """Ten against ten: apart, the same within a point, and neither."""
     three, ten = (f"    seeds: {seeds}\n    unstated_seeds: 3\n" for seeds in (3, 10))

@@ -84,6 +84,7 @@ def test_an_opposite_effect_is_refuted() -> None:
     assert (found.verdict, found.size) == ("FAIL", "no") and found.interval is not None and found.interval[1] < -2
 
 
+@pytest.mark.long
 def test_planted_effects_come_back_and_nothing_else() -> None:
     """A few simulated designs, extension included; `python -m tests.analysis.recovery` does 200."""
     found = recovery.simulate(6, seed=5)

@@ -14,6 +14,7 @@ from tests.chaos.plan import SHORT
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes below /proc"),
     pytest.mark.timeout(900),
+    pytest.mark.long,
 ]
 
 

@@ -122,7 +122,7 @@ def test_from_a_number_to_its_record_and_its_command(visit: Visit) -> None:
     detail.get_by_role("link", name="explorer.html").click()
     assert len(shown(page)) == 3 and "view=trials" in page.url  # its three seeds
     page.locator("#rows tbody a").first.click()
-    assert page.locator("#detail pre").inner_text().endswith("--seeds 0")
+    assert page.locator("#detail pre").inner_text().endswith("--seeds 0 --results again")
     page.get_by_role("button", name="close").click()
     assert not detail.is_visible() and "row=" not in page.url
 

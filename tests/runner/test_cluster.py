@@ -64,6 +64,7 @@ class Killer(threading.Thread):
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_a_worker_that_is_killed_costs_nothing(project: Project, two_workers: Any) -> None:
     plain = project.cli(*LONG, "--jobs", "0", "--results", "plain")
     assert plain.code == 0, plain.err

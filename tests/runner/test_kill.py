@@ -108,6 +108,7 @@ def assert_equal(records, whole):
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_after_kill_9_and_sigterm_the_same_command_does_the_rest(project, whole):
     run = Run(project.folder, 1)
     run.wait_for_work(records=1)
@@ -131,6 +132,7 @@ def test_after_kill_9_and_sigterm_the_same_command_does_the_rest(project, whole)
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_workers_end_with_the_run_and_their_searches_go_on(project, whole):
     for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         run = Run(project.folder, 2)

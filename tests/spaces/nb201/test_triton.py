@@ -18,6 +18,7 @@ pytest.importorskip("triton")
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_the_cell_is_the_plain_one_under_the_interpreter():
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT)}
     environment.pop("HARNESS_TRITON", None)
