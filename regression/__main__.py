@@ -20,9 +20,10 @@ from typing import Any
 from harness.analysis.baselines import BaselineVerdict, Recording, flat_settings, judge_baselines
 from harness.analysis.series import FIRST_LOSS
 from harness.analysis.verdicts import SuiteVerdict
-from harness.cli.judge import Reader, baseline_path, load_baseline, store_baseline
-from harness.cli.run import RunRequest, run_suites
-from harness.cli.select import Request
+from harness.api.reader import Reader, baseline_path, load_baseline, store_baseline
+from harness.api.request import Request
+from harness.api.running import RunRequest
+from harness.cli.run import run_suites
 from harness.cli.text import columns
 
 SUITE = Path(__file__).with_name("suite.yaml")

@@ -16,8 +16,8 @@ from harness.analysis.aggregate import Summary
 from harness.analysis.baselines import Baseline
 from harness.analysis.evidence import gather
 from harness.analysis.series import ACCURACY, find_series
-from harness.cli.judge import Reader
-from harness.cli.select import Request
+from harness.api.reader import Reader
+from harness.api.request import Request
 from harness.data.atomic import replacing
 from harness.methods.catalogue import Catalogue, load_catalogue
 from harness.report.curves import collapse_figure

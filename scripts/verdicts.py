@@ -24,8 +24,8 @@ from harness.analysis.cells import CellVerdict
 from harness.analysis.difference import ALPHA
 from harness.analysis.means import spread_text
 from harness.analysis.spread import judge_spread
-from harness.cli.judge import Reader
-from harness.cli.select import Request
+from harness.api.reader import Reader
+from harness.api.request import Request
 from harness.methods.catalogue import load_catalogue
 from harness.report.style import FAINT, INK, PALETTE
 from harness.suite.load import load_suite

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.analysis.evidence import gather
 from harness.analysis.outcomes import digest
-from harness.cli.judge import Reader
-from harness.cli.select import Request
+from harness.api.reader import Reader
+from harness.api.request import Request
 from harness.data.atomic import replacing
 from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue

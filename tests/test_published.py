@@ -79,3 +79,32 @@ def test_an_audit_stands_beside_numbers_that_came_since(project) -> None:  # typ
     assert found["extra:t1/r0/size"]["consistency"] == "UNCHECKED"
     check = project.cli("check")
     assert "CONTRADICTED: CDARTS, digits, %" in check.out and "in another unit" in check.out
+
+
+def without_the_paper(project, *changes: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+    """Leave the suite the reduced profile alone."""
+    path = project.folder / "suites" / "tiny.yaml"
+    text = path.read_text(encoding="utf-8")
+    start, end = text.index("  paper:\n    comparable"), text.index("  reduced:\n")
+    text = text[:start] + text[end:]
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_numbers_are_printed_for_a_profile_that_can_be_held_against_them(project) -> None:  # type: ignore[no-untyped-def]
+    without_the_paper(project)
+    answer = project.cli("validate")
+    assert answer.code == 2 and "missing key 'paper': numbers are printed" in answer.err
+
+
+def test_a_suite_of_claims_alone_needs_no_profile_of_a_paper(project) -> None:  # type: ignore[no-untyped-def]
+    without_the_paper(
+        project,
+        ('        values: ["50.00 ± 5.00"]\n', ""),
+        ("number: T1", "number: own"),
+        ("number: T2", "number: own"),
+    )
+    assert project.cli("validate").code == 0
+    assert rows(project) == [] and project.cli("report", "--out", "reports").code == 0

@@ -19,7 +19,7 @@ from harness.runner.availability import find_data, latest_records, with_recorded
 from harness.runner.environment import Device
 from harness.runner.execute import Options, Tally, execute
 from harness.runner.plan import Plan, data_needed
-from harness.runner.progress import NoProgress, Progress, duration, make_progress, name
+from harness.runner.progress import Progress, duration, make_progress, name
 from harness.runner.shard import parse_shard, share
 from harness.runner.store import RESULTS
 from harness.runner.survey import Task, survey
@@ -192,7 +192,7 @@ def run(
     )  # fmt: skip
     root = data_root()
     say: Say = (lambda line: None) if quiet else to_stderr
-    plans, progress = make_all_plans(asked, root, say), NoProgress() if quiet else make_progress()
+    plans, progress = make_all_plans(asked, root, say), Progress() if quiet else make_progress()
     with as_it_was() if jobs == 0 else nullcontext():
         summary = carry_out(asked, plans, root, progress, say, deaf=False)
     if summary.tally.interrupted:

@@ -146,6 +146,34 @@ Set = Annotated[
 Results = Annotated[Path, typer.Option(help="Folder of the records.")]
 Layout = Annotated[LayoutOption, typer.Option("--format", help="How to write it.")]
 TEXT = LayoutOption.text
+# Options of `run` alone.
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=0, help="Trials at once; 0: in this process. [default: one per CPU core; 1 on a GPU]"
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="CPU threads of each trial. [default: OMP_NUM_THREADS, else its share of the cores]"),
+]
+First = Annotated[bool, typer.Option("--first", help="Only what the suites list under first, in that order.")]
+Budget = Annotated[
+    str | None, typer.Option(metavar="TIME", help="End before so long, such as 2h45m, after an epoch; code 3.")
+]
+UntilDecided = Annotated[
+    bool, typer.Option("--until-decided", help="Add seeds to the claims that are open, and to nothing else.")
+]
+MaxSeeds = Annotated[
+    int | None, typer.Option("--max-seeds", min=1, help="Seeds a side at most. [default: those of the last look]")
+]
+Shard = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Only this part of the plan, such as 1/4; all parts are the plan.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS|FILE", help="Let the workers of a Dask scheduler do the trials: tcp://HOST:PORT."),
+]
 RESULTS = Path("results")
 
 
@@ -177,43 +205,20 @@ def run(
     table: Tables = None,
     dataset: Datasets = None,
     seeds: Seeds = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", min=0, help="Trials at once; 0: in this process. [default: one per CPU core; 1 on a GPU]"
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="CPU threads of each trial. [default: OMP_NUM_THREADS, else its share of the cores]"),
-    ] = None,
+    jobs: Jobs = None,
+    threads: Threads = None,
     device: Annotated[DeviceOption, typer.Option(help="Where to search.")] = DeviceOption.auto,
     results: Results = RESULTS,
     overrides: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run anew what is done already.")] = False,
-    first: Annotated[
-        bool, typer.Option("--first", help="Only what the suites list under first, in that order.")
-    ] = False,
+    first: First = False,
     nice: Annotated[int, typer.Option(min=0, max=19, help="Step back: the niceness of the workers.")] = 0,
-    budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="End before so long, such as 2h45m, after an epoch; code 3.")
-    ] = None,
-    until_decided: Annotated[
-        bool, typer.Option("--until-decided", help="Add seeds to the claims that are open, and to nothing else.")
-    ] = False,
-    max_seeds: Annotated[
-        int | None, typer.Option("--max-seeds", min=1, help="Seeds a side at most. [default: those of the last look]")
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only this part of the plan, such as 1/4; all parts are the plan.")
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS|FILE", help="Let the workers of a Dask scheduler do the trials: tcp://HOST:PORT."
-        ),
-    ] = None,
+    budget: Budget = None,
+    until_decided: UntilDecided = False,
+    max_seeds: MaxSeeds = None,
+    shard: Shard = None,
+    cluster: Cluster = None,
     log: Annotated[LogOption | None, typer.Option(help="Also write event files, beside the records.")] = None,
     layout: Layout = TEXT,
 ) -> None:
@@ -222,8 +227,9 @@ def run(
     The same command again goes on where it stopped. A file named pause in the results' folder holds the work, as
     Ctrl-Z does.
     """
-    from harness.cli.run import RunRequest, dry_run_suites, run_suites
-    from harness.cli.select import Request
+    from harness.api.request import Request
+    from harness.api.running import RunRequest
+    from harness.cli.run import dry_run_suites, run_suites
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
     if max_seeds is not None and not until_decided:
@@ -273,8 +279,8 @@ def check(
 
     0: no FAIL (DRIFT and UNDECIDED are none); 1: FAIL, or a trial failed; 3: incomplete.
     """
+    from harness.api.request import Request
     from harness.cli.judge import check_suites
-    from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
     raise typer.Exit(check_suites(request, layout.value, record=record_baseline))
@@ -296,8 +302,8 @@ def report(
 
     As a small site that needs nothing else: index.html is its first page.
     """
+    from harness.api.request import Request
     from harness.cli.judge import report_suites
-    from harness.cli.select import Request
 
     request = Request.read(suites, profile, method, table, dataset, seeds, overrides, results)
     raise typer.Exit(report_suites(request, out))
@@ -312,8 +318,8 @@ def published(
     ] = PublishedLayoutOption.csv,
 ) -> None:
     """List every printed number: its source, its status, what came out."""
+    from harness.api.request import Request
     from harness.cli.published import list_published
-    from harness.cli.select import Request
 
     request = Request.read(suites, "paper", None, None, None, None, None, results)
     raise typer.Exit(list_published(request, layout.value))
@@ -329,8 +335,8 @@ def export_(
     out: Annotated[Path | None, typer.Option(help="File to write. [default: stdout]")] = None,
 ) -> None:
     """Write a table, with what was measured beside what is printed, for a manuscript or an analysis."""
+    from harness.api.request import Request
     from harness.cli.export import export
-    from harness.cli.select import Request
 
     request = Request.read(suites, profile, None, None, None, None, None, results)
     raise typer.Exit(export(request, what, to.value, out))

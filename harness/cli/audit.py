@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.api.request import DEFAULT_SUITES
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
 from harness.audit.published_rows import PublishedRow, collect
 from harness.audit.record import FILE, AuditRecord, number_checksums
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
-from harness.cli.select import DEFAULT_SUITES
 from harness.data.atomic import check_writable
 from harness.data.sources import DataMissing, data_root
 from harness.errors import HarnessError

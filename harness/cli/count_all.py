@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import typer
 
+from harness.api.request import DEFAULT_SUITES
 from harness.audit.counts import CLASSES, Comparison, compare
 from harness.audit.published_rows import collect
-from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import columns
 from harness.methods.catalogue import load_catalogue
 from harness.spaces.cells import PublishedArchitecture, load_cells

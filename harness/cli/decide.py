@@ -10,10 +10,11 @@ import typer
 from harness.analysis.claims import ClaimVerdict, sides
 from harness.analysis.sequential import LOOKS
 from harness.analysis.verdicts import SuiteVerdict
-from harness.cli.judge import Reader
+from harness.api.reader import Reader
+from harness.api.request import Request
+from harness.api.running import DEFAULT_PROFILE, RunRequest
 from harness.cli.layout import Rows, Value, emit
-from harness.cli.run import DEFAULT_PROFILE, RunRequest, run_plans, show_plans
-from harness.cli.select import Request
+from harness.cli.run import run_plans, show_plans
 from harness.cli.streams import unbreakable
 from harness.data.sources import data_root
 from harness.errors import HarnessError

@@ -11,8 +11,8 @@ import typer
 
 from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
-from harness.cli.judge import Reader
-from harness.cli.select import Request
+from harness.api.reader import Reader
+from harness.api.request import Request
 from harness.data.atomic import replacing
 from harness.errors import HarnessError, nearest
 from harness.report.frames import paper_frame, published_frame, results_frame, verdict_frame

@@ -8,9 +8,9 @@ from typing import get_args
 
 import typer
 
+from harness.api.request import DEFAULT_SUITES
 from harness.benchmarks.spec import TABLES, NoBenchmark, TrainingBenchmark
 from harness.cli.layout import Rows, Value, emit, emit_json, only_text_or_json, thousands
-from harness.cli.select import DEFAULT_SUITES
 from harness.cli.text import percent
 from harness.data.sources import CIFAR, FOLDERS
 from harness.errors import HarnessError

@@ -10,12 +10,10 @@ from pathlib import Path
 import typer
 
 from harness.analysis.verdicts import SuiteVerdict, exit_code
-from harness.api.reader import Reader, baseline_path, load_baseline, store_baseline
+from harness.api.reader import Reader, store_baseline
 from harness.api.request import Request
 from harness.cli.layout import emit_json, finite, terminal_width
 from harness.data.atomic import check_writable
-
-__all__ = ["Reader", "baseline_path", "check_suites", "load_baseline", "report_suites", "store_baseline"]
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from harness.cli.select import command
+from harness.cli.text import command
 from harness.data.atomic import check_writable
 from harness.errors import HarnessError
 from harness.runner.store import write_atomically

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from harness.analysis.coverage import REPRODUCTIONS, Entry, by_table, coverage, settings
+from harness.api.reader import Reader
+from harness.api.request import Request
 from harness.audit.consistency import CONSISTENCIES
-from harness.cli.judge import Reader
-from harness.cli.select import Request
 from harness.report.export import PUBLISHED_FIELDS, published_row
 from harness.text import no_formula
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import typer
 
+from harness.api.request import DEFAULT_SUITES
 from harness.cli.layout import Rows, emit
-from harness.cli.select import DEFAULT_SUITES
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render

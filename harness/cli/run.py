@@ -10,7 +10,6 @@ import typer
 
 from harness.api.request import to_stderr
 from harness.api.running import (
-    DEFAULT_PROFILE,
     RunRequest,
     RunSummary,
     all_tasks,
@@ -19,15 +18,13 @@ from harness.api.running import (
     rows_not_run,
 )
 from harness.cli.layout import Rows, Value, emit, emit_json, only_text_or_json
-from harness.cli.select import command
 from harness.cli.streams import unbreakable
+from harness.cli.text import command
 from harness.data.sources import data_root
 from harness.runner.plan import Plan
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task
 from harness.text import counted, printable
-
-__all__ = ["DEFAULT_PROFILE", "RunRequest", "dry_run_suites", "run_plans", "run_suites", "show_plans"]
 
 TRIAL = ("trial", "suite", "method", "dataset", "seed", "status", "cost", "why")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -30,3 +31,8 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def percent(value: float | None) -> str:
     """Write an accuracy; a dash where there is none."""
     return "-" if value is None else f"{value:.2f}%"
+
+
+def command(words: Sequence[str]) -> str:
+    """Write a command line that the user can paste."""
+    return shlex.join(["python", "-m", "harness", *words])

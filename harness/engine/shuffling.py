@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from harness.data.augment import augment, average_pool_images, normalise
 from harness.data.batches import draw_with_replacement, epoch_batches
 from harness.data.images import Dataset
+from harness.engine.optimisers import build_optimiser
 from harness.errors import HarnessError
 from harness.methods.computed import LayerShuffling
 from harness.seeds import derive_seed, global_stream
@@ -152,7 +153,7 @@ class _Feed:
     def augmented(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return images [B, 3, H, W] and labels [B]."""
         images = augment(
-            self.images[indices], padding=self.settings.image_size // 8, flip=True, mean=self.dataset.mean,
+            self.images[indices], padding=self.settings.crop_padding, flip=True, mean=self.dataset.mean,
             std=self.dataset.std, generator=self.streams["augmentation"],
         )  # fmt: skip
         return images, self.labels[indices]
@@ -176,14 +177,14 @@ def _trained_supernet(settings: LayerShuffling, feed: _Feed, classes: int, seed:
     space = published("darts").model_copy(update={"channels": settings.channels, "cells": settings.depth})
     with _initial(seed):
         supernet = space.supernet(classes)
-        alpha = {group.name: nn.Parameter(1e-3 * torch.randn(group.shape)) for group in space.groups}
+        alpha = {g.name: nn.Parameter(settings.alpha_scale * torch.randn(g.shape)) for g in space.groups}
     supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def logits(images: Tensor) -> Tensor:
         mixed: Tensor = supernet(images, {name: values.softmax(-1) for name, values in alpha.items()})
         return mixed
 
-    mover = torch.optim.Adam(alpha.values(), settings.alpha_lr, (0.5, 0.999), weight_decay=1e-3)
+    mover = build_optimiser(settings.architecture_optimiser, list(alpha.values()))
     _train(settings, feed, supernet, logits, settings.images // 2, mover)
     return supernet, logits
 
@@ -202,7 +203,7 @@ def _train(
     architecture: torch.optim.Optimizer | None,
 ) -> None:
     """Move the weights on the first images; ``architecture``: on the others first, DARTS' first order."""
-    optimiser = torch.optim.SGD(network.parameters(), settings.lr, 0.9, weight_decay=3e-4)
+    optimiser = build_optimiser(settings.weight_optimiser, list(network.parameters()))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs)
     network.train()
     for _ in range(settings.epochs):
@@ -211,7 +212,7 @@ def _train(
                 drawn = draw_with_replacement(settings.images - images, len(batch), feed.streams["other-batches"])
                 _step(architecture, logits, feed.augmented(images + drawn))
                 optimiser.zero_grad()
-            _step(optimiser, logits, feed.augmented(batch), clip=5.0)
+            _step(optimiser, logits, feed.augmented(batch), settings.clip)
         schedule.step()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
 from harness.config import Strict
 from harness.methods.blackbox.spec import Bohb, RandomSearch, RegularisedEvolution, Reinforce
+from harness.methods.optimisers import Adam, Sgd
 from harness.part import Part
 from harness.spaces.registry import DEFAULT, published
 
@@ -47,7 +48,8 @@ class TheoryCheck(Deterministic):
 class LayerShuffling(Part):
     """A small network, trained and then shuffled (`harness.engine.shuffling`); every seed is a trial of its own.
 
-    ``depth``: layers of each of three stages, or cells of the supernet. ``alpha_lr``: of the supernet's architecture.
+    ``depth``: layers of each of three stages, or cells of the supernet. ``architecture_optimiser`` and ``alpha_scale``
+    (of the normal draws that alpha begins with): of the supernet alone. ``clip``: of the norm of the weights' gradient.
     ``shuffles``: how many times two layers of each stage, or edges of each cell, are swapped in the trained network.
     """
 
@@ -57,11 +59,14 @@ class LayerShuffling(Part):
     depth: PositiveInt = Field(ge=3, description="the first layer of a stage changes the channels: two must be left")
     epochs: PositiveInt
     batch_size: PositiveInt
-    lr: float = Field(gt=0)
-    alpha_lr: float = Field(gt=0)
+    weight_optimiser: Sgd
+    clip: float = Field(gt=0)
+    architecture_optimiser: Adam
+    alpha_scale: float = Field(gt=0)
     images: PositiveInt
     evaluated: PositiveInt
     image_size: PositiveInt
+    crop_padding: NonNegativeInt
     shuffles: PositiveInt
 
 

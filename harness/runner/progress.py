@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -130,51 +130,29 @@ def heartbeat(item: Item, now: float) -> str:
     return ", ".join([*said, elapsed, *([] if left is None else [f"left {duration(left)}"])])
 
 
-class Progress(Protocol):
-    """What `harness.runner.execute` tells while it runs."""
+class Progress:
+    """What `harness.runner.execute` tells while it runs. This one shows nothing."""
 
     def begin(self, items: list[Item]) -> None:
-        """Show the trials of the run, in the order of the plan."""
+        """Take the trials of the run, in the order of the plan."""
 
     def started(self, item: Item) -> None:
-        """A trial has begun."""
+        """Hear that a trial has begun."""
 
     def finished(self, item: Item, text: str) -> None:
-        """A trial has ended; ``text`` says how."""
+        """Hear that a trial has ended; ``text`` says how."""
 
     def note(self, text: str) -> None:
-        """Something happened that the user should know."""
+        """Hear something that the user should know."""
 
     def refresh(self) -> None:
-        """Epochs have gone by."""
+        """Hear that epochs have gone by."""
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Hear that nothing more will come."""
 
 
-class NoProgress:
-    """Shows nothing."""
-
-    def begin(self, items: list[Item]) -> None:
-        """Show nothing."""
-
-    def started(self, item: Item) -> None:
-        """Show nothing."""
-
-    def finished(self, item: Item, text: str) -> None:
-        """Show nothing."""
-
-    def note(self, text: str) -> None:
-        """Show nothing."""
-
-    def refresh(self) -> None:
-        """Show nothing."""
-
-    def end(self) -> None:
-        """Show nothing."""
-
-
-class PlainProgress:
+class PlainProgress(Progress):
     """One line when a trial starts, one when it ends, and about once a minute one of each that is running."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -212,9 +190,6 @@ class PlainProgress:
             self._print(f"[{self.ended}/{self.todo}] {name(item.trial)}: {heartbeat(item, now)}")
         if len(running) > SHOWN:
             self._print(f"[{self.ended}/{self.todo}] and {len(running) - SHOWN} more are running")
-
-    def end(self) -> None:
-        """Print nothing at the end."""
 
     def _print(self, line: str) -> None:
         self.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

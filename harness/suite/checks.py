@@ -220,6 +220,8 @@ class _Checks:
     def profiles(self) -> None:
         if self.runnable() and not self.suite.profiles:
             self.fail(("profiles",), "missing key 'profiles', without which no row can be run")
+        if self.suite.profiles and "paper" not in self.suite.profiles and any(published_cells(self.suite)):
+            self.fail(("profiles",), "missing key 'paper': numbers are printed, and held against no other profile")
         for profile_name, profile in self.suite.profiles.items():
             at: KeyPath = ("profiles", profile_name)
             if profile.comparable != (profile_name == "paper"):

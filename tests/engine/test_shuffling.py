@@ -13,8 +13,11 @@ from harness.spaces.registry import published
 from tests.engine.training_specs import toy
 
 TINY = {
-    "name": "layer-shuffling", "network": "plain", "channels": 4, "depth": 4, "epochs": 1, "batch_size": 16, "lr": 0.05,
-    "alpha_lr": 0.003, "images": 40, "evaluated": 24, "image_size": 8, "shuffles": 3,
+    "name": "layer-shuffling", "network": "plain", "channels": 4, "depth": 4, "epochs": 1, "batch_size": 16,
+    "weight_optimiser": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 3e-4},
+    "clip": 5.0, "alpha_scale": 1e-3,
+    "architecture_optimiser": {"name": "adam", "lr": 0.003, "betas": [0.5, 0.999], "eps": 1e-8, "weight_decay": 1e-3},
+    "images": 40, "evaluated": 24, "image_size": 8, "crop_padding": 1, "shuffles": 3,
 }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import torch
 import harness.engine.search
 from harness.analysis.baselines import Machine
 from harness.analysis.outcomes import digest
-from harness.cli.run import RunRequest
-from harness.cli.select import Request
+from harness.api.request import Request
+from harness.api.running import RunRequest
 from harness.report.provenance import environment_lines
 from harness.runner import environment, worker
 from harness.runner import execute as module
