@@ -44,14 +44,14 @@ class ReluConvNorm(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve the map."""
+    """Halve the map by two pointwise convolutions."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, affine: bool = False) -> None:
         super().__init__()
         self.relu = nn.ReLU(inplace=False)
         self.conv_1 = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
         self.conv_2 = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
-        self.bn = nn.BatchNorm2d(outputs, affine=False)
+        self.bn = nn.BatchNorm2d(outputs, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(x)
@@ -59,14 +59,14 @@ class FactorizedReduce(nn.Module):
         return out
 
 
-def separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:
+def separable(channels: int, kernel: int, stride: int, dilation: int = 1, affine: bool = False) -> list[nn.Module]:
     """List ReLU, depthwise and pointwise convolution, batch norm."""
     padding = dilation * (kernel // 2)
     return [
         nn.ReLU(inplace=False),
         nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
         nn.Conv2d(channels, channels, 1, bias=False),
-        nn.BatchNorm2d(channels, affine=False),
+        nn.BatchNorm2d(channels, affine=affine),
     ]
 
 

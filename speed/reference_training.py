@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speed.reference import Batch, ReluConvNorm, ResNetBlock, accuracy
-from speed.reference_darts import NODES
+from speed.reference_darts import NODES, FactorizedReduce, separable
 
 Term = tuple[str, int]  # operation, source
 
@@ -60,42 +60,17 @@ def relu_conv_norm(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.ReLU(inplace=False), nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
-class Halve(nn.Module):
-    """Halve the map by two pointwise convolutions."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.relu = nn.ReLU(inplace=False)
-        self.conv_1 = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
-        self.conv_2 = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(x)
-        out: Tensor = self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
-        return out
-
-
-def separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:
-    """List ReLU, depthwise and pointwise convolution, batch norm."""
-    padding = dilation * (kernel // 2)
-    return [
-        nn.ReLU(inplace=False),
-        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
-        nn.Conv2d(channels, channels, 1, bias=False),
-        nn.BatchNorm2d(channels),
-    ]
-
-
 def operation(name: str, channels: int, stride: int) -> nn.Module:
     """Build one term of a cell."""
     kernel = int(name[-1]) if name[-1].isdigit() else 0
     if name == "skip_connect":
-        return nn.Identity() if stride == 1 else Halve(channels, channels)
+        return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, True)
     if name.startswith("sep"):
-        return nn.Sequential(*separable(channels, kernel, stride), *separable(channels, kernel, 1))
+        return nn.Sequential(
+            *separable(channels, kernel, stride, affine=True), *separable(channels, kernel, 1, affine=True)
+        )
     if name.startswith("dil"):
-        return nn.Sequential(*separable(channels, kernel, stride, dilation=2))
+        return nn.Sequential(*separable(channels, kernel, stride, dilation=2, affine=True))
     if name.startswith("avg"):
         return nn.AvgPool2d(3, stride, 1, count_include_pad=False)
     return nn.MaxPool2d(3, stride, 1)
@@ -116,7 +91,9 @@ class PlainDartsCell(nn.Module):
     ) -> None:
         super().__init__()
         self.nodes = nodes
-        self.preprocess0: nn.Module = Halve(before, channels) if reduced else relu_conv_norm(before, channels)
+        self.preprocess0: nn.Module = (
+            FactorizedReduce(before, channels, True) if reduced else relu_conv_norm(before, channels)
+        )
         self.preprocess1 = relu_conv_norm(last, channels)
         self.ops = nn.ModuleList(
             operation(name, channels, 2 if reduces and source < 2 else 1) for terms in nodes for name, source in terms
