@@ -8,6 +8,7 @@ import re
 import shutil
 
 import pandas as pd
+import pytest
 
 from tests.conftest import Project
 
@@ -19,6 +20,18 @@ def test_a_table_in_its_papers_layout(project: Project) -> None:
     assert lines[0].startswith(r"\begin{tabular}") and lines[-1] == r"\end{tabular}"
     assert any(re.match(r"DARTS.* & ", line) for line in lines)
     assert "NOT RUN" not in answer.out  # nothing is measured: what is printed stands alone
+
+
+def test_what_was_measured_stands_beside_what_is_printed(project: Project) -> None:
+    project.train()
+    project.run("-m", "darts-v1")
+    lines = project.cli("export", "t1", "--to", "latex", "--profile", "reduced").out.splitlines()
+    assert any(line.split(" & ")[1:] == ["printed", "ours", r"verdict \\"] for line in lines)
+    row = next(line for line in lines if line.startswith("DARTS, first order"))
+    _, printed, ours, verdict = row.removesuffix(r" \\").split(" & ")
+    accuracies = [record.training.accuracy[-1] for record in project.records_list() if record.training]
+    assert printed == r"50.00 $\pm$ 5.00 (n = 2)" and verdict == "NOT JUDGED"
+    assert float(ours.split()[0]) == pytest.approx(sum(accuracies) / len(accuracies), abs=0.01)
 
 
 def test_every_text_of_a_suite_is_escaped_for_latex(project: Project) -> None:

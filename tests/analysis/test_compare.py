@@ -33,6 +33,15 @@ def test_the_first_epoch_that_differs_and_the_distance_in_the_end() -> None:
     assert last.what == "trajectory from epoch 2 on, mixing weights by up to 0.062 after epoch 2"
 
 
+def test_the_distance_is_the_largest_of_all_weights() -> None:
+    a = a_record()
+    data = a.model_dump(mode="json")
+    for edge, by in ((0, 0.0625), (1, -0.125), (2, 0.03125)):
+        data["trajectory"]["mixing"]["cell"][2][edge][1] += by
+    (found,) = compare({a.id: a}, {a.id: Record.model_validate(data)})
+    assert "mixing weights by up to 0.12 after" in found.what
+
+
 def test_other_evaluations_are_named() -> None:
     a = a_record()
     b = a_record(evaluations={"second": {"digits/test/200": 23.0}})

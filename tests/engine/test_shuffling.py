@@ -60,7 +60,8 @@ def test_two_edges_of_equal_stride_are_drawn_in_every_cell():
 )
 def test_whole_layers_are_exchanged_and_twice_is_never(make):
     network = make()
-    weights, pairs = network.state_dict(), swaps(network, draws())
+    weights = {name: value.clone() for name, value in network.state_dict().items()}  # what is loaded changes the others
+    pairs = swaps(network, draws())
     moved = swapped(weights, pairs)
     network.load_state_dict(moved)  # all shapes fit
     for first, second in pairs:
@@ -96,6 +97,39 @@ def test_a_measurement_says_what_shuffling_costs_and_is_the_same_again(network):
     assert found["drop"] == [pytest.approx(found["before"][0] - found["after"][0])]
     assert all(0 <= found[key][0] <= 100 for key in ("before", "after"))
     assert measure(settings, toy(16), 3) == found
+
+
+def trained(monkeypatch, **settings):
+    """Return the initial and the trained weights of a network, and what Adam moves, as it begins, of both."""
+    alphas, build = [], shuffling.build_optimiser
+
+    def capture(optimiser, parameters):
+        if optimiser.name == "adam":
+            alphas.extend(parameter.detach().clone() for parameter in parameters)
+        return build(optimiser, parameters)
+
+    monkeypatch.setattr(shuffling, "build_optimiser", capture)
+    chosen = LayerShuffling.model_validate(TINY | settings)
+    network, _ = shuffling._trained(chosen, shuffling._Feed(chosen, toy(16), 0), 3, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(shuffling, "_train", lambda *_: None)
+        initial, _ = shuffling._trained(chosen, shuffling._Feed(chosen, toy(16), 0), 3, 0)
+    return dict(initial.named_parameters()), dict(network.named_parameters()), alphas
+
+
+def test_the_gradient_of_the_weights_is_clipped(monkeypatch):
+    still = TINY["weight_optimiser"] | {"weight_decay": 0.0}
+    before, after, _ = trained(monkeypatch, clip=1e-12, weight_optimiser=still)
+    assert all((after[name] - value).abs().max() < 1e-9 for name, value in before.items())
+    before, after, _ = trained(monkeypatch, weight_optimiser=still)
+    assert any((after[name] - value).abs().max() > 1e-4 for name, value in before.items())
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_alpha_begins_with_normal_draws_of_the_stated_scale(scale, monkeypatch):
+    _, _, alphas = trained(monkeypatch, network="darts-supernet", alpha_scale=scale)
+    drawn = torch.cat([alpha.flatten() for alpha in alphas]) / scale
+    assert len(drawn) == 2 * (2 * 14 * 8) and abs(drawn.std() - 1) < 0.2 and abs(drawn.mean()) < 0.3
 
 
 @pytest.mark.parametrize("network", ["plain", "darts-supernet"])
