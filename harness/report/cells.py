@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from harness.report.style import COLOURS, INK, OPERATIONS
+from harness.report.style import INK, operation_style
 from harness.report.svg import SETTINGS, as_svg
 from harness.spaces.operations import operation
 from harness.spaces.space import Edge
@@ -127,8 +127,7 @@ def _draw_edge(ax: Axes, at: Mapping[int, Point], edge: Edge, beside: int, label
     """Draw an arrow and its label, whose place is returned; one that passes nodes, or is beside others, is bent."""
     start, end = at[edge.source], at[edge.node]
     bend = BEND * (-beside if beside % 2 else beside) if beside else _around(at, start, end)
-    facts = operation(edge.operation)
-    colour = OPERATIONS.get(edge.operation, COLOURS[KINDS[facts.kind]])
+    said, colour = operation_style(edge.operation)
     arrow = FancyArrowPatch(
         start, end, connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>", mutation_scale=9, shrinkA=11, shrinkB=11,
         color=colour, linewidth=1.5, zorder=2,
@@ -137,7 +136,7 @@ def _draw_edge(ax: Axes, at: Mapping[int, Point], edge: Edge, beside: int, label
     spots = [_on_bow(start, end, bend, share) for share in (0.5, 0.66, 0.34, 0.58, 0.42, 0.74, 0.26)]
     spot = max(spots, key=lambda spot: min((_apart(spot, label) for label in labels), default=1.0))
     box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    ax.text(*spot, facts.label, ha="center", va="center", fontsize=7.5, color=colour, bbox=box, zorder=3)
+    ax.text(*spot, said, ha="center", va="center", fontsize=7.5, color=colour, bbox=box, zorder=3)
     return spot
 
 
@@ -164,6 +163,3 @@ def _on_bow(start: Point, end: Point, bend: float, share: float) -> Point:
 def _apart(one: Point, other: Point) -> float:
     """Return how far labels are from covering each other; from 1 on they are apart."""
     return min(1.0, max(abs(one[0] - other[0]) / LABEL[0], abs(one[1] - other[1]) / LABEL[1]))
-
-
-KINDS = {"skip": 0, "pool": 2, "conv": 1, "noise": 3}  # colours by kind, of those without one of their own

@@ -52,7 +52,7 @@ def figure6a_csv(majorities: Sequence[Majority]) -> str:
 def _svg(majorities: Sequence[Majority], dataset: str, name: str) -> str:
     figure = Figure(figsize=INCHES)
     _draw_panel(figure.add_axes((0.18, 0.15, 0.79, 0.82)), majorities, dataset)
-    medians = (f"{operation_style(m.operation, 0)[0]} {np.median(m.accuracy[dataset]):.1f}" for m in majorities)
+    medians = (f"{operation_style(m.operation)[0]} {np.median(m.accuracy[dataset]):.1f}" for m in majorities)
     description = f"Test accuracies on {dataset}, %, by operation; medians: {', '.join(medians)}."
     return _shortened(as_svg(figure, name, f"{TITLE}: {dataset}", description))
 
@@ -61,8 +61,8 @@ def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str) -> None:
     """Draw one data set: a row of dots, box and median per operation."""
     generator = np.random.default_rng(0)  # scatters dots only
     rows = range(len(majorities) - 1, -1, -1)
-    for row, (index, item) in zip(rows, enumerate(majorities), strict=True):
-        colour = operation_style(item.operation, index)[1]
+    for row, item in zip(rows, majorities, strict=True):
+        colour = operation_style(item.operation)[1]
         values = item.accuracy[dataset]
         for edges, size in SIZES.items():
             chosen = values[item.edges == edges]
@@ -80,7 +80,7 @@ def _draw_panel(ax: Axes, majorities: Sequence[Majority], dataset: str) -> None:
         ax.plot([middle, middle], [row - ROOM, row + ROOM], color=INK, linewidth=2.0, zorder=9)
     ax.set_xlabel("test accuracy, %")
     ax.set_ylim(-0.6, len(majorities) - 0.4)
-    names = [operation_style(item.operation, index)[0] for index, item in enumerate(majorities)]
+    names = [operation_style(item.operation)[0] for item in majorities]
     ax.set_yticks(list(rows), names)
     ax.grid(axis="y", visible=False)
 

@@ -39,7 +39,7 @@ def gradients_panel(title: str, outcomes: Sequence[Outcome], below: str) -> Pane
     names = sorted(_measured(outcomes, below), key=order.index)
     lines = tuple(
         only_measured(seeds_line((label, colour, ()), [o.diagnostics[f"{below}/{op}"] for o in outcomes]))
-        for op, (label, colour) in ((op, operation_style(op, i)) for i, op in enumerate(names))
+        for op, (label, colour) in ((op, operation_style(op)) for op in names)
     )
     return Panel(title, EPOCH, "dL/dp", lines)
 
@@ -66,7 +66,7 @@ def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, .
     x, none_drawn = epochs(len(means)), np.zeros((0, len(means)))
     return [
         tuple(
-            Line(*operation_style(op, index), (), len(outcomes), x, means[:, row, index], none_drawn)
+            Line(*operation_style(op), (), len(outcomes), x, means[:, row, index], none_drawn)
             for index, op in enumerate(options)
         )
         for row, options in enumerate(group.options)
@@ -74,7 +74,7 @@ def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, .
 
 
 def _magnitude_lines(outcomes: Sequence[Outcome], cell: str) -> tuple[Line, ...]:
-    styled = ((op, operation_style(op, index)) for index, op in enumerate(outcomes[0].magnitude[cell]))
+    styled = ((op, operation_style(op)) for op in outcomes[0].magnitude[cell])
     return tuple(
         seeds_line((label, colour, ()), [outcome.magnitude[cell][op] for outcome in outcomes])
         for op, (label, colour) in styled

@@ -83,7 +83,7 @@ def _scores(edge: EdgeStrength, by: Criterion) -> Floats:
 def _squares(option: str, index: int, best: Sequence[Sequence[str]]) -> Line:
     places = [(edge, row) for row, of_row in enumerate(best) for edge, name in enumerate(of_row) if name == option]
     x, y = np.array(places, dtype=np.float64).reshape(-1, 2).T
-    _, colour = operation_style(option, index)
+    _, colour = operation_style(option)
     return Line(_label(option), colour, (), 0, x, y, np.zeros((0, len(x))), joined=False, marker=SQUARE)
 
 

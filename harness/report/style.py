@@ -22,18 +22,30 @@ PALETTE = {
 COLOURS = tuple(PALETTE.values())
 INK, FAINT, BEHIND = "#1b1f24", "#d0d4d9", "#b1b8c0"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.5), (1.2, 1.2), (5.0, 1.5, 1.2, 1.5), (8.0, 2.0))
+MORE = {"navy": "#332288", "wine": "#882255", "olive": "#7a7a00", "brown": "#8c510a"}  # there are more operations
+# Those of one space differ; those of different spaces that are alike share a colour. Links: NAS-Bench-1Shot1's.
 OPERATIONS = {
-    "none": PALETTE["grey"],
-    "skip_connect": PALETTE["vermilion"],
-    "nor_conv_1x1": PALETTE["sky"],
-    "nor_conv_3x3": PALETTE["blue"],
-    "avg_pool_3x3": PALETTE["green"],
+    name: {**PALETTE, **MORE}[colour]
+    for colour, names in {
+        "grey": "none noise from-3",
+        "vermilion": "skip_connect from-0",
+        "sky": "nor_conv_1x1 sep_conv_5x5 conv1x1-bn-relu",
+        "blue": "nor_conv_3x3 sep_conv_3x3 conv3x3-bn-relu",
+        "green": "avg_pool_3x3 from-1",
+        "orange": "max_pool_3x3 maxpool3x3",
+        "purple": "dil_conv_3x3 from-2",
+        "wine": "dil_conv_5x5 from-4",
+        "navy": "sep_conv_7x7 conv_3x1_1x3",
+        "olive": "conv_7x1_1x7 from-5",
+        "brown": "max_pool_5x5",
+    }.items()
+    for name in names.split()
 }
 
 
-def operation_style(name: str, index: int) -> tuple[str, str]:
-    """Return the label and colour of an operation; the colour of others by their place among the operations."""
-    return operation(name).label, OPERATIONS.get(name, COLOURS[index % len(COLOURS)])
+def operation_style(name: str) -> tuple[str, str]:
+    """Return the label and colour of an operation; those that have no colour here are black."""
+    return operation(name).label, OPERATIONS.get(name, INK)
 
 
 def method_style(catalogue: Catalogue, method: str, variant: int) -> tuple[str, tuple[float, ...]]:
