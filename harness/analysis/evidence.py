@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.analysis.outcomes import Outcome
-from harness.methods.training import TrainingSpec
+from harness.methods.training import Exchanged, TrainingSpec
 from harness.runner.plan import Plan
 from harness.runner.subjects import best
 from harness.runner.trainings import Trained
 from harness.runner.trial import Trial
+from harness.spaces.exchange import exchanged
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def gather(plan: Plan, outcomes: Mapping[str, Outcome], rejected: Mapping[str, s
     found = {i: outcomes[i] for i in trials if i in outcomes}
     strange = {i: OTHER for i in trials if i in found and not _of_what_was_found(trials[i], found)}
     found = {i: outcome for i, outcome in found.items() if i not in strange}
-    return Evidence(plan, trials, found | _with_trainings(trials.values(), found), {**(rejected or {}), **strange})
+    found = _with_exchanges(trials.values(), found | _with_trainings(trials.values(), found))
+    return Evidence(plan, trials, found, {**(rejected or {}), **strange})
 
 
 OTHER = "it trained another architecture than the trials before it have found"
@@ -94,10 +96,26 @@ def _of_what_was_found(trial: Trial, outcomes: Mapping[str, Outcome]) -> bool:
     training, before = outcomes[trial.id].training, [outcomes[i] for i in trial.after if i in outcomes]
     if training is None or not isinstance(trial.spec, TrainingSpec) or len(before) < len(trial.after) or not before:
         return True
+    found = before[0].architecture
+    if isinstance(trial.spec.subject, Exchanged):
+        return found is None or exchanged(before[0].space, found, trial.spec.subject.operation) == training.architecture
     if trial.spec.follows_one:
-        return before[0].architecture in (None, training.architecture)
+        return found in (None, training.architecture)
     trained = [(one.training.architecture, one.training.evaluated[-1]) for one in before if one.training]
     return len(trained) < len(before) or best(trained) == training.architecture
+
+
+def _with_exchanges(trials: Iterable[Trial], outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
+    """Give searches the accuracies of what they found with other operations on the first edge."""
+    joined = dict(outcomes)
+    for trial in trials:
+        subject = trial.spec.subject if isinstance(trial.spec, TrainingSpec) else None
+        training = outcomes[trial.id].training if trial.id in outcomes else None
+        if isinstance(subject, Exchanged) and training and subject.search in joined:
+            search = joined[subject.search]
+            known = {**search.exchanged, subject.operation: training.evaluated[-1]}
+            joined[subject.search] = replace(search, exchanged=known)
+    return joined
 
 
 def _with_trainings(trials: Iterable[Trial], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:

@@ -16,6 +16,7 @@ from harness.engine.trajectory import TrainingCurve
 from harness.methods.history import History
 from harness.methods.stops import Stop
 from harness.methods.training import TrainingSpec
+from harness.spaces.operations import operation
 from harness.suite.schema import Column, Reading
 
 SECONDS_PER_DAY = 86400.0
@@ -93,6 +94,8 @@ def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None
     index = _index(measure)
     if measure.of == "computed":
         return next(iter(outcome.values.get(str(measure.value), ())), None)
+    if measure.of == "exchanged":
+        return exchange_correlation(outcome)
     if measure.of == "diagnostic":
         return diagnostic_at(outcome, str(measure.diagnostic), index)
     if index >= len(outcome.architectures):
@@ -105,6 +108,20 @@ def claim_value(outcomes: Sequence[Outcome], measure: Reading, stop: Stop | None
         edges = [edge for cell in ([measure.cell] if measure.cell else cells) for edge in cells[cell]]
         return float(sum(edge.operation == measure.operation for edge in edges))
     return magnitude_at(outcome, str(measure.operation), measure.cell, index)
+
+
+def exchange_correlation(outcome: Outcome) -> float | None:
+    """Return Pearson's correlation, over the first edge's operations, of weight with accuracy (StacNAS, Figure 5).
+
+    None before every operation's network is trained, and where all weights or all accuracies are equal.
+    """
+    names = [name for name in outcome.first_edge if operation(name).kind != "none"]
+    if len(names) < 2 or set(names) - set(outcome.exchanged):
+        return None
+    weights, accuracies = ([of[name] for name in names] for of in (outcome.first_edge, outcome.exchanged))
+    if len(set(weights)) == 1 or len(set(accuracies)) == 1:
+        return None
+    return float(np.corrcoef(weights, accuracies)[0, 1])
 
 
 def _index(measure: Reading) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,15 @@ from harness.analysis.trajectories import (
     Curve,
     accuracy_curves,
     diagnostic_curves,
+    first_edge,
     group_weights,
     magnitudes_by_cell,
 )
 from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.runner.record import Provenance, Record
-from harness.spaces.registry import known
-from harness.spaces.space import Edge, Group
+from harness.spaces.registry import stored
+from harness.spaces.space import Edge, Group, Space
 from harness.text import counted
 
 _SAME: dict[tuple[Group, ...], tuple[Group, ...]] = {}  # equal groups of many records share their memory
@@ -50,7 +52,9 @@ class Outcome:
     where not evaluated. ``magnitude``: [epochs + 1] by cell type and operation. ``weights``: by group [epochs + 1,
     rows, options], in single precision. ``loss``: the weights' training loss [epochs + 1], NaN where there is none.
     ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial, for a computed one, which
-    has ``values`` instead: per key one number per run, and for a training, which has its curve.
+    has ``values`` instead: per key one number per run, and for a training, which has its curve. ``first_edge``: the
+    last mixing weights of the first edge by operation, of a search in stages at the end of the first of them.
+    ``exchanged``: by operation the last accuracy (percent) of what was found with that one there, where it was trained.
     """
 
     id: str
@@ -77,6 +81,8 @@ class Outcome:
     cpu_seconds: float | None
     started: str
     environment: Environment
+    first_edge: Mapping[str, float] = field(default_factory=dict)
+    exchanged: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -96,10 +102,13 @@ class Outcome:
     @property
     def cells(self) -> list[dict[str, tuple[Edge, ...]]]:
         """Return the edges of every epoch's architecture by cell type."""
-        settings = json.loads(self.setup)["search"]["space"]
-        space = known()[settings["name"]].model_validate(settings)
-        found = {text: space.operations(text) for text in set(self.architectures)}
+        found = {text: self.space.operations(text) for text in set(self.architectures)}
         return [found[text] for text in self.architectures]
+
+    @cached_property
+    def space(self) -> Space:
+        """Return the space that was searched."""
+        return stored(json.loads(self.setup)["search"]["space"])
 
     @property
     def eigenvalues(self) -> Curve:
@@ -143,6 +152,7 @@ def digest(record: Record) -> Outcome:
         cpu_seconds=record.provenance.cpu_seconds,
         started=record.provenance.started,
         environment=_environment(record.provenance),
+        first_edge=first_edge(trajectory) if trajectory else {},
     )
 
 

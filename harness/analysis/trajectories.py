@@ -19,6 +19,14 @@ def group_weights(trajectory: Trajectory) -> dict[str, Curve]:
     return {group.name: np.asarray(trajectory.mixing[group.name], dtype=np.float64) for group in trajectory.groups}
 
 
+def first_edge(trajectory: Trajectory) -> dict[str, float]:
+    """Return the last mixing weights of the first edge by operation, of the first of several stages."""
+    first = next(iter(trajectory.earlier), trajectory)
+    group = next(group for group in first.groups if 0 in group.places)
+    row = group.places.index(0)
+    return dict(zip(group.options[row], first.mixing[group.name][-1][row], strict=True))
+
+
 def magnitudes_by_cell(groups: Sequence[Group], weights: Mapping[str, Curve]) -> dict[str, dict[str, Curve]]:
     """Return the operation magnitudes m(t, o) [epochs + 1] by cell type and operation: cell types are not averaged."""
     cells = dict.fromkeys(group.cell for group in groups)

@@ -142,7 +142,18 @@ class BestOf(Part):
     trainings: tuple[str, ...] = Field(min_length=1, description="ids of their trials")
 
 
-Subject = Annotated[Given | Found | BestOf, Field(discriminator="name")]
+class Exchanged(Part):
+    """What a search found, with another operation on the first edge of its first cell type (StacNAS, Figure 5).
+
+    ``search``: the id of its trial.
+    """
+
+    name: Literal["exchanged"]
+    search: str
+    operation: str
+
+
+Subject = Annotated[Given | Found | BestOf | Exchanged, Field(discriminator="name")]
 
 
 class TrainingSettings(Strict):
@@ -234,7 +245,7 @@ class TrainingSpec(TrainingSettings):
     def after(self) -> tuple[str, ...]:
         """Return the ids of the trials whose records say which architecture it is."""
         match self.subject:
-            case Found(search=search):
+            case Found(search=search) | Exchanged(search=search):
                 return (search,)
             case BestOf(trainings=trainings):
                 return trainings

@@ -31,7 +31,7 @@ from harness.report.panels import (
 )
 from harness.report.replayed import STATUS, replayed_panel
 from harness.report.strength import about, agreement_panels, strength_panels, strongest_panels
-from harness.report.style import COLOURS, DASHES, method_style
+from harness.report.style import COLOURS, DASHES, method_style, operation_style
 from harness.report.theory import theory_panel
 from harness.report.views import heading
 from harness.runner.plan import Plan
@@ -380,6 +380,19 @@ def _spread(rows: FigureRows, panel: declared.SpreadPanel) -> list[Panel]:
     return [Panel(panel.title, "", rows.axis(panel.column), tuple(lines), x_names=names, note=note)]
 
 
+def _exchanges(rows: FigureRows, panel: declared.ExchangesPanel) -> list[Panel]:
+    [row] = panel.rows
+    done, lines = rows.done(row), []
+    for name in dict.fromkeys(name for outcome in done for name in outcome.first_edge):
+        points = [(one.first_edge[name], one.exchanged[name]) for one in done if name in one.exchanged]
+        x, y = np.array(points, dtype=np.float64).reshape(-1, 2).T
+        label, colour = operation_style(name)
+        lines += [Line(label, colour, (), 0, x, y, np.zeros((0, len(x))), joined=False)] if points else []
+    note = rows.note(panel.rows, lines)
+    labels = "mixing weight on the first edge", "test accuracy with the operation there, %"
+    return [Panel(panel.title + rows.partly(row), *labels, tuple(lines), note=note)]
+
+
 def _theory(rows: FigureRows, panel: declared.TheoryPanel) -> list[Panel]:
     return [theory_panel(panel.title, panel.figure)]
 
@@ -397,6 +410,7 @@ KINDS: Mapping[str, Callable[[FigureRows, Any], list[Panel]]] = {
     "gradients": _gradients,
     "pairs": _pairs,
     "spread": _spread,
+    "exchanges": _exchanges,
     "correlation": _correlation,
     "eigenvalue": _eigenvalue,
     "sweep": _sweep,

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.methods.training import BestOf, Found, Given, TrainingSpec
+from harness.methods.training import BestOf, Exchanged, Found, Given, TrainingSpec
 from harness.runner.evaluate import found_architecture
+from harness.runner.record import Record
 from harness.runner.store import RecordError, read_record
+from harness.spaces.exchange import exchanged
+from harness.spaces.registry import stored
 
 
 def subject(spec: TrainingSpec, index: Mapping[str, Path]) -> str:
@@ -23,6 +26,8 @@ def subject(spec: TrainingSpec, index: Mapping[str, Path]) -> str:
             return _found(search, index)[0]
         case BestOf(trainings=trainings):
             return best([_found(trial, index) for trial in trainings])
+        case Exchanged(search=search, operation=operation):
+            return exchanged(stored(_done(search, index).spec["space"]), _found(search, index)[0], operation)
 
 
 def best(trained: list[tuple[str, float]]) -> str:
@@ -32,12 +37,19 @@ def best(trained: list[tuple[str, float]]) -> str:
 
 def _found(trial_id: str, index: Mapping[str, Path]) -> tuple[str, float]:
     """Return the architecture that a trial found or trained, and its last accuracy (percent) where it has one."""
+    record = _done(trial_id, index)
+    architecture = found_architecture(record)
+    if architecture is None:
+        raise HarnessError(f"it follows trial {trial_id}, which has found no architecture")
+    return architecture, record.training.evaluated[-1] if record.training else 0.0
+
+
+def _done(trial_id: str, index: Mapping[str, Path]) -> Record:
     path = index.get(trial_id)
     try:
         record = read_record(path) if path else None
     except RecordError as error:
         raise HarnessError(f"it follows trial {trial_id}: {error}") from error
-    architecture = found_architecture(record) if record and record.status == "done" else None
-    if record is None or architecture is None:
+    if record is None or record.status != "done":
         raise HarnessError(f"it follows trial {trial_id}, which has no record that is done")
-    return architecture, record.training.evaluated[-1] if record.training else 0.0
+    return record

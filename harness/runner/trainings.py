@@ -10,14 +10,25 @@ from harness import engine
 from harness.benchmarks.spec import NoBenchmark
 from harness.errors import HarnessError
 from harness.methods.catalogue import Layer, part_versions
-from harness.methods.training import BestOf, Found, Given, Subject, TrainingSettings, TrainingSpec
+from harness.methods.spec import SearchSpec
+from harness.methods.training import BestOf, Exchanged, Found, Given, Subject, TrainingSettings, TrainingSpec
 from harness.runner.availability import TEST_IMAGES, TRAINING_IMAGES, DataAvailability
 from harness.runner.trial import ProfileName, Trial, trial_id
 from harness.spaces.cells import load_cells
+from harness.spaces.exchange import first_options
 from harness.suite.changes import changes
 from harness.suite.loaded import LoadedSuite
 from harness.suite.schema import Profile
-from harness.suite.training import BestSearch, EachSearch, NamedCell, OneSearch, Retraining, Written, resolve_training
+from harness.suite.training import (
+    BestSearch,
+    EachExchange,
+    EachSearch,
+    NamedCell,
+    OneSearch,
+    Retraining,
+    Written,
+    resolve_training,
+)
 
 UNSEARCHED = "published"  # stands where others have their method
 PAPER = "paper"
@@ -59,7 +70,7 @@ class RowTraining:
     def searches(self, seeds: Sequence[int]) -> Sequence[int]:
         """Return the seeds of the searches that trainings with ``seeds`` follow."""
         match self.stated.of:
-            case EachSearch():
+            case EachSearch() | EachExchange():
                 return seeds
             case OneSearch():
                 return (0,)
@@ -81,6 +92,8 @@ class RowTraining:
                 short = list(self._choosing(searches))
                 best = BestOf(name="best", trainings=tuple(trial.id for trial in short))
                 subjects = (best for _ in seeds)
+            case EachExchange():
+                return [], [self._trial(self.stated.settings, *one, searches[:1]) for one in _exchanges(searches)]
             case NamedCell(cell=cell):
                 given = Given(name="given", architecture=load_cells()[cell].architecture)
                 subjects = (given for _ in seeds)
@@ -156,6 +169,15 @@ def row_training(
         method = loaded.suite.tables[table].rows[name].method
         return RowTraining(loaded, profile, row, method or UNSEARCHED, stated, usual, dataset, embedded, data)
     return None
+
+
+def _exchanges(searches: Sequence[Trial]) -> Iterator[tuple[Exchanged, int]]:
+    """Yield what is trained of each search, with its seed: every operation that its first edge had at the start."""
+    for search in searches:
+        assert isinstance(search.spec, SearchSpec), "a computation is followed by no training"
+        first = search.spec.stage(0, None, search.seed) if search.spec.stages else search.spec
+        for operation in first_options(first.space):
+            yield Exchanged(name="exchanged", search=search.id, operation=operation), search.seed
 
 
 def _plain(stated: Retraining) -> dict[str, Any]:

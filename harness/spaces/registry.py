@@ -39,7 +39,11 @@ def settings(name: str) -> Mapping[str, Any]:
 
 def published(name: str) -> Space:
     """Build a space by the name that papers give it; raise `HarnessError`."""
-    found = settings(name)
+    return stored(settings(name))
+
+
+def stored(found: Mapping[str, Any]) -> Space:
+    """Build a space from its settings, as specifications and records hold them."""
     return known()[found["name"]].model_validate(found)
 
 
@@ -53,7 +57,7 @@ def _built(value: Any) -> Any:
         expected = ", ".join(map(repr, known()))
         context = {"discriminator": "'name'", "tag": str(value["name"]), "expected_tags": expected}
         raise PydanticKnownError("union_tag_invalid", context)
-    return known()[value["name"]].model_validate(value)
+    return stored(value)
 
 
 if TYPE_CHECKING:

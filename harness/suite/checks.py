@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
+from harness.config import deep_merge
 from harness.data.known import CLASSES
 from harness.documents import KeyPath
 from harness.errors import HarnessError, nearest
@@ -22,6 +23,7 @@ from harness.suite.figures import (
     CellPanel,
     DiagnosticPanel,
     EigenvaluePanel,
+    ExchangesPanel,
     GradientsPanel,
     PairsPanel,
     Panel,
@@ -35,7 +37,7 @@ from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
-from harness.suite.training import NamedCell, Retraining, Written, resolve_training
+from harness.suite.training import NamedCell, Retraining, Written, resolve_training, statements
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
@@ -52,6 +54,7 @@ NEEDED: dict[str, tuple[str, ...]] = {  # by what a claim's side measures
     "strongest": ("by",),
     "agreement": ("by",),
     "rank": ("by", "operation"),
+    "exchanged": (),
 }
 
 
@@ -302,7 +305,11 @@ class _Checks:
         for column in filter(training.covers, columns):
             if not training.settings.counts_top(column.top):
                 self.fail(at, f"its training does not count {column.top} guesses: state tops: [{column.top}] beside it")
-        if self.loaded.profile(profile).comparable and not any(map(training.answers, columns)):
+        measured = [reading.of for reading in self.suite.tables[table].rows[row].measures.values()]
+        if training.exchanges and "exchanged" not in measured:
+            self.fail(at, "it trains exchanged operations: a column has to measure 'exchanged'")
+        answers = training.exchanges or any(map(training.answers, columns))
+        if self.loaded.profile(profile).comparable and not answers:
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")
 
@@ -385,7 +392,7 @@ class _Checks:
 
     def reading(self, at: KeyPath, row: str, reading: Reading, named: KeyPath) -> None:
         """``named``: where the row is."""
-        if reading.of in ("accuracy", "diagnostic") and reading.cell is not None:
+        if reading.of in ("accuracy", "diagnostic", "exchanged") and reading.cell is not None:
             self.fail((*at, "cell"), f"{reading.of} does not take 'cell'")
         for key in dict.fromkeys(key for keys in NEEDED.values() for key in keys):
             given = getattr(reading, key) is not None
@@ -398,6 +405,8 @@ class _Checks:
             self.strength(named, row)
         if reading.of == "computed":
             self.computed((*at, "value"), row, reading.value, named)
+        elif reading.of == "exchanged":
+            self.exchanges(named, row)
         elif reading.of == "accuracy":
             self.answer(at, reading.dataset, reading.split, reading.training_epochs)
         elif reading.of == "diagnostic":
@@ -413,6 +422,12 @@ class _Checks:
         if not runnable or not self.loaded.resolve_computation(table, name, runs=1).trains:
             self.fail(named, f"row {row!r} computes nothing by seed")
         self.known(at, "column of the row's table", value, self.suite.tables[table].columns)
+
+    def exchanges(self, at: KeyPath, row: str) -> None:
+        """Accuracies by operation are known of a row that trains them."""
+        of = deep_merge(*(layer.data for layer in statements(self.loaded, *row.split("/", 1)))).get("of", {})
+        if of.get("name") != "each-exchange":
+            self.fail(at, f"row {row!r} trains no exchanged operations: its training is not of 'each-exchange'")
 
     def measures(self) -> None:
         """Only columns of statistics are measured by what a search gives."""
@@ -476,6 +491,8 @@ class _Checks:
             number = getattr(panel, key, None)
             if number is not None:
                 self.number((*at, key), panel.rows, number)
+        if isinstance(panel, ExchangesPanel):
+            self.exchanges((*at, "rows", 0), panel.rows[0])
         if isinstance(panel, SpreadPanel):
             self.accuracy((*at, "column"), panel.column)
         if isinstance(panel, DiagnosticPanel | EigenvaluePanel | GradientsPanel | PairsPanel):

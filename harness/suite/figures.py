@@ -152,6 +152,16 @@ class SpreadPanel(_Panel):
     column: str
 
 
+class ExchangesPanel(_Panel):
+    """Accuracy of what was found with each operation on the first edge, by its mixing weight; a colour an operation.
+
+    Of a row that trains ``each-exchange``; a point per search.
+    """
+
+    kind: Literal["exchanges"]
+    rows: OneRow
+
+
 class TheoryPanel(_Panel):
     """A figure of the theory layer, which needs no records."""
 
@@ -221,6 +231,7 @@ Panel = Annotated[
     | SweepPanel
     | PairsPanel
     | SpreadPanel
+    | ExchangesPanel
     | TheoryPanel
     | MajorityPanel
     | CellPanel

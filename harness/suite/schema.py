@@ -165,10 +165,13 @@ class Reading(Strict):
     the state before training, 1 that after one epoch. Of searches that measure strength, ``by`` a criterion (alpha;
     DARTS-PT's perturbation; or strength): ``strongest``, how many edges' best operation is the strongest;
     ``agreement``, the mean over edges of Kendall's tau with strength; ``rank``, the mean place of the operation among
-    those of its edge, 1 being the last.
+    those of its edge, 1 being the last. ``exchanged``: of a row that trains each exchange, Pearson's correlation of the
+    first edge's mixing weights with the accuracies of networks that have each operation there.
     """
 
-    of: Literal["accuracy", "magnitude", "chosen", "diagnostic", "computed", "strongest", "agreement", "rank"]
+    of: Literal[
+        "accuracy", "magnitude", "chosen", "diagnostic", "computed", "strongest", "agreement", "rank", "exchanged"
+    ]
     by: Literal["alpha", "perturbation", "strength"] | None = None
     dataset: str | None = None
     split: Split | None = None

@@ -61,7 +61,17 @@ class Written(Strict):
     architecture: str
 
 
-Of = Annotated[EachSearch | OneSearch | BestSearch | NamedCell | Written, Field(discriminator="name")]
+class EachExchange(Strict):
+    """One training per operation of the first edge, of what each search found with that one there.
+
+    Operations are those that the search, or the first of its stages, chose from on the first edge of its first cell
+    type, without `none` (StacNAS, Figure 5). The row measures ``exchanged``.
+    """
+
+    name: Literal["each-exchange"]
+
+
+Of = Annotated[EachSearch | OneSearch | BestSearch | EachExchange | NamedCell | Written, Field(discriminator="name")]
 
 
 class Statement(Strict):
@@ -92,13 +102,18 @@ class Retraining:
         """Tell whether searches come before."""
         return not isinstance(self.of, NamedCell | Written)
 
+    @property
+    def exchanges(self) -> bool:
+        """Tell whether networks differ from what was found."""
+        return isinstance(self.of, EachExchange)
+
     def answers(self, column: Column) -> bool:
         """Tell whether a column is of the accuracies that this gives."""
-        return self.covers(column) and self.settings.counts_top(column.top)
+        return not self.exchanges and self.covers(column) and self.settings.counts_top(column.top)
 
     def counts(self, column: Column) -> bool:
         """Tell whether a column is of the size of the networks that are trained: parameters, multiply-adds."""
-        here = column.dataset in (None, self.dataset) and not column.difference
+        here = column.dataset in (None, self.dataset) and not column.difference and not self.exchanges
         return column.metric in ("parameters", "flops") and column.unit == "M" and here
 
     def covers(self, column: Column) -> bool:
