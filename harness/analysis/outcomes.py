@@ -52,9 +52,10 @@ class Outcome:
     where not evaluated. ``magnitude``: [epochs + 1] by cell type and operation. ``weights``: by group [epochs + 1,
     rows, options], in single precision. ``loss``: the weights' training loss [epochs + 1], NaN where there is none.
     ``diagnostics``: [epochs + 1] by name, NaN where not measured. Empty for a failed trial, for a computed one, which
-    has ``values`` instead: per key one number per run, and for a training, which has its curve. ``first_edge``: the
-    last mixing weights of the first edge by operation, of a search in stages at the end of the first of them.
-    ``exchanged``: by operation the last accuracy (percent) of what was found with that one there, where it was trained.
+    has ``values`` instead: per key one number per run, and for a training, which has its curve, and diagnostics [1] of
+    its end. ``first_edge``: the last mixing weights of the first edge by operation, of a search in stages at the end of
+    the first of them. ``exchanged``: by operation the last accuracy (percent) of what was found with that one there,
+    where it was trained.
     """
 
     id: str
@@ -144,7 +145,7 @@ def digest(record: Record) -> Outcome:
         magnitude=magnitudes_by_cell(groups, weights),
         weights={name: values.astype(np.float32) for name, values in weights.items()},
         loss=np.array(trajectory.weight_loss if trajectory else (), dtype=np.float64),
-        diagnostics={sys.intern(k): v for k, v in diagnostic_curves(trajectory).items()} if trajectory else {},
+        diagnostics={sys.intern(k): v for k, v in _diagnostics(record, trajectory).items()},
         values={sys.intern(key): tuple(numbers) for key, numbers in record.values.items()},
         training=record.training,
         search_seconds=record.provenance.search_seconds,
@@ -176,6 +177,13 @@ def _trajectory(record: Record) -> Trajectory | None:
         if len(values) != epochs:
             raise HarnessError(f"record {record.id}: {len(values)} values of diagnostic {name!r}, not {epochs}")
     return trajectory
+
+
+def _diagnostics(record: Record, trajectory: Trajectory | None) -> dict[str, Curve]:
+    """Return what was measured beside a search by epoch, or after a training."""
+    if record.training is not None:
+        return {name: np.array([value]) for name, value in record.training.diagnostics.items()}
+    return diagnostic_curves(trajectory) if trajectory else {}
 
 
 def _check_runs(record: Record) -> None:

@@ -20,11 +20,11 @@ from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser, moving_rates
 from harness.engine.streams import set_streams
 from harness.engine.unrolled import unrolled_gradient
-from harness.methods.diagnostics import first_options
 from harness.methods.mixing import Mixing, hot
 from harness.methods.spec import ConstantInit, EvenInit, NormalInit, SearchSpec, UniformInit
 from harness.methods.step import Side, Step
 from harness.seeds import derive_seed, global_stream
+from harness.spaces.exchange import first_options
 from harness.spaces.space import UNDECIDED, Group
 from harness.spaces.supernet import Supernet
 

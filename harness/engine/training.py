@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from harness.data.images import Dataset
 from harness.engine import checkpoint as checkpoints
 from harness.engine.capture import Recording, Tapes, records
+from harness.engine.correlation import gradient_confusion
+from harness.engine.measure import batch_statistics
 from harness.engine.meter import Meter
 from harness.engine.optimisers import build_optimiser, fixed_rates, moving_rates, set_rate
 from harness.engine.streams import begin_streams, set_streams
@@ -23,7 +25,7 @@ from harness.engine.training_feed import TrainingFeed
 from harness.engine.trajectory import TrainingCurve
 from harness.engine.turns import DEVICE
 from harness.errors import HarnessError
-from harness.methods.training import ALWAYS, TrainingSpec, path_factors
+from harness.methods.training import ALWAYS, Confusion, TrainingSpec, path_factors
 from harness.seeds import derive_seed, global_stream
 
 TEST_BATCH = 500
@@ -73,6 +75,8 @@ def run_training(
                 checkpoints.save(training.state(), checkpoint)
             if on_epoch is not None:
                 on_epoch(training.epoch, spec.epochs)
+        if spec.confusion is not None:
+            training.curve.diagnostics = training.confusion(spec.confusion)
         return TrainingResult(training.curve, training.seconds, resumed, training.sittings)
 
 
@@ -160,21 +164,45 @@ class Training:
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy with that of the auxiliary head; drop-path is drawn."""
-        spec, drops = self.spec, None
-        if spec.kept(self.epoch) < 1:
+        drops = None
+        if self.spec.kept(self.epoch) < 1:
             shape = (self.net.droppable, len(images))
             drops = path_factors(shape, self.kept.to(images), self.generators["training-drop-path"])
         with self._precision():
-            if spec.auxiliary is None:
-                logits, extra = self.net(images, drops=drops), None
-            else:
-                logits, extra = self.net.with_auxiliary(images, drops=drops)
+            logits, loss, whole = self._losses(images, labels, drops)
+        self.meter.add(loss, logits, labels)
+        return whole
+
+    def _losses(self, images: Tensor, labels: Tensor, drops: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the logits, their loss, and that together with the auxiliary head's."""
+        spec = self.spec
+        if spec.auxiliary is None:
+            logits, extra = self.net(images, drops=drops), None
+        else:
+            logits, extra = self.net.with_auxiliary(images, drops=drops)
         logits = logits if logits.dtype == images.dtype else logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
-        self.meter.add(loss, logits, labels)
         if extra is None or spec.auxiliary is None:
-            return loss
-        return loss + spec.auxiliary * F.cross_entropy(extra.to(loss), labels, label_smoothing=spec.label_smoothing)
+            return logits, loss, loss
+        beside = F.cross_entropy(extra.to(loss), labels, label_smoothing=spec.label_smoothing)
+        return logits, loss, loss + spec.auxiliary * beside
+
+    def confusion(self, asked: Confusion) -> dict[str, float]:
+        """Return the gradient confusion of the weights, by inner products per weight and by cosines.
+
+        In single precision and without drop-path, on images that are not augmented, with the batches' own statistics.
+        """
+        drawn = torch.Generator().manual_seed(derive_seed(self.seed, "gradient confusion"))
+        gradients = []
+        for _ in range(asked.batches):
+            chosen = torch.randperm(len(self.feed.images), generator=drawn)[: asked.images]
+            images, labels = self.feed.plain(chosen)
+            with batch_statistics(self.net):
+                *_, loss = self._losses(images, labels, None)
+            found = torch.autograd.grad(loss, self.weights, allow_unused=True, materialize_grads=True)
+            gradients.append(torch.cat([gradient.flatten() for gradient in found]))
+        products, cosines = gradient_confusion(torch.stack(gradients))
+        return dict(zip(Confusion.series, (products, cosines), strict=True))
 
     def observe(self, rate: float) -> None:
         """Append what an epoch gave to the curve; a loss that is not finite ends the trial."""

@@ -65,9 +65,15 @@ class TrainingFeed:
     def evaluated(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the images that are evaluated, as they are, with their labels."""
         for start in range(0, len(self.held_out), size):
-            part = slice(start, start + size)
-            pixels = centre_crop(self.held_out.images[part], self.spec.data.image_size).to(self.device)
-            yield self._normalised(pixels), self.held_out.labels[part].to(self.device)
+            yield self._plain(self.held_out, slice(start, start + size))
+
+    def plain(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return training images and labels without augmentation."""
+        return self._plain(self.images, indices if self.large else indices.to(self.device))
+
+    def _plain(self, of: ImageSet, part: slice | Tensor) -> tuple[Tensor, Tensor]:
+        pixels = centre_crop(of.images[part], self.spec.data.image_size).to(self.device)
+        return self._normalised(pixels), of.labels[part].to(self.device)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         return normalise(pixels, self.dataset.mean, self.dataset.std)

@@ -68,7 +68,8 @@ class TrainingCurve(BaseModel):
     ``architecture``: whose network it is; ``parameters``: counted without an auxiliary head. ``loss`` and
     ``train_accuracy`` (percent): means over the epoch's batches in training mode, without the auxiliary head's loss.
     ``accuracy`` and ``top5``: of the images that are evaluated (percent), None in epochs that were not;
-    ``tops``: the same by the number of guesses, where others than 1 and 5 were asked for.
+    ``tops``: the same by the number of guesses, where others than 1 and 5 were asked for. ``diagnostics``: what was
+    measured after the last epoch, by name.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -82,6 +83,7 @@ class TrainingCurve(BaseModel):
     accuracy: list[float | None] = []
     top5: list[float | None] = []
     tops: dict[str, list[float | None]] = {}
+    diagnostics: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _equally_long(self) -> TrainingCurve:

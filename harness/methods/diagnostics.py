@@ -12,6 +12,7 @@ from harness.methods.composition import Composed
 from harness.methods.mixing import largest
 from harness.methods.search import Search
 from harness.methods.step import Side
+from harness.spaces.exchange import first_options
 from harness.spaces.space import Space
 
 CELLS = ("first", "middle", "last")
@@ -230,13 +231,6 @@ class GradientConfusion(_AtTheEnd):
     def measure(self, search: Search) -> list[float]:
         """Return both."""
         return list(search.gradient_confusion(self.batches, self.images))
-
-
-def first_options(space: Space, cell: str) -> dict[str, int]:
-    """Return the options of the first edge of a cell type with their places, each once, `none` aside."""
-    group, row = space.rows(cell)[0]
-    named = [(name, place) for place, name in enumerate(group.options[row]) if place not in group.of_kind("none")[row]]
-    return {name: min(place for other, place in named if other == name) for name, _ in named}
 
 
 def _chosen(cells: Sequence[object]) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ a suite. Which images, how large a network, and whose architecture it has are pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -121,6 +121,19 @@ class TrainingData(Part):
         return train, evaluated
 
 
+class Confusion(Part):
+    """Gradient confusion after the last epoch (`harness.methods.diagnostics.GradientConfusion`).
+
+    Of the loss that was trained on, with that of an auxiliary head where there is one, by all weights that were
+    trained; without drop-path. ``images``: of a batch.
+    """
+
+    series: ClassVar[tuple[str, str]] = ("gradient-confusion", "gradient-confusion/cosine")
+
+    batches: int = Field(ge=2)
+    images: PositiveInt
+
+
 class Given(Part):
     """A published architecture, or any other that is written down."""
 
@@ -180,13 +193,13 @@ class TrainingSettings(Strict):
         default=(), description="an answer also counts if right among so many guesses, beside 1 and 5"
     )
 
+    confusion: Confusion | None = Field(default=None, description="measured at the end; null: nothing is")
+
     @model_serializer(mode="wrap")
-    def _without_absent_tops(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave them out where there are none, so that the ids of trainings from before there were any stay."""
+    def _without_what_most_lack(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out tops and confusion where there are none, so that ids from before there were any stay."""
         found: dict[str, Any] = plain(self)
-        if not self.tops:
-            found.pop("tops", None)
-        return found
+        return {key: value for key, value in found.items() if key not in ("tops", "confusion") or value}
 
     @field_validator("space")
     @classmethod

@@ -176,7 +176,7 @@ def _exchanges(searches: Sequence[Trial]) -> Iterator[tuple[Exchanged, int]]:
     for search in searches:
         assert isinstance(search.spec, SearchSpec), "a computation is followed by no training"
         first = search.spec.stage(0, None, search.seed) if search.spec.stages else search.spec
-        for operation in first_options(first.space):
+        for operation in first_options(first.space, first.space.cell_types[0]):
             yield Exchanged(name="exchanged", search=search.id, operation=operation), search.seed
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from harness.errors import HarnessError, nearest
-from harness.spaces.operations import of_kind
 from harness.spaces.space import LEFT_OUT, Space
 
 
-def first_options(space: Space) -> tuple[str, ...]:
-    """Return what the first edge of the first cell type offers, without `none`, each once."""
-    group, row = space.rows(space.cell_types[0])[0]
-    options = group.options[row]
-    zeros = of_kind("none", options)
-    return tuple(dict.fromkeys(name for index, name in enumerate(options) if index not in zeros))
+def first_options(space: Space, cell: str) -> dict[str, int]:
+    """Return the options of the first edge of a cell type with their places, each once, `none` aside."""
+    group, row = space.rows(cell)[0]
+    named = [(name, place) for place, name in enumerate(group.options[row]) if place not in group.of_kind("none")[row]]
+    return {name: min(place for other, place in named if other == name) for name, _ in named}
 
 
 def exchanged(space: Space, architecture: str, operation: str) -> str:
@@ -23,8 +21,9 @@ def exchanged(space: Space, architecture: str, operation: str) -> str:
     """
     if any(group.links for group in space.groups):
         raise HarnessError(f"space {space.name!r}: nodes choose what they read from, so that no edge is the first")
-    if operation not in first_options(space):
-        raise HarnessError(f"the first edge offers no {operation!r}{nearest(operation, first_options(space))}")
+    offered = first_options(space, space.cell_types[0])
+    if operation not in offered:
+        raise HarnessError(f"the first edge offers no {operation!r}{nearest(operation, offered)}")
     decided = {group.name: [LEFT_OUT] * len(group.places) for group in space.groups}
     for cell, edges in space.operations(architecture).items():
         found = {(edge.source, edge.node): edge.operation for edge in edges}

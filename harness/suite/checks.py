@@ -13,6 +13,7 @@ from harness.errors import HarnessError, nearest
 from harness.methods.spec import SearchSpec
 from harness.methods.stops import DominantEigenvalue, MagnitudePeak
 from harness.methods.strength import Strength
+from harness.methods.training import Confusion
 from harness.spaces import operations
 from harness.spaces.cells import load_cells
 from harness.spaces.registry import published
@@ -37,7 +38,7 @@ from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
 from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
-from harness.suite.training import NamedCell, Retraining, Written, resolve_training, statements
+from harness.suite.training import NamedCell, Retraining, Written, resolve_training, statements, trains_a_cell
 
 if TYPE_CHECKING:
     from harness.suite.loaded import LoadedSuite
@@ -308,7 +309,7 @@ class _Checks:
         measured = [reading.of for reading in self.suite.tables[table].rows[row].measures.values()]
         if training.exchanges and "exchanged" not in measured:
             self.fail(at, "it trains exchanged operations: a column has to measure 'exchanged'")
-        answers = training.exchanges or any(map(training.answers, columns))
+        answers = measured or any(map(training.answers, columns))
         if self.loaded.profile(profile).comparable and not answers:
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")
@@ -409,6 +410,8 @@ class _Checks:
             self.exchanges(named, row)
         elif reading.of == "accuracy":
             self.answer(at, reading.dataset, reading.split, reading.training_epochs)
+        elif reading.of == "diagnostic" and trains_a_cell(self.loaded, *row.split("/", 1)):
+            self.confused((*at, "diagnostic"), row, reading.diagnostic)
         elif reading.of == "diagnostic":
             self.curve(named, row)
             self.diagnosed((*at, "diagnostic"), row, reading.diagnostic)
@@ -448,6 +451,13 @@ class _Checks:
             cells = spec.space.cell_types[:1] * 3  # for the names of what is measured by cell, of whatever type
             names = [name for part in spec.diagnostics for name in part.names(spec.space, cells)]
             self.known(at, "diagnostic of the row's search", diagnostic, names)
+
+    def confused(self, at: KeyPath, row: str, diagnostic: str | None) -> None:
+        """Of a training that follows no search gradient confusion is known, where it is measured."""
+        table, _, name = row.partition("/")
+        found = [resolve_training(self.loaded, table, name, profile) for profile in self.suite.profiles]
+        measured = any(training.settings.confusion for training in found if training is not None)
+        self.known(at, "diagnostic of the row's training", diagnostic, Confusion.series if measured else ())
 
     def strength(self, at: KeyPath, row: str) -> None:
         """Only a row that measures strength has something to compare with it."""

@@ -9,11 +9,12 @@ from harness.engine.search import run_search
 from harness.engine.trajectory import Trajectory
 from harness.errors import HarnessError
 from harness.methods.catalogue import part_versions, resolve
-from harness.methods.diagnostics import OperationCorrelation, first_options
+from harness.methods.diagnostics import OperationCorrelation
 from harness.methods.spec import SearchSpec
 from harness.runner.cost import estimate_seconds
 from harness.runner.store import Store, read_record
 from harness.seeds import derive_seed
+from harness.spaces.exchange import first_options
 from harness.spaces.registry import published
 from tests.engine.catalogued import CATALOGUE, STAGED, layer
 from tests.engine.conftest import TINY
