@@ -12,7 +12,7 @@ from harness.suite.load import load_suite
 CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|nor_conv_3x3~0|none~1|skip_connect~2|"
 CHANGES = (
     ("{name: each-search}", f'{{name: architecture, architecture: "{CELL}"}}\n  dataset: digits'),
-    ("evaluated_every: 1", "evaluated_every: 1\n  confusion: {batches: 3, images: 8}"),
+    ("evaluated_every: 1", "evaluated_every: 1\n  confusion: {batches: 8, images: 2}"),
     ("columns:\n", 'columns:\n  confusion: {label: c, metric: statistic, unit: "1", goal: min}\n'),
     ("columns: [digits-test]", "columns: [confusion]"),
     ('        n: 2\n        values: ["50.00 ± 5.00"]',
@@ -39,7 +39,7 @@ def test_the_row_says_what_its_trainings_measured(project):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(("\n  confusion: {batches: 3, images: 8}", ""), "unknown diagnostic of the row's training 'gradient-confusion'"),
+    [(("\n  confusion: {batches: 8, images: 2}", ""), "unknown diagnostic of the row's training 'gradient-confusion'"),
      ((": gradient-confusion}", ": gradient-confusio}"), "did you mean 'gradient-confusion'")],
 )  # fmt: skip
 def test_what_no_training_measures_is_refused(project, change, says):
