@@ -122,25 +122,38 @@ class Document:
 
     def below(self, path: KeyPath) -> Document:
         """Return a copy of the mapping at ``path`` as a document of its own."""
-        data: Any = self.data
-        for key in path:
-            data = data[key]
-        depth = len(path)
-        return Document(
-            copy.deepcopy(data) if isinstance(data, dict) else {},
-            {here[depth:]: place for here, place in self.places.items() if here[:depth] == path},
-        )
+        data = self._at(path)
+        places = {here[len(path) :]: place for here, place in self._placed(path, data)}
+        return Document(copy.deepcopy(data) if isinstance(data, dict) else {}, places)
+
+    def part(self, path: KeyPath, key: str) -> Document:
+        """Return a copy of one key of the mapping at ``path``, as a document of that key alone."""
+        data = self._at((*path, key))
+        places = {here[len(path) :]: place for here, place in self._placed((*path, key), data)}
+        return Document({key: copy.deepcopy(data)}, places)
 
     def put(self, path: KeyPath, other: Document) -> None:
         """Put a document in place of what is at ``path``, below a mapping that is there."""
         *above, last = path
-        data: Any = self.data
-        for key in above:
-            data = data[key]
-        data[last] = other.data
-        for old in [here for here in self.places if here[: len(path)] == path]:
+        data = self._at(tuple(above))
+        for old, _ in list(self._placed(path, data.get(last))):
             del self.places[old]
+        data[last] = other.data
         self.places.update({(*path, *here): place for here, place in other.places.items()})
+
+    def _at(self, path: KeyPath) -> Any:
+        data: Any = self.data
+        for key in path:
+            data = data[key]
+        return data
+
+    def _placed(self, path: KeyPath, data: Any) -> Iterator[tuple[KeyPath, Place]]:
+        """Yield the places of ``path`` and of all below it, where ``data`` is."""
+        if path in self.places:
+            yield path, self.places[path]
+        children = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+        for key, value in children:
+            yield from self._placed((*path, key), value)
 
 
 class Describe:

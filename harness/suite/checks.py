@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.benchmarks import spec as benchmark
@@ -222,7 +223,7 @@ class _Checks:
                         self.fail((*at, "band"), NO_TOLERANCE)
 
     def profiles(self) -> None:
-        if self.runnable() and not self.suite.profiles:
+        if self.runnable and not self.suite.profiles:
             self.fail(("profiles",), "missing key 'profiles', without which no row can be run")
         if self.suite.profiles and "paper" not in self.suite.profiles and any(published_cells(self.suite)):
             self.fail(("profiles",), "missing key 'paper': numbers are printed, and held against no other profile")
@@ -235,13 +236,13 @@ class _Checks:
             places = [*self.suite.tables, *(f"{t}/{r}" for t, r in self.rows)]
             for name in profile.left_out:
                 self.known((*at, "left_out", name), "method, table or row", name, [*self.catalogue.methods, *places])
-            scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched())]
+            scalable = [*self.catalogue.methods, *self.suite.tables, *(f"{t}/{r}" for t, r in self.searched)]
             for name in profile.scales:
                 self.known((*at, "scales", name), "method, table or searched row", name, scalable)
             self.deviations(at, profile_name, profile)
             for index, trials in enumerate(profile.first):
                 try:
-                    first_trials(trials, [f"{t}/{r}" for t, r in self.runnable()])
+                    first_trials(trials, [f"{t}/{r}" for t, r in self.runnable])
                 except HarnessError as error:
                     self.fail((*at, "first", index), str(error))
             if profile.embedded is not None:
@@ -256,20 +257,22 @@ class _Checks:
             for place, paper in enumerate(deviation.papers or ()):
                 self.known((*here, "papers", place), "paper", paper, self.suite.papers)
             path = deviation.key.split(".")
-            specs = (self.loaded.resolve(t, r, name) for t, r in self.searched())
+            specs = (self.loaded.resolve(t, r, name) for t, r in self.searched)
             if deviation.key != CHECKSUM and all(setting(spec, path) is ABSENT for spec in specs):
                 self.fail((*here, "key"), f"no search has the key {deviation.key!r}")
 
-    def runnable(self) -> list[tuple[str, str]]:
-        return [(t, r) for t, r in self.rows if self.loaded.why_not_run(t, r) is None]
+    @cached_property
+    def runnable(self) -> dict[tuple[str, str], None]:
+        return {(t, r): None for t, r in self.rows if self.loaded.why_not_run(t, r) is None}
 
-    def searched(self) -> list[tuple[str, str]]:
-        return [(t, r) for t, r in self.rows if self.loaded.searches(t, r)]
+    @cached_property
+    def searched(self) -> dict[tuple[str, str], None]:
+        return {(t, r): None for t, r in self.rows if self.loaded.searches(t, r)}
 
     def searches(self) -> None:
         """Resolve every search, so that no mistake waits for the day that it is run."""
         for name, profile in self.suite.profiles.items():
-            for table, row in self.searched():
+            for table, row in self.searched:
                 if self.loaded.why_not_run(table, row, name) is not None:
                     continue
                 spec = self.loaded.resolve(table, row, name)
@@ -278,7 +281,7 @@ class _Checks:
                 self.looked_up(("profiles", name, "benchmark"), f"{table}/{row}", asked, spec)
                 if profile.embedded is not None:
                     self.loaded.resolve(table, row, name, embedded=True)
-            for table, row in self.runnable():
+            for table, row in self.runnable:
                 if self.loaded.computes(table, row):
                     self.loaded.resolve_computation(table, row, runs=1)
                 elif self.loaded.why_not_run(table, row, name) is None:
@@ -343,7 +346,7 @@ class _Checks:
 
     def answers(self) -> None:
         """A column that rows are measured for must be one that the table benchmark has."""
-        tables = {t for t, _ in self.runnable() if self.suite.tables[t].benchmark is None}
+        tables = {t for t, _ in self.runnable if self.suite.tables[t].benchmark is None}
         measured = {c for t in tables for c in self.suite.tables[t].columns}
         for name, column in self.suite.columns.items():
             if name in measured and column.metric in ("accuracy", "error"):
@@ -421,7 +424,7 @@ class _Checks:
     def computed(self, at: KeyPath, row: str, value: str | None, named: KeyPath) -> None:
         """A value is a column of a computed row whose seeds are trials of their own."""
         table, _, name = row.partition("/")
-        runnable = (table, name) in self.runnable() and self.loaded.computes(table, name)
+        runnable = (table, name) in self.runnable and self.loaded.computes(table, name)
         if not runnable or not self.loaded.resolve_computation(table, name, runs=1).trains:
             self.fail(named, f"row {row!r} computes nothing by seed")
         self.known(at, "column of the row's table", value, self.suite.tables[table].columns)
@@ -466,9 +469,9 @@ class _Checks:
 
     def operation(self, at: KeyPath, row: str, reading: Reading, named: KeyPath) -> None:
         table, _, name = row.partition("/")
-        if (table, name) in self.runnable() and self.loaded.computes(table, name):
+        if (table, name) in self.runnable and self.loaded.computes(table, name):
             self.fail(named, f"a computed row has no {reading.of}")
-        if (table, name) in self.runnable():
+        if (table, name) in self.runnable:
             for profile in self.suite.profiles:
                 space = self.loaded.resolve(table, name, profile).space
                 self.known((*at, "cell"), "cell type of the row's search", reading.cell, space.cell_types)
@@ -528,7 +531,7 @@ class _Checks:
         """Only a search that can be run leaves a trajectory."""
         self.known(at, "row", name, [f"{t}/{r}" for t, r in self.rows])
         table, _, row = name.partition("/")
-        if (table, row) not in self.searched():
+        if (table, row) not in self.searched:
             why = self.loaded.why_not_run(table, row) or "it is computed and not searched for"
             self.fail(at, f"row {name!r} has no trajectory: {why}")
 
@@ -550,5 +553,5 @@ class _Checks:
     def specs(self, name: str) -> list[SearchSpec]:
         """Return a row's search under every profile."""
         table, _, row = name.partition("/")
-        searched = (table, row) in self.searched()
+        searched = (table, row) in self.searched
         return [self.loaded.resolve(table, row, profile) for profile in self.suite.profiles if searched]

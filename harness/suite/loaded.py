@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,16 @@ from harness.suite.training import trains_a_cell
 
 @dataclass(frozen=True)
 class LoadedSuite:
-    """A valid suite with the places of its keys, and the catalogue that its methods are looked up in."""
+    """A valid suite with the places of its keys, and the catalogue that its methods are looked up in.
+
+    ``known``: the specifications that were asked for, which checks, plans and verdicts do many times.
+    """
 
     suite: Suite
     document: Document
     path: Path
     catalogue: Catalogue
+    known: dict[tuple[str, str, str, bool], SearchSpec] = field(default_factory=dict, repr=False, compare=False)
 
     def profile(self, name: str) -> Profile:
         """Return a profile; raise `HarnessError` where the suite does not have it."""
@@ -92,6 +96,14 @@ class LoadedSuite:
         what results so far; its settings of the method, the row's for it, the embedded ones, ``overrides``;
         its declared deviations take the place of the paper's values. Raises the error of whoever wrote a mistake.
         """
+        if overrides:
+            return self._resolve(table, row, profile, embedded, overrides)
+        asked = table, row, profile, embedded
+        if asked not in self.known:
+            self.known[asked] = self._resolve(*asked, ())
+        return self.known[asked]
+
+    def _resolve(self, table: str, row: str, profile: str, embedded: bool, overrides: Sequence[Layer]) -> SearchSpec:
         method = self._method(table, row)
         below = self._layers([("search",)])
         layers = self._layers(

@@ -174,9 +174,7 @@ def _searched(document: Document, table: str, of_table: str, of_row: str) -> Doc
     for path in paths:
         for key in SEARCHED:
             if (*path, key) in document:
-                here = document.below(path)
-                part = Document({key: here.data[key]}, {p: at for p, at in here.places.items() if p[:1] == (key,)})
-                merge_documents(found, part)
+                merge_documents(found, document.part(path, key))
     return found
 
 

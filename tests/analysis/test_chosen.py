@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +20,8 @@ NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
 def counted(space: str, architectures: list[str], **asked: Any) -> float | None:
-    setup = json.dumps({"search": {"space": published(space).model_dump(mode="json")}})
-    cells = Outcome.cells.fget(SimpleNamespace(setup=setup, architectures=architectures))  # type: ignore[attr-defined]
+    found = SimpleNamespace(space=published(space), architectures=architectures)
+    cells = Outcome.cells.fget(found)  # type: ignore[attr-defined]
     outcome: Any = SimpleNamespace(cells=cells, architectures=architectures)
     return claim_value([outcome], Measure(row="t/r", of="chosen", **asked), None)
 
