@@ -12,7 +12,13 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-SHIPPED = ("suites/**/*.yaml", "suites/baselines/*.json", "results/audit.json", "results/paper/**/s*-*.json")
+SHIPPED = (
+    "suites/**/*.yaml",
+    "suites/baselines/*.json",
+    "results/audit.json",
+    "results/tau.json",
+    "results/paper/**/s*-*.json",
+)
 
 
 class BuildWithShipped(build_py):

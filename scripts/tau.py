@@ -3,7 +3,8 @@
 ``python scripts/tau.py --architectures`` prints the architectures of ``suites/tau.yaml``: at 32 even quantiles of the
 table's test accuracy on CIFAR-10, those of odd numbers to choose a training by, those of even numbers to state its tau.
 ``python scripts/tau.py`` reads the records of that suite and prints a line for every training and half: tau with an
-interval by 10,000 draws of architectures with replacement (percentiles), and the seconds of a training.
+interval by 10,000 draws of architectures with replacement (percentiles), and the seconds of a training. ``--record``
+writes what the other half says of the training that the first half chose, for all who show reduced trainings.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from harness.benchmarks.ranking import FILE, Ranking
 from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue
 from harness.runner.availability import find_data
 from harness.runner.evaluate import load_table
 from harness.runner.plan import Filters, make_plan
-from harness.runner.store import Store, read_record
+from harness.runner.store import Store, read_record, write_atomically
 from harness.suite.load import load_suite
-from harness.text import counted
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "suites" / "tau.yaml"
@@ -63,22 +64,37 @@ def measured(results: Path) -> dict[str, list[tuple[str, float, float]]]:
     return found
 
 
-def show(results: Path, table: dict[str, float]) -> None:
-    """Print a line for every table of the suite."""
+def taus(results: Path, table: dict[str, float]) -> dict[str, tuple[int, float, float, float, float]]:
+    """Return by table of the suite, where three are done: how many, tau with its interval, seconds of a training."""
+    found = {}
     for name, done in measured(results).items():
-        if len(done) < 3:
-            print(f"{name}: {counted(len(done), 'training')} done")
-            continue
         ours = np.array([accuracy for _, accuracy, _ in done])
-        middle, low, high = tau(ours, np.array([table[architecture] for architecture, _, _ in done]))
-        seconds = float(np.median([seconds for *_, seconds in done]))
-        print(f"{name}: tau {middle:.2f} [{low:.2f}, {high:.2f}] of {len(done)} architectures, {seconds:.0f} s each")
+        if len(done) > 2:
+            seconds = float(np.median([seconds for *_, seconds in done]))
+            found[name] = len(done), *tau(ours, np.array([table[one] for one, *_ in done])), seconds
+    return found
+
+
+def show(found: dict[str, tuple[int, float, float, float, float]]) -> None:
+    """Print a line for every table of the suite."""
+    for name, (count, middle, low, high, seconds) in found.items():
+        print(f"{name}: tau {middle:.2f} [{low:.2f}, {high:.2f}] of {count} architectures, {seconds:.0f} s each")
+
+
+def ranking(found: dict[str, tuple[int, float, float, float, float]]) -> Ranking:
+    """Return what the other half says of the training that the first half chose: that of the highest tau."""
+    chosen = max((name for name in found if name.startswith("choose-")), key=lambda name: found[name][1])
+    training = chosen.removeprefix("choose-")
+    count, middle, low, high, _ = found[f"state-{training}"]
+    rounded = {"tau": round(middle, 4), "low": round(low, 4), "high": round(high, 4)}
+    return Ranking(training=training, architectures=count, **rounded)
 
 
 def main() -> None:
     """Print the architectures, or what is known of tau."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--architectures", action="store_true")
+    parser.add_argument("--record", action="store_true")
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     asked = parser.parse_args()
     known = load_table(data_root())
@@ -87,7 +103,10 @@ def main() -> None:
         rows = at_quantiles(accuracies, COUNT)
         print(json.dumps({f"q{n:02}": known.strings[row] for n, row in enumerate(rows, start=1)}, indent=1))
     else:
-        show(asked.results, dict(zip(known.strings, accuracies.tolist(), strict=True)))
+        found = taus(asked.results, dict(zip(known.strings, accuracies.tolist(), strict=True)))
+        show(found)
+        if asked.record:
+            write_atomically(asked.results / FILE, ranking(found).model_dump_json(indent=1) + "\n")
 
 
 if __name__ == "__main__":

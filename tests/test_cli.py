@@ -348,6 +348,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_run(project,
 def test_in_a_fresh_clone_the_recorded_audit_is_no_broken_trial(project, make_record):
     Store(project.folder / "results").write(make_record())
     (project.folder / "results" / "audit.json").write_text("{}")
+    (project.folder / "results" / "tau.json").write_text("{}")
     answer = project.cli("list", "trials")
     assert answer.code == 0 and answer.err == "" and len(answer.out.splitlines()) == 2
 

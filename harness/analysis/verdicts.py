@@ -17,6 +17,7 @@ from harness.analysis.protocol import overrides
 from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
+from harness.benchmarks.ranking import Ranking, recorded
 from harness.benchmarks.spec import NB201
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan
@@ -39,6 +40,7 @@ class SuiteVerdict:
     """A suite under one profile: verdicts on published cells, on claims and against the baseline.
 
     ``means``: what the benchmark's table says of the operations on each edge; None where strength is not measured.
+    ``ranking``: of reduced trainings; None where there are none, or nothing is recorded.
     """
 
     loaded: LoadedSuite
@@ -50,6 +52,7 @@ class SuiteVerdict:
     baselines: tuple[BaselineVerdict, ...]
     series: tuple[Series, ...]
     means: TableMeans | None = None
+    ranking: Ranking | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ class SuiteVerdict:
             for metric, band in of_metric.items()
             if band.before is not None and (place, metric) in printed
         )
-        return (*self.evidence.notes, *changed, *self._capped())
+        ranked = [self.ranking.note] if self.ranking is not None and not self.embedded else []
+        return (*self.evidence.notes, *changed, *ranked, *self._capped())
 
     def _capped(self) -> Iterator[str]:
         """Say of every row that measures strength how often its tuning ended before accuracies settled."""
@@ -155,6 +159,7 @@ def judge(
         claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
         baselines=judge_baselines(series, baseline),
         series=series,
+        ranking=None if comparable or not any(trial.trains for trial in plan.trials) else recorded(),
         means=table_means(cast("Nb201Table", table)) if table is not None and measures_strength(plan.trials) else None,
     )
 

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from harness import shipped
 from harness.audit.record import FILE as AUDIT
+from harness.benchmarks.ranking import FILE as RANKING
 from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
 from harness.data.locks import locked
 from harness.errors import HarnessError
@@ -107,16 +108,20 @@ class Store:
         return own if self.recorded is None or own.exists() else self.recorded / AUDIT
 
     def files(self, profile: str = "") -> Iterator[Path]:
-        """Yield every JSON file that claims to be a record, in a stable order; the recorded audit claims nothing.
+        """Yield every JSON file that claims to be a record, in a stable order; what else is recorded claims nothing.
 
         ``profile``: only of this one.
         """
-        own = [path for path in files_below(self.root / profile, ".json") if path != self.root / AUDIT]
+        own = [path for path in files_below(self.root / profile, ".json") if path not in self._others]
         yield from own
         if self.recorded is not None and profile in ("", SHIPPED_PROFILE):
             names = {path.name for path in own}
             shipped_ones = files_below(self.recorded / SHIPPED_PROFILE, ".json")
             yield from (path for path in shipped_ones if path.name not in names)
+
+    @property
+    def _others(self) -> tuple[Path, ...]:
+        return self.root / AUDIT, self.root / RANKING
 
     def is_shipped(self, path: Path) -> bool:
         """Tell whether a record is one of the other folder's."""

@@ -1,0 +1,45 @@
+"""How well reduced trainings rank architectures, as ``scripts/tau.py`` recorded it: said wherever they show.
+
+A reduced suite whose space has no table evaluates what is found by short trainings. What such an accuracy says of the
+real one was measured on NAS-Bench-201, which has a table (``suites/tau.yaml``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from harness import shipped
+from harness.files import read_json
+
+FILE = "tau.json"
+
+
+class Ranking(BaseModel):
+    """Kendall's tau-b with its 95% interval, on architectures that had no part in the choice of the training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    training: str
+    architectures: PositiveInt
+    tau: float
+    low: float
+    high: float
+
+    @property
+    def note(self) -> str:
+        """Say it in a sentence."""
+        return (
+            f"accuracies are of reduced trainings, which rank {self.architectures} architectures of NAS-Bench-201 by "
+            f"Kendall's tau {self.tau:.2f} [{self.low:.2f}, {self.high:.2f}] as its table does (suites/tau.yaml)"
+        )
+
+
+def recorded() -> Ranking | None:
+    """Read what is recorded; None where nothing is."""
+    folder = shipped.folder("results")
+    path = folder / FILE if folder else Path(FILE)
+    return Ranking.model_validate_json(read_json(path)) if path.is_file() else None
