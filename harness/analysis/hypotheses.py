@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.bands import Verdict
 from harness.analysis.contrasts import Estimate, estimate
+from harness.analysis.holm import step_down
 from harness.errors import HarnessError
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.schema import Suite
@@ -124,11 +125,9 @@ def _p_values(verdict: HypothesisVerdict) -> tuple[float, float]:
 
 
 def _corrected(family: Sequence[str], looked: Mapping[str, HypothesisVerdict]) -> dict[str, tuple[float, float]]:
-    from statsmodels.stats.multitest import multipletests
-
     raw = {key: _p_values(looked[key]) if key in looked else (1.0, 1.0) for key in family}
-    ways = [multipletests([raw[key][way] for key in family], method="holm")[1] for way in (0, 1)]
-    return {key: (float(ways[0][i]), float(ways[1][i])) for i, key in enumerate(family)}
+    ways = (step_down([raw[key][way] for key in family]) for way in (0, 1))
+    return dict(zip(family, zip(*ways, strict=True), strict=True))
 
 
 def _decided(verdict: HypothesisVerdict, p: tuple[float, float]) -> HypothesisVerdict:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.analysis.holm import step_down
 from harness.analysis.permutation import RESOLUTION, Sample, exact_p, least_p
 
 LOOKS = (6, 10)
@@ -48,7 +49,7 @@ def take_looks(family: Sequence[Sample | None], looks: Sequence[int] = LOOKS) ->
             exact_p(sample.first(seeds)) if sample and sample.seeds >= seeds and not _decided(before) else None
             for sample, before in zip(family, taken, strict=True)
         ]
-        corrected = zip(*(_holm([p[way] if p else 1.0 for p in raw]) for way in (0, 1)), strict=True)
+        corrected = zip(*(step_down([p[way] if p else 1.0 for p in raw]) for way in (0, 1)), strict=True)
         taken = [
             (*before, Look(seeds, p, both)) if p else before
             for before, p, both in zip(taken, raw, corrected, strict=True)
@@ -58,14 +59,6 @@ def take_looks(family: Sequence[Sample | None], looks: Sequence[int] = LOOKS) ->
 
 def _decided(looks: Sequence[Look]) -> bool:
     return any(look.word for look in looks)
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    from statsmodels.stats.multitest import multipletests
-
-    if all(p == 1 for p in p_values):
-        return list(p_values)  # nothing to correct; the library collects garbage at every call, which takes its time
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
 def can_decide(seeds: int, claims: int, *, paired: bool) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
-from harness.analysis.holm import holm
+from harness.analysis.holm import holm, step_down
 
 
 def naive(p: list[float], cells: int) -> list[float]:
@@ -25,6 +27,12 @@ def test_as_defined(p: list[float], cells: int) -> None:
 
 def test_the_smallest_of_a_row_is_paid_for_by_the_whole_table() -> None:
     assert holm([0.0005, 1.0, 1.0], 48)[0] == pytest.approx(48 * 0.0005)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_many_equal_and_unequal_ones_as_statsmodels_says(seed: int) -> None:
+    p = np.round(np.random.default_rng(seed).beta(0.3, 2, 40), 2)
+    assert step_down([*p]) == pytest.approx(multipletests(p, method="holm")[1])
 
 
 def test_nothing_measurable() -> None:
