@@ -2,10 +2,10 @@
 
 CONTRADICTED: a rule shows that it cannot be, or that another printing of the same says otherwise, and nothing shows
 that the other one is to blame. COHERENT: an independent computation explains it: arithmetic from other printed
-numbers, architectures of the table, or what code counts of a published cell; of a setting, the authors' configuration
-or another section has it too. COPIED: all that speaks for it is another printing of the same number, its original or
-its copy, which counts as nothing. UNCHECKED: nothing speaks for or against it; that n architectures of the table could
-have it is no explanation.
+numbers, architectures of the table, what code counts of a published cell, or of all cells that a space has; of a
+setting, the authors' configuration or another section has it too. COPIED: all that speaks for it is another printing of
+the same number, its original or its copy, which counts as nothing. UNCHECKED: nothing speaks for or against it; that n
+architectures of the table could have it is no explanation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONSISTENCIES: tuple[Consistency, ...] = get_args(Consistency)
 
 # What explains a number, where it finds it right.
 EXPLAINING = (
-    *("summary", "difference", "derived", "diagonal", "setting", "counts"),
+    *("summary", "difference", "derived", "diagonal", "setting", "counts", "fingerprint"),
     *("optimum", "fixed-architecture", "edge-counts", "attribution", "mixture"),
 )
 REPEATING = ("agreement", "symmetry")

@@ -56,7 +56,7 @@ def compare(lines: Sequence[PublishedRow]) -> list[Comparison]:
 
     A network is 20 cells of 36 channels on CIFAR and 14 of 48 on ImageNet, unless the cell says otherwise.
     """
-    cells = _explaining()
+    cells = explaining()
     found = []
     for line in lines:
         name = f"{line.table}/{line.row}"
@@ -78,7 +78,7 @@ def counts(lines: Sequence[PublishedRow]) -> list[Finding]:
     return [*findings, *_mixed(conventions)]
 
 
-def _explaining() -> dict[str, tuple[str, PublishedArchitecture]]:
+def explaining() -> dict[str, tuple[str, PublishedArchitecture]]:
     """Return by table/row the one cell that explains it, of those that are architectures of their space."""
     named: dict[str, list[tuple[str, str]]] = {}
     for name, cell in load_cells().items():

@@ -40,7 +40,7 @@ def test_json(project) -> None:  # type: ignore[no-untyped-def]
     answer = project.cli("audit", IMAGENET, "--format", "json")
     data = json.loads(answer.out)
     assert set(data["skipped"]) == set(TABLE_RULES)
-    assert {finding["rule"] for finding in data["findings"]} == {"summary", "counts"}
+    assert {finding["rule"] for finding in data["findings"]} == {"summary", "counts", "fingerprint"}
     summaries = [finding["cells"] for finding in data["findings"] if finding["rule"] == "summary"]
     assert summaries[0] == ["imagenet:single-darts-t2/single-darts-best/flops"]
 

@@ -48,6 +48,10 @@ WITHOUT_TABLE = {
     "number of runs": Planted(
         "number-of-runs", NB201, "delve-t1", "rsps", (("n: 3", "n: 4"),), "warning", "cifar10-test", "of 3 runs",
     ),
+    "another count": Planted(
+        "fingerprint", ("imagenet.yaml",), T6, "softmax-full-0", (("714.72", "714.75"),), "info", "flops",
+        "no network of 14 cells",
+    ),
     "another's row": Planted(
         "other-row", SPACE, "sp-darts-t3", "sgas-pt", (('"2.56 ± 0.10", "3.9"', '"2.83 ± 0.09", "3.3"'),), "error",
         "cifar10-error", "NASP",

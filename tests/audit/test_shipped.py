@@ -9,7 +9,7 @@ import pytest
 from harness.audit.consistency import marks
 from harness.audit.finding import Finding, at_least, by_cell
 from harness.audit.published_rows import PublishedRow
-from harness.audit.registry import audit
+from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
 from tests.audit.conftest import needs_data
 
@@ -54,6 +54,11 @@ KNOWN = [
     ("counts", "warning", "darts_space:sp-darts-t3/gdas/parameters", "3.37 M"),
     ("counts", "info", "imagenet:delve-t5/gdas/parameters", "14 cells of 50 channels"),
     ("counts", "info", "stacnas:stacnas-t3-base/stacnas/parameters", "3.71 M of parameters, read off a drawing"),
+    ("fingerprint", "info", "imagenet:single-darts-t6/softmax-half-2/parameters", "13 of 15 rows"),
+    ("fingerprint", "info", "imagenet:single-darts-t6/sigmoid-full-1/flops", "has 0.0053 M more or less"),
+    ("fingerprint", "info", "darts_space_sd:single-darts-t3/single-darts/parameters", "14 or 15 cells"),
+    ("fingerprint", "warning", "imagenet:single-darts-t2/single-darts-best/flops", "no network at all"),
+    ("fingerprint", "warning", "imagenet:single-darts-t2/single-darts-scaled/parameters", "whatever its channels"),
     ("diagonal", "info", "stacnas:stacnas-t6/avg-pool-3x3/avg-pool-3x3", "has 1"),
     ("difference", "info", "ablations_sp:sp-darts-t6/darts-0.1-cifar100/cifar100-valid-difference", "6 differences"),
     ("symmetry", "info", "stacnas:stacnas-t6/avg-pool-3x3/max-pool-3x3", "symmetric"),
@@ -95,6 +100,7 @@ WITHOUT_TABLE = {
     ("summary", "warning"): 4,
     ("setting", "warning"): 9,
     ("counts", "warning"): 6,
+    ("fingerprint", "warning"): 2,
 }
 BY_TABLE = {
     ("attribution", "error"): 1,
@@ -122,13 +128,17 @@ def test_what_is_known_without_the_table(shipped: list[PublishedRow]) -> None:
     assert len(result.skipped) == 6
 
 
+@pytest.fixture(scope="module")
+def with_table(shipped: list[PublishedRow], real_table: TableValues) -> Audit:
+    return audit(shipped, real_table)
+
+
 @pytest.mark.realdata
 @needs_data
-def test_what_is_known_with_the_table(shipped: list[PublishedRow], real_table: TableValues) -> None:
-    result = audit(shipped, real_table)
-    check(result.findings, KNOWN + KNOWN_BY_TABLE)
-    assert counts(result.findings) == {**WITHOUT_TABLE, **BY_TABLE}
-    assert result.skipped == ()
+def test_what_is_known_with_the_table(with_table: Audit) -> None:
+    check(with_table.findings, KNOWN + KNOWN_BY_TABLE)
+    assert counts(with_table.findings) == {**WITHOUT_TABLE, **BY_TABLE}
+    assert with_table.skipped == ()
 
 
 def test_cells_are_those_of_the_suites(shipped: list[PublishedRow]) -> None:
@@ -155,8 +165,8 @@ GUILTY = {
 
 @pytest.mark.realdata
 @needs_data
-def test_the_guilty_side_alone_is_blamed(shipped: list[PublishedRow], real_table: TableValues) -> None:
-    known = marks(audit(shipped, real_table).findings)
+def test_the_guilty_side_alone_is_blamed(shipped: list[PublishedRow], with_table: Audit) -> None:
+    known = marks(with_table.findings)
     words = {n.cell: known[n.cell].word if n.cell in known else "UNCHECKED" for line in shipped for n in line.numbers}
     for line in shipped:
         if line.name in INNOCENT:
