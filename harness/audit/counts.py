@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.audit.finding import Finding, Verdict
+from harness.audit.finding import Finding, Verdict, graded
+from harness.audit.known_networks import NETWORKS
 from harness.audit.printed import EPS
 from harness.audit.published_rows import COUNTS, Number, PublishedRow
 from harness.spaces.cells import PublishedArchitecture, load_cells
@@ -75,7 +76,18 @@ def counts(lines: Sequence[PublishedRow]) -> list[Finding]:
         if one.number.quantity.kind == "flops" and len(one.fitting) == 1:
             by_convention = conventions.setdefault(one.line.table, {})
             by_convention.setdefault(one.fitting[0], []).append((one.line, one.number))
-    return [*findings, *_mixed(conventions)]
+    return [*findings, *_mixed(conventions), *_made_by_hand(lines)]
+
+
+def _made_by_hand(lines: Sequence[PublishedRow]) -> Iterator[Finding]:
+    """Compare the parameters of networks that nobody searched for, whose definition is public."""
+    for line in lines:
+        for number in line.numbers:
+            name, count = NETWORKS.get((line.who, str(number.quantity.dataset)), ("", int))
+            if name and number.quantity.kind == "parameters" and number.column.unit == "M":
+                ours = count() / MILLION
+                text = f"{line.label}: {number.column.label} {number.printed} M; {name} has {ours:.2f} M of parameters"
+                yield graded("counts", _fits(number, ours), "warning", (number.cell,), text)
 
 
 def explaining() -> dict[str, tuple[str, PublishedArchitecture]]:
