@@ -280,6 +280,8 @@ def _measure_text(measure: Measure) -> str:
         return f"magnitude of {measure.operation} in {where} {when}"
     if measure.of == "chosen":
         return f"edges with {measure.operation} in {where} {when}"
+    if measure.of == "computed":
+        return f"{measure.value} of {measure.row}"
     if measure.of == "exchanged":
         return f"correlation of weights with accuracies over the operations of the first edge in {measure.row}"
     if measure.of == "diagnostic":

@@ -74,3 +74,14 @@ def test_a_claim_on_edges_reads_as_one() -> None:
         "edges with skip_connect in t/r at the end > edges with skip_connect in t/r, normal cells, at the end, "
         "by more than 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("side", "words"),
+    [({"of": "computed", "value": "drop"}, "drop of t/r"),
+     ({"of": "exchanged"}, "correlation of weights with accuracies over the operations of the first edge in t/r"),
+     ({"of": "diagnostic", "diagnostic": "eigenvalue"}, "eigenvalue of t/r, last measured")],
+)  # fmt: skip
+def test_what_needs_no_epoch_reads_as_it_is(side: dict[str, str], words: str) -> None:
+    claim = {"text": "x", "source": "y", "relation": "<", "left": {"row": "t/r", **side}, "right": 1, "margin": 0}
+    assert formula(Claim.model_validate(claim)) == f"{words} < 1"
