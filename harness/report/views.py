@@ -247,10 +247,11 @@ def _tests(cell: CellVerdict) -> list[str]:
 
 
 def measured(summary: Summary | None, decimals: int) -> str:
-    """Write a summary as ``54.30 ± 0.00 (3 of 3)`` with the population std, as papers print it."""
+    """Write a summary as ``54.30 ± 0.00 (3 of 3)`` with the population std, as papers print it; of one run without."""
     if summary is None or summary.mean is None:
         return NOTHING
-    return f"{summary.mean:.{decimals}f} ± {summary.population_std:.{decimals}f} ({summary.coverage})"
+    std = f" ± {summary.population_std:.{decimals}f}" if summary.n > 1 else ""
+    return f"{summary.mean:.{decimals}f}{std} ({summary.coverage})"
 
 
 def series_label(verdict: SuiteVerdict, series: Series) -> str:

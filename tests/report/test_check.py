@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.analysis.aggregate import summarise
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report.check import render_check
+from harness.report.views import measured
 from tests.analysis import synthetic
 
 
@@ -22,6 +24,11 @@ def test_cells_stand_in_one_line_each(paper: SuiteVerdict) -> None:
     assert re.search(r"54\.30 ± 0\.00 \(n = 3\) +54\.30 ± 0\.24 \(3 of 3\) +\+0\.00 +— +DRIFT", cell)
     assert "INCOMPLETE" in line_with(text, "92.50 ± 0.50 (2 of 5)")
     assert "no code computes it yet (1 UNCHECKED)" in line_with(text, "Never run", "NOT RUN")
+
+
+def test_one_run_has_no_spread() -> None:
+    assert measured(summarise([54.3], 1), 2) == "54.30 (1 of 1)"
+    assert measured(summarise([54.0, 55.0], 3), 2) == "54.50 ± 0.50 (2 of 3)"
 
 
 def test_a_figure_without_numbers_says_so(tmp_path: Path) -> None:
