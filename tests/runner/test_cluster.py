@@ -179,6 +179,7 @@ def test_what_the_workers_cannot_do_soon_is_left_to_other_runs(
     assert begun.pool.free == 0
 
 
+@pytest.mark.long
 def test_work_is_held_between_epochs(run: Any, tmp_path: Path) -> None:
     begun = run(works)
     begun.until_told(Beat)

@@ -143,6 +143,7 @@ def test_workers_end_with_the_run_and_their_searches_go_on(project, whole):
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_a_held_run_stands_still_and_ends_equal(project, whole):
     """By a file, and by the signal of Ctrl-Z, which holds the planning process as well."""
     run = Run(project.folder, 2)
