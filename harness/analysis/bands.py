@@ -14,7 +14,7 @@ from typing import Literal
 
 from harness.analysis.aggregate import Summary
 from harness.analysis.difference import ALPHA, ROUND_OFF, Difference
-from harness.suite.schema import Band, ExactBand, Scatter, ToleranceBand
+from harness.suite.schema import ExactBand, Rule, Scatter, ToleranceBand
 
 Verdict = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED"]
 VERDICTS: tuple[Verdict, ...] = ("PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "NOT JUDGED")
@@ -149,7 +149,7 @@ def _lacking(band: ToleranceBand, printed: Printed, ours: Summary, cells: int) -
     return f"seeds: {enough}" if enough <= most else f"seeds: over {most}"
 
 
-def judge_recomputed(band: Band, printed: Printed, value: float, versions: float = 0.0) -> Judgement:
+def judge_recomputed(band: Rule, printed: Printed, value: float, versions: float = 0.0) -> Judgement:
     """Judge a number without chance. ``versions``: how far the versions of its benchmark differ.
 
     exact: PASS within half a unit of the last printed decimal, both ends included, so that a tie may be rounded up or
@@ -166,7 +166,7 @@ def judge_recomputed(band: Band, printed: Printed, value: float, versions: float
     return Judgement(delta, 0.0, tolerance, drift, verdict)
 
 
-def describe_band(band: Band) -> str:
+def describe_band(band: Rule) -> str:
     """Write a band rule for a reader, without its numbers' units."""
     if isinstance(band, ToleranceBand):
         return f"tolerance band ±{band.tolerance:g}, drift band ±{band.drift:g}"

@@ -19,7 +19,7 @@ from harness.analysis.protocol import deviations, overrides
 from harness.benchmarks.spec import READING, VERSIONS
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import PublishedCell
-from harness.suite.schema import Band, Depends, Suite, ToleranceBand
+from harness.suite.schema import Depends, Rule, Suite, ToleranceBand, Unjudged
 from harness.suite.training import trains_a_cell
 
 Means = Mapping[str, Sequence[str]]  # table/row -> the columns whose numbers are judged as means
@@ -81,12 +81,11 @@ def _is_mean(cell: PublishedCell, context: Context) -> bool:
     return measurable and banded
 
 
-def _band(cell: PublishedCell, suite: Suite) -> Band | None:
+def _band(cell: PublishedCell, suite: Suite) -> Rule | None:
     """Return the rule for a number; a cost is judged only by a band that its own cell gives."""
-    if cell.column.metric not in COSTS:
-        return cell.band
     own = suite.tables[cell.table].rows[cell.row].values[cell.index]
-    return None if own is None else own.band
+    band = cell.band if cell.column.metric not in COSTS else None if own is None else own.band
+    return None if isinstance(band, Unjudged) else band
 
 
 def _judge_row(row: str, means: Means, context: Context) -> RowVerdict:
@@ -127,6 +126,8 @@ def _why_not(cell: Measured, context: Context) -> str:
     row = context.published[f"{cell.published.table}/{cell.published.row}"]
     if cell.published in _of_one_architecture(list(row.values())):
         return "one architecture by its std of 0, and not all of the row's numbers are there to be judged"
+    if isinstance(cell.published.band, Unjudged):
+        return cell.published.band.because
     if _band(cell.published, context.suite) is None:
         return "time on another machine, and no band of its own"
     return "an exact band judges what is recomputed without chance"

@@ -38,7 +38,7 @@ from harness.suite.figures import (
 from harness.suite.first import first_trials
 from harness.suite.hypotheses import DEFAULT_LEVELS, Hypothesis
 from harness.suite.published import published_cells
-from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand
+from harness.suite.schema import Measure, Profile, Reading, Row, Table, ToleranceBand, Unjudged
 from harness.suite.training import NamedCell, Retraining, Written, resolve_training, statements, trains_a_cell
 
 if TYPE_CHECKING:
@@ -212,14 +212,14 @@ class _Checks:
             self.known(("bands", name), "dataset/training epochs of a column", name, measured)
         for name, table in self.suite.tables.items():
             of_table = {self.suite.columns[column].metric for column in table.columns} & {"accuracy", "error"}
-            if isinstance(table.band, ToleranceBand) and of_table:
+            if isinstance(table.band, ToleranceBand | Unjudged) and of_table:
                 self.fail(("tables", name, "band"), NO_TOLERANCE)
         for cell in published_cells(self.suite):
             row = self.suite.tables[cell.table].rows[cell.row]
             own = row.values[cell.index]
             if cell.column.metric in ("accuracy", "error"):
                 for band, at in ((row.band, cell.path[:-2]), (own and own.band, cell.path)):
-                    if isinstance(band, ToleranceBand):
+                    if isinstance(band, ToleranceBand | Unjudged):
                         self.fail((*at, "band"), NO_TOLERANCE)
 
     def profiles(self) -> None:

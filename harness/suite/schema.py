@@ -57,7 +57,15 @@ class ExactBand(Strict):
     kind: Literal["exact"]
 
 
-Band = Annotated[ToleranceBand | ExactBand, Field(discriminator="kind")]
+class Unjudged(Strict):
+    """Nothing judges a printed number that is measured here; ``because``: what it does not say."""
+
+    kind: Literal["none"]
+    because: str = Field(min_length=1)
+
+
+Rule = ToleranceBand | ExactBand
+Band = Annotated[Rule | Unjudged, Field(discriminator="kind")]
 Scatter = Literal["population", "sample", "unknown"]  # which std a paper prints: over n, or over n - 1
 
 
