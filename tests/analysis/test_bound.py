@@ -124,6 +124,7 @@ def test_every_pair_is_bound_both_ways(judged: SuiteVerdict) -> None:
 def test_confusion_is_measured_and_not_judged_in_a_unit_that_is_not_said(judged: SuiteVerdict) -> None:
     found = cell(judged, "stacnas-t1", "stage-1-14", "gradient-confusion")
     assert found.ours is not None and found.ours.mean == 0.56 and found.verdict == "NOT JUDGED"
+    assert found.reason == "in which unit it counts parameters is not said: rows are compared, and not their size"
     assert cell(judged, "stacnas-t1", "stage-1-20", "gradient-confusion").verdict == "NOT RUN"
 
 
