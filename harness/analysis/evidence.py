@@ -106,15 +106,21 @@ def _of_what_was_found(trial: Trial, outcomes: Mapping[str, Outcome]) -> bool:
 
 
 def _with_exchanges(trials: Iterable[Trial], outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
-    """Give searches the accuracies of what they found with other operations on the first edge."""
-    joined = dict(outcomes)
+    """Give searches the accuracies of what they found with other operations on the first edge.
+
+    Where two trainings of one search say otherwise of an operation, neither counts.
+    """
+    values: dict[str, dict[str, set[float]]] = {}
     for trial in trials:
         subject = trial.spec.subject if isinstance(trial.spec, TrainingSpec) else None
         training = outcomes[trial.id].training if trial.id in outcomes else None
-        if isinstance(subject, Exchanged) and training and subject.search in joined:
-            search = joined[subject.search]
-            known = {**search.exchanged, subject.operation: training.evaluated[-1]}
-            joined[subject.search] = replace(search, exchanged=known)
+        if isinstance(subject, Exchanged) and training and subject.search in outcomes:
+            of_search = values.setdefault(subject.search, {})
+            of_search.setdefault(subject.operation, set()).add(training.evaluated[-1])
+    joined = dict(outcomes)
+    for search, of_search in values.items():
+        certain = {name: min(found) for name, found in of_search.items() if len(found) == 1}
+        joined[search] = replace(joined[search], exchanged=certain)
     return joined
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from harness.audit.counts import CLASSES, MILLION
 from harness.audit.printed import EPS, Printed
+from harness.spaces.exchange import assembled
 from harness.spaces.operations import operation
 from harness.spaces.registry import published
-from harness.spaces.space import LEFT_OUT, Size, Space
+from harness.spaces.space import Size, Space
 
 SPACE = "darts"
 SIDES = {"cifar10": 32, "cifar100": 32, "imagenet": 224}
@@ -95,14 +96,9 @@ def _alternatives(space: Space, cell: str) -> Iterator[tuple[int, str]]:
 
 def _architecture(space: Space, chosen: Chosen) -> str:
     """Return the architecture with what is ``chosen`` and else with pools, on the first edges into every node."""
-    decided = {group.name: [LEFT_OUT] * len(group.places) for group in space.groups}
-    for cell in space.cell_types:
-        for place in _kept(space, cell, chosen):
-            group, row = space.rows(cell)[place]
-            pool = next(name for name in group.options[row] if operation(name).kind == "pool")
-            decided[group.name][row] = group.options[row].index(chosen.get((cell, place), pool))
-    flat = {group.name: [[0.0] * group.shape[1]] * group.shape[0] for group in space.groups}
-    return space.discretise(flat, decided)
+    pool = next(name for name in space.names() if operation(name).kind == "pool")
+    kept = ((cell, place) for cell in space.cell_types for place in _kept(space, cell, chosen))
+    return assembled(space, {edge: chosen.get(edge, pool) for edge in kept})
 
 
 def _kept(space: Space, cell: str, chosen: Chosen) -> Iterator[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.errors import HarnessError, nearest
 from harness.spaces.space import LEFT_OUT, Space
 
@@ -24,15 +26,22 @@ def exchanged(space: Space, architecture: str, operation: str) -> str:
     offered = first_options(space, space.cell_types[0])
     if operation not in offered:
         raise HarnessError(f"the first edge offers no {operation!r}{nearest(operation, offered)}")
-    decided = {group.name: [LEFT_OUT] * len(group.places) for group in space.groups}
+    chosen: dict[tuple[str, int], str] = {}
     for cell, edges in space.operations(architecture).items():
         found = {(edge.source, edge.node): edge.operation for edge in edges}
-        for place, (group, row) in enumerate(space.rows(cell)):
-            name = found.get((group.sources[row], group.nodes[row]))
-            first = cell == space.cell_types[0] and place == 0
-            if first and name is None:
-                raise HarnessError(f"the first edge is no part of {architecture}")
-            if name is not None:
-                decided[group.name][row] = group.options[row].index(operation if first else name)
+        ends = [(group.sources[row], group.nodes[row]) for group, row in space.rows(cell)]
+        chosen |= {(cell, place): found[between] for place, between in enumerate(ends) if between in found}
+    first = space.cell_types[0], 0
+    if first not in chosen:
+        raise HarnessError(f"the first edge is no part of {architecture}")
+    return assembled(space, chosen | {first: operation})
+
+
+def assembled(space: Space, chosen: Mapping[tuple[str, int], str]) -> str:
+    """Return the architecture of these edges, operations by cell type and place, and of no others."""
+    decided = {group.name: [LEFT_OUT] * len(group.places) for group in space.groups}
+    for (cell, place), name in chosen.items():
+        group, row = space.rows(cell)[place]
+        decided[group.name][row] = group.options[row].index(name)
     flat = {group.name: [[0.0] * group.shape[1]] * group.shape[0] for group in space.groups}
     return space.discretise(flat, decided)

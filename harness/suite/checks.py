@@ -212,14 +212,16 @@ class _Checks:
             self.known(("bands", name), "dataset/training epochs of a column", name, measured)
         for name, table in self.suite.tables.items():
             of_table = {self.suite.columns[column].metric for column in table.columns} & {"accuracy", "error"}
-            if isinstance(table.band, ToleranceBand | Unjudged) and of_table:
+            if isinstance(table.band, ToleranceBand) and of_table:
                 self.fail(("tables", name, "band"), NO_TOLERANCE)
         for cell in published_cells(self.suite):
             row = self.suite.tables[cell.table].rows[cell.row]
             own = row.values[cell.index]
+            if isinstance(cell.band, Unjudged) and cell.column.metric != "statistic":
+                self.fail(cell.path, f"a band of kind 'none' is for statistics: {cell.column.metric} is judged")
             if cell.column.metric in ("accuracy", "error"):
                 for band, at in ((row.band, cell.path[:-2]), (own and own.band, cell.path)):
-                    if isinstance(band, ToleranceBand | Unjudged):
+                    if isinstance(band, ToleranceBand):
                         self.fail((*at, "band"), NO_TOLERANCE)
 
     def profiles(self) -> None:
@@ -312,7 +314,8 @@ class _Checks:
         measured = [reading.of for reading in self.suite.tables[table].rows[row].measures.values()]
         if training.exchanges and "exchanged" not in measured:
             self.fail(at, "it trains exchanged operations: a column has to measure 'exchanged'")
-        answers = measured or any(map(training.answers, columns))
+        confused = training.settings.confusion is not None and "diagnostic" in measured
+        answers = training.exchanges or confused or any(map(training.answers, columns))
         if self.loaded.profile(profile).comparable and not answers:
             asked = f"{training.dataset}, {training.settings.data.split}, {training.settings.epochs} epochs"
             self.fail(at, f"its training answers none of the table's columns ({asked})")

@@ -157,7 +157,7 @@ def test_pairs_are_drawn(judged: SuiteVerdict) -> None:
             "{of: magnitude, operation: noise}",
             "unknown operation of the row's search",
         ),
-        ("columns: [gradient-confusion]", "columns: [parameters]", "unknown column of the table 'gradient-confusion'"),
+        ("columns: [gradient-confusion]", "columns: [correlation]", "unknown column of the table 'gradient-confusion'"),
     ],
 )
 def test_what_is_bound_wrongly_is_refused(old: str, new: str, words: str, tmp_path: Path) -> None:

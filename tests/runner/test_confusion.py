@@ -20,6 +20,9 @@ CHANGES = (
 )  # fmt: skip
 
 
+WITHOUT = ("\n  confusion: {batches: 8, images: 2}", "")
+
+
 def planned(project):
     loaded = load_suite(project.folder / "suites" / "tiny.yaml", load_catalogue())
     return loaded, make_plan(loaded, "paper", Filters(tables=("t1",)), (), data=find_data(["digits"], None))
@@ -39,10 +42,17 @@ def test_the_row_says_what_its_trainings_measured(project):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [(("\n  confusion: {batches: 8, images: 2}", ""), "unknown diagnostic of the row's training 'gradient-confusion'"),
+    [(WITHOUT, "its training answers none of the table's columns"),
      ((": gradient-confusion}", ": gradient-confusio}"), "did you mean 'gradient-confusion'")],
 )  # fmt: skip
 def test_what_no_training_measures_is_refused(project, change, says):
     project.train(*CHANGES, change)
     with pytest.raises(HarnessError, match=says):
+        planned(project)
+
+
+def test_a_row_that_is_judged_otherwise_measures_no_confusion_either(project):
+    both = ("columns: [confusion]", "columns: [confusion, digits-test]"), ('["0.5"]', '["0.5", "50.00"]')
+    project.train(*CHANGES, *both, ('["50.00 ± 5.00"]', '["0.5", "50.00"]'), WITHOUT)
+    with pytest.raises(HarnessError, match="unknown diagnostic of the row's training 'gradient-confusion'"):
         planned(project)

@@ -177,6 +177,20 @@ def test_a_network_that_was_not_found_so_is_not_judged(exchanges):
     assert exchange_correlation(evidence.outcomes[search.id]) is None
 
 
+def test_two_trainings_that_disagree_count_as_none(exchanges):
+    assert exchanges.run("-m", "darts-v1", "--seeds", "0").code == 0
+    _, plan = planned(exchanges)
+    found = outcomes(exchanges)
+    [one] = [t for t in plan.trials if t.trains and t.id in found and t.spec.subject.operation == "skip_connect"]
+    curve = found[one.id].training
+    longer = replace(one, id="other", spec=one.spec.model_copy(update={"epochs": 2}))
+    other = replace(found[one.id], id="other", training=curve.model_copy(update={"accuracy": [1.0]}))
+    both = replace(plan, trials=(*plan.trials, longer))
+    search = one.spec.subject.search
+    assert "skip_connect" in gather(plan, found).outcomes[search].exchanged
+    assert set(gather(both, {**found, "other": other}).outcomes[search].exchanged) == {"nor_conv_3x3"}
+
+
 def test_the_figure_has_a_point_per_search_and_operation(exchanges):
     assert exchanges.run("-m", "darts-v1").code == 0
     loaded, plan = planned(exchanges)
@@ -190,10 +204,20 @@ def test_the_figure_has_a_point_per_search_and_operation(exchanges):
         np.testing.assert_array_equal(line.mean, [one.exchanged[name] for one in done])
 
 
+def test_only_a_row_that_trains_exchanges_measures_them(exchanges):
+    path = exchanges.folder / "suites" / "tiny.yaml"
+    text = (
+        path.read_text().replace("each-exchange", "each-search").replace("[correlation]", "[correlation, digits-test]")
+    )
+    path.write_text(text.replace('["0.5"]', '["0.5", "50.00"]').replace('["50.00 ± 5.00"]', '["0.5", "50.00"]'))
+    with pytest.raises(HarnessError, match="row 't1/darts' trains no exchanged operations: its training is not of"):
+        planned(exchanges)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [("{of: exchanged}}", "{of: chosen, operation: skip_connect}}", "a column has to measure 'exchanged'"),
-     ("{name: each-exchange}", "{name: each-search}", "trains no exchanged operations: its training is not of")],
+     ("{name: each-exchange}", "{name: each-search}", "its training answers none of the table's columns")],
 )  # fmt: skip
 def test_mistakes_are_said(exchanges, old, new, says):
     path = exchanges.folder / "suites" / "tiny.yaml"
