@@ -10,6 +10,7 @@ from scipy.stats import pearsonr
 from harness.analysis.evidence import OTHER, gather
 from harness.analysis.measures import exchange_correlation
 from harness.analysis.outcomes import digest
+from harness.analysis.trajectories import first_edge
 from harness.analysis.verdicts import judge
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
@@ -224,3 +225,13 @@ def test_mistakes_are_said(exchanges, old, new, says):
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(HarnessError, match=says):
         planned(exchanges)
+
+
+def test_of_a_search_in_stages_the_weights_are_those_of_the_first(exchanges):
+    assert exchanges.run("-m", "darts-v1", "--seeds", "0").code == 0
+    trajectory = next(record.trajectory for record in exchanges.records_list() if record.trajectory)
+    rows = [[0.5, 0.3, 0.2], *[[1.0, 0.0, 0.0]] * 5]
+    before = trajectory.model_copy(update={"mixing": {"cell": [rows] * len(trajectory.architectures)}})
+    staged = trajectory.model_copy(update={"earlier": [before, trajectory]})
+    assert first_edge(staged) == {"none": 0.5, "skip_connect": 0.3, "nor_conv_3x3": 0.2}
+    assert first_edge(trajectory) == dict(zip(first_edge(staged), trajectory.mixing["cell"][-1][0], strict=True))
