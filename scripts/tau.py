@@ -87,7 +87,10 @@ def ranking(found: dict[str, tuple[int, float, float, float, float]]) -> Ranking
     training = chosen.removeprefix("choose-")
     count, middle, low, high, _ = found[f"state-{training}"]
     rounded = {"tau": round(middle, 4), "low": round(low, 4), "high": round(high, 4)}
-    return Ranking(training=training, architectures=count, **rounded)
+    plan = make_plan(load_suite(SUITE, load_catalogue()), "reduced", Filters(), (), data=find_data([], None))
+    spec = next(trial.spec for trial in plan.trials if trial.rows[0].startswith(f"state-{training}/"))
+    size = {"epochs": spec.epochs, "images": spec.data.images, "image_size": spec.data.image_size}
+    return Ranking(training=training, architectures=count, **size, **rounded)
 
 
 def main() -> None:

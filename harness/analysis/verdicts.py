@@ -19,6 +19,7 @@ from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
 from harness.benchmarks.ranking import Ranking, recorded
 from harness.benchmarks.spec import NB201
+from harness.methods.training import TrainingSpec
 from harness.runner.integrity import problem
 from harness.runner.plan import Plan
 from harness.runner.record import Record
@@ -159,9 +160,16 @@ def judge(
         claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
         baselines=judge_baselines(series, baseline),
         series=series,
-        ranking=None if comparable or not any(trial.trains for trial in plan.trials) else recorded(),
+        ranking=None if comparable else _ranking(plan),
         means=table_means(cast("Nb201Table", table)) if table is not None and measures_strength(plan.trials) else None,
     )
+
+
+def _ranking(plan: Plan) -> Ranking | None:
+    """Return how well trainings of a plan rank, where some are those that were measured."""
+    specs = [trial.spec for trial in plan.trials if isinstance(trial.spec, TrainingSpec)]
+    known = recorded() if specs else None
+    return known if known is not None and any(map(known.covers, specs)) else None
 
 
 def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) -> ClaimVerdict:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from harness import shipped
 from harness.files import read_json
+from harness.methods.training import TrainingSpec
 
 FILE = "tau.json"
 
@@ -24,16 +25,25 @@ class Ranking(BaseModel):
 
     schema_version: Literal[1] = 1
     training: str
+    epochs: PositiveInt
+    images: PositiveInt
+    image_size: PositiveInt
     architectures: PositiveInt
     tau: float
     low: float
     high: float
 
+    def covers(self, spec: TrainingSpec) -> bool:
+        """Tell whether a training is as long, on as many images of that size, as the one that was measured."""
+        asked = spec.epochs, spec.data.images, spec.data.image_size
+        return asked == (self.epochs, self.images, self.image_size)
+
     @property
     def note(self) -> str:
         """Say it in a sentence."""
         return (
-            f"accuracies are of reduced trainings, which rank {self.architectures} architectures of NAS-Bench-201 by "
+            f"trainings of {self.epochs} epochs on {self.images:,} images of {self.image_size}x{self.image_size} rank "
+            f"{self.architectures} architectures of NAS-Bench-201 by "
             f"Kendall's tau {self.tau:.2f} [{self.low:.2f}, {self.high:.2f}] as its table does (suites/tau.yaml)"
         )
 

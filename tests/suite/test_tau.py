@@ -82,12 +82,15 @@ def test_what_is_recorded_is_what_the_records_say(script: ModuleType, real_root:
 
 def test_the_half_that_chooses_is_not_the_half_that_states(script: ModuleType) -> None:
     found = {
-        "choose-a": (16, 0.5, 0.1, 0.9, 1.0), "choose-b": (16, 0.6, 0.1, 0.9, 1.0),
-        "state-a": (15, 0.9, 0.8, 1.0, 1.0), "state-b": (14, 0.4, 0.2, 0.60004, 1.0),
+        "choose-a": (16, 0.5, 0.1, 0.9, 1.0), "choose-more": (16, 0.6, 0.1, 0.9, 1.0),
+        "state-a": (15, 0.9, 0.8, 1.0, 1.0), "state-more": (14, 0.4, 0.2, 0.60004, 1.0),
     }  # fmt: skip
     said = script.ranking(found)
-    assert said == Ranking(training="b", architectures=14, tau=0.4, low=0.2, high=0.6)
-    assert "rank 14 architectures of NAS-Bench-201 by Kendall's tau 0.40 [0.20, 0.60]" in said.note
+    assert said == Ranking(
+        training="more", epochs=12, images=8000, image_size=16, architectures=14, tau=0.4, low=0.2, high=0.6
+    )
+    assert "trainings of 12 epochs on 8,000 images of 16x16 rank 14 architectures" in said.note
+    assert "Kendall's tau 0.40 [0.20, 0.60]" in said.note
 
 
 def test_reduced_trainings_are_those_that_were_chosen(real_root: Path) -> None:
