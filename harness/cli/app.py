@@ -430,6 +430,7 @@ def count(
     classes: Annotated[int | None, typer.Option(help="Classes. [default: 10; ImageNet: 1000]")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the images. [default: 32; ImageNet: 224]")] = None,
     stem: Annotated[StemOption | None, typer.Option(help="Stem. [default: imagenet from 64 pixels on]")] = None,
+    squeeze: Annotated[bool, typer.Option("--squeeze", help="With squeeze-and-excitation.")] = False,
     layout: Layout = TEXT,
 ) -> None:
     """Count an architecture's parameters and multiply-adds.
@@ -440,12 +441,12 @@ def count(
     from harness.cli.count_all import count_all
 
     if cell is None:
-        if any(value is not None for value in (space, cells, channels, classes, image_size, stem)):
+        if any(value is not None for value in (space, cells, channels, classes, image_size, stem, squeeze or None)):
             raise HarnessError("sizes and spaces are asked of one cell: name it")
         raise typer.Exit(count_all(layout.value))
     if layout.value == "csv":
         raise HarnessError("--format csv: only of all cells")
-    asked = Asked(space, cells, channels, classes, image_size, stem.value if stem else None)
+    asked = Asked(space, cells, channels, classes, image_size, stem.value if stem else None, squeeze)
     raise typer.Exit(count(cell, asked, layout.value))
 
 

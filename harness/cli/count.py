@@ -28,6 +28,7 @@ class Asked:
     classes: int | None
     image_size: int | None
     stem: Literal["cifar", "imagenet"] | None
+    squeeze: bool
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def find(text: str, asked: Asked) -> Found:
     size = space.standard if stem == "cifar" else space.large
     if size is None:
         raise HarnessError(f"space {space.name!r} has no networks with the stem {stem!r}")
-    size = replace(size, cells=asked.cells or size.cells, channels=asked.channels or size.channels)
+    if asked.squeeze and not space.drops_paths:
+        raise HarnessError(f"--squeeze: networks of space {space.name!r} have no squeeze-and-excitation")
+    cells, channels = asked.cells or size.cells, asked.channels or size.channels
+    size = replace(size, cells=cells, channels=channels, squeeze=asked.squeeze)
     classes, side = IMAGES[stem]
     return Found(space, architecture, cell, size, asked.classes or classes, asked.image_size or side)
 
@@ -108,10 +112,11 @@ def as_text(name: str, found: Found) -> str:
     """Write counts for people."""
     counts, size = found.counts, found.size
     network = f"{size.cells} cells, {size.channels} channels, {found.classes} classes"
+    excited = ", squeeze-and-excitation" if size.squeeze else ""
     rows = [
         ("architecture", found.architecture),
         ("space", found.space.name),
-        ("network", f"{network}, {found.image_size} x {found.image_size} pixels, stem: {size.stem}"),
+        ("network", f"{network}, {found.image_size} x {found.image_size} pixels, stem: {size.stem}{excited}"),
         ("parameters", f"{counts.parameters:,}  (auxiliary head left out)"),
         ("multiply-adds", f"{counts.multiplications:,}  (convolutions and linear layers)"),
         ("", f"{counts.multiplications + counts.elementwise:,}  (and 2 per element of batch norms, 1 of ReLUs)"),

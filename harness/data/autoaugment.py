@@ -1,4 +1,4 @@
-"""AutoAugment's policy for CIFAR (Cubuk et al. 2018, Table 7), batch by batch on the device of the images.
+"""AutoAugment's policies for CIFAR and ImageNet (Cubuk et al. 2018), batch by batch on the device of the images.
 
 Each image is given one of 25 pairs of operations, and each of the pair is done with a probability of its own. The
 operations are those of PIL, pixel by pixel, as the public code of StacNAS composes them: pixels from outside are grey,
@@ -8,7 +8,7 @@ shears interpolate bicubically, rotations and shifts take the nearest pixel, onl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import torch
@@ -32,7 +32,9 @@ class Change(NamedTuple):
     level: int
 
 
-POLICY: Final = tuple(
+Policy = tuple[tuple[Change, Change], ...]
+
+CIFAR: Final[Policy] = tuple(  # Table 7
     (Change(*first), Change(*second))
     for first, second in (
         (("invert", 0.1, 7), ("contrast", 0.2, 6)),
@@ -62,17 +64,56 @@ POLICY: Final = tuple(
         (("translate-y", 0.7, 9), ("autocontrast", 0.9, 1)),
     )
 )
+IMAGENET: Final[Policy] = tuple(  # Table 9
+    (Change(*first), Change(*second))
+    for first, second in (
+        (("posterize", 0.4, 8), ("rotate", 0.6, 9)),
+        (("solarize", 0.6, 5), ("autocontrast", 0.6, 5)),
+        (("equalize", 0.8, 8), ("equalize", 0.6, 3)),
+        (("posterize", 0.6, 7), ("posterize", 0.6, 6)),
+        (("equalize", 0.4, 7), ("solarize", 0.2, 4)),
+        (("equalize", 0.4, 4), ("rotate", 0.8, 8)),
+        (("solarize", 0.6, 3), ("equalize", 0.6, 7)),
+        (("posterize", 0.8, 5), ("equalize", 1.0, 2)),
+        (("rotate", 0.2, 3), ("solarize", 0.6, 8)),
+        (("equalize", 0.6, 8), ("posterize", 0.4, 6)),
+        (("rotate", 0.8, 8), ("color", 0.4, 0)),
+        (("rotate", 0.4, 9), ("equalize", 0.6, 2)),
+        (("equalize", 0.0, 7), ("equalize", 0.8, 8)),
+        (("invert", 0.6, 4), ("equalize", 1.0, 8)),
+        (("color", 0.6, 4), ("contrast", 1.0, 8)),
+        (("rotate", 0.8, 8), ("color", 1.0, 2)),
+        (("color", 0.8, 8), ("solarize", 0.8, 7)),
+        (("sharpness", 0.4, 7), ("invert", 0.6, 8)),
+        (("shear-x", 0.6, 5), ("equalize", 1.0, 9)),
+        (("color", 0.4, 0), ("equalize", 0.6, 3)),
+        (("equalize", 0.4, 7), ("solarize", 0.2, 4)),
+        (("solarize", 0.6, 5), ("autocontrast", 0.6, 5)),
+        (("invert", 0.6, 4), ("equalize", 1.0, 8)),
+        (("color", 0.6, 4), ("contrast", 1.0, 8)),
+        (("equalize", 0.8, 8), ("equalize", 0.6, 3)),
+    )
+)
+POLICIES: Final[Mapping[str, Policy]] = {"cifar": CIFAR, "imagenet": IMAGENET}
 
 
-def auto_augment(images: Tensor, generator: Generator) -> Tensor:
-    """Change uint8 images [b, 3, h, w]; ``generator`` on their device: draws pairs, then which and which direction."""
-    count, device = len(images), images.device
-    pair = torch.randint(len(POLICY), (count,), generator=generator, device=device)
+def whole(pixels: Tensor) -> Tensor:
+    """Return pixels as whole numbers, uint8: what was stretched is rounded, as it is where pictures are stretched."""
+    return pixels if pixels.dtype == torch.uint8 else pixels.round().clamp(0, 255).to(torch.uint8)
+
+
+def auto_augment(images: Tensor, generator: Generator, policy: str) -> Tensor:
+    """Change uint8 images [b, 3, h, w] by a policy; ``generator`` on their device.
+
+    It draws pairs, then which of a pair is done and in which direction.
+    """
+    pairs, count, device = POLICIES[policy], len(images), images.device
+    pair = torch.randint(len(pairs), (count,), generator=generator, device=device)
     done, way = torch.rand((2, 2, count), generator=generator, device=device)
     signs = torch.where(way < 0.5, -1.0, 1.0).double()
     for place in (0, 1):
         images = images.clone()
-        for number, changes in enumerate(POLICY):
+        for number, changes in enumerate(pairs):
             change = changes[place]
             chosen = ((pair == number) & (done[place] < change.probability)).nonzero().squeeze(1)
             if len(chosen):

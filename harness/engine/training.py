@@ -104,6 +104,7 @@ class Training:
         self.weights = [p for name, p in self.net.named_parameters() if self._is_trained(name)]
         self.optimiser = build_optimiser(spec.optimiser, self.weights)
         self.kept = torch.ones((), device=device)  # the probability of every path in this epoch, in its place
+        self.share = torch.ones((), device=device)  # of an image in what mixup makes of it, this batch's
         self.meter = Meter(device)
         self.curve = TrainingCurve(architecture=architecture, parameters=counted.parameters)
         self.epoch, self.seconds, self.new_streams = 0, [], False  # type: int, list[float], bool
@@ -133,6 +134,8 @@ class Training:
         self.net.train()
         for batch in self.feed.batches(self.generators["training-batches"]):
             DEVICE.give_way()
+            if self.spec.mixup is not None:
+                self.share.fill_(self._share(self.spec.mixup))
             self._replay(batch) if self.tapes else self.step(batch)
         self.epoch += 1
         self.observe(rate)
@@ -162,29 +165,53 @@ class Training:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
+    def _share(self, shape: float) -> float:
+        """Draw from the beta distribution whose parameters are both ``shape``."""
+        from scipy.special import betaincinv  # slow to import
+
+        drawn = torch.rand((), generator=self.generators["training-batches"], dtype=torch.float64)
+        return float(betaincinv(shape, shape, drawn.item()))
+
+    def _mixed(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix images with others of the batch (Zhang et al. 2018); return shares of classes [B, classes], too."""
+        drawn = torch.rand(len(images), generator=self.generators["training-augmentation"], device=self.device)
+        other = drawn.argsort()  # a permutation that a recording of the step can draw
+        targets = F.one_hot(labels, self.classes).to(images)
+        pixels, shares = (self.share * own + (1 - self.share) * own[other] for own in (images, targets))
+        return pixels, shares
+
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy with that of the auxiliary head; drop-path is drawn."""
+        """Return the mean cross-entropy with that of the auxiliary head; drop-path and mixup are drawn.
+
+        What is counted as right in training is an image's own class, of which mixup may leave little.
+        """
+        targets = labels
+        if self.spec.mixup is not None:
+            images, targets = self._mixed(images, labels)
         drops = None
         if self.spec.kept(self.epoch) < 1:
             shape = (self.net.droppable, len(images))
             drops = path_factors(shape, self.kept.to(images), self.generators["training-drop-path"])
         with self._precision():
-            logits, loss, whole = self._losses(images, labels, drops)
+            logits, loss, whole = self._losses(images, targets, drops)
         self.meter.add(loss, logits, labels)
         return whole
 
-    def _losses(self, images: Tensor, labels: Tensor, drops: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the logits, their loss, and that together with the auxiliary head's."""
+    def _losses(self, images: Tensor, targets: Tensor, drops: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the logits, their loss, and that together with the auxiliary head's.
+
+        ``targets``: classes [B], or shares of them [B, classes].
+        """
         spec = self.spec
         if spec.auxiliary is None:
             logits, extra = self.net(images, drops=drops), None
         else:
             logits, extra = self.net.with_auxiliary(images, drops=drops)
         logits = logits if logits.dtype == images.dtype else logits.float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=spec.label_smoothing)
+        loss = F.cross_entropy(logits, targets, label_smoothing=spec.label_smoothing)
         if extra is None or spec.auxiliary is None:
             return logits, loss, loss
-        beside = F.cross_entropy(extra.to(loss), labels, label_smoothing=spec.label_smoothing)
+        beside = F.cross_entropy(extra.to(loss), targets, label_smoothing=spec.label_smoothing)
         return logits, loss, loss + spec.auxiliary * beside
 
     def confusion(self, asked: Confusion) -> dict[str, float]:

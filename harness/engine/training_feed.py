@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from harness.data.augment import average_pool_images, cut_out, moved, normalise
 from harness.data.augment_large import centre_crop, jitter, random_resized_crop
-from harness.data.autoaugment import auto_augment
+from harness.data.autoaugment import auto_augment, whole
 from harness.data.batches import epoch_batches
 from harness.data.images import Dataset, ImageSet
 from harness.methods.training import TrainingSpec
@@ -54,7 +54,7 @@ class TrainingFeed:
             pixels = random_resized_crop(pixels, data.image_size, crop.scale, crop.ratio, self.generator)
         pixels = moved(pixels, padding=data.crop_padding, flip=data.flip, generator=self.generator)
         if data.auto_augment is not None:
-            pixels = auto_augment(pixels, self.generator)
+            pixels = auto_augment(whole(pixels), self.generator, data.auto_augment)
         if data.jitter is not None:
             pixels = jitter(pixels.float(), **dict(data.jitter), generator=self.generator)
         images = self._normalised(pixels)

@@ -38,11 +38,18 @@ class NetworkSize(Part):
     cells: PositiveInt
     channels: PositiveInt
     stem: Literal["cifar", "imagenet"]
+    squeeze: bool = Field(default=False, description="squeeze-and-excitation after cells of the first two thirds")
+
+    @model_serializer(mode="wrap")
+    def _without_absent_squeeze(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave it out where there is none, so that the ids of trainings from before there was any stay."""
+        found: dict[str, Any] = plain(self)
+        return {key: value for key, value in found.items() if key != "squeeze" or value}
 
     @property
     def size(self) -> Size:
         """Return it as spaces take it."""
-        return Size(self.cells, self.channels, self.stem)
+        return Size(self.cells, self.channels, self.stem, self.squeeze)
 
 
 class ResizedCrop(Part):
@@ -79,14 +86,10 @@ class TrainingData(Part):
     crop_padding: NonNegativeInt
     flip: bool
     jitter: Jitter | None
-    auto_augment: Literal["cifar"] | None = Field(default=None, description="policy of AutoAugment; null: none")
+    auto_augment: Literal["cifar", "imagenet"] | None = Field(
+        default=None, description="policy of AutoAugment, after crop and flip; null: none"
+    )
     cutout: NonNegativeInt = Field(description="side of the square that every image loses; 0: none")
-
-    @model_validator(mode="after")
-    def _policy_on_whole_numbers(self) -> Self:
-        if self.auto_augment is not None and self.resized_crop is not None:
-            raise ValueError("auto_augment changes pixels as they are: not with a 'resized_crop'")
-        return self
 
     @model_serializer(mode="wrap")
     def _without_absent_policy(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -194,12 +197,16 @@ class TrainingSettings(Strict):
     )
 
     confusion: Confusion | None = Field(default=None, description="measured at the end; null: nothing is")
+    mixup: float | None = Field(
+        default=None, gt=0, description="both parameters of the beta distribution of a batch's share; null: none"
+    )
 
     @model_serializer(mode="wrap")
     def _without_what_most_lack(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out tops and confusion where there are none, so that ids from before there were any stay."""
+        """Leave out what there is none of, so that ids from before there was any stay."""
         found: dict[str, Any] = plain(self)
-        return {key: value for key, value in found.items() if key not in ("tops", "confusion") or value}
+        late = ("tops", "confusion", "mixup")
+        return {key: value for key, value in found.items() if key not in late or value}
 
     @field_validator("space")
     @classmethod
@@ -212,8 +219,11 @@ class TrainingSettings(Strict):
 
     @model_validator(mode="after")
     def _has_what_is_asked(self) -> Self:
-        if (self.drop_path or self.auxiliary is not None) and not self.architectures.drops_paths:
-            raise ValueError(f"networks of space {self.space!r} have neither drop-path nor an auxiliary head")
+        asked = self.drop_path or self.auxiliary is not None or self.network.squeeze
+        if asked and not self.architectures.drops_paths:
+            raise ValueError(
+                f"networks of space {self.space!r} have no drop-path, auxiliary head or squeeze-and-excitation"
+            )
         return self
 
     @property

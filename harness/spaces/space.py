@@ -120,12 +120,14 @@ class Edge(NamedTuple):
 class Size:
     """How large a stand-alone network is: ``cells`` and ``channels`` as its space counts them.
 
-    ``stem``: ``cifar`` keeps the image's side, ``imagenet`` divides it by 8.
+    ``stem``: ``cifar`` keeps the image's side, ``imagenet`` divides it by 8. ``squeeze``: cells of the first two thirds
+    end in squeeze-and-excitation.
     """
 
     cells: int
     channels: int
     stem: Literal["cifar", "imagenet"] = "cifar"
+    squeeze: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 from PIL.Image import Resampling, Transform
 
-from harness.data.autoaugment import FULL, GREY, POLICY, auto_augment, changed
+from harness.data.autoaugment import FULL, GREY, POLICIES, auto_augment, changed, whole
 
 SIDE = 32
 FILL = (GREY,) * 3
 PLAIN = ("invert", "solarize", "posterize", "autocontrast", "equalize")
 
 
-# Cubuk et al. 2018, Table 7: operation, probability, level; typed a second time
-TABLE = """
+# Cubuk et al. 2018, Tables 7 and 9: operation, probability, level; typed a second time
+CIFAR = """
 invert 0.1 7, contrast 0.2 6
 rotate 0.7 2, translate-x 0.3 9
 sharpness 0.8 1, sharpness 0.9 3
@@ -43,12 +43,46 @@ autocontrast 0.9 2, solarize 0.8 3
 equalize 0.8 8, invert 0.1 3
 translate-y 0.7 9, autocontrast 0.9 1
 """
+IMAGENET = """
+posterize 0.4 8, rotate 0.6 9
+solarize 0.6 5, autocontrast 0.6 5
+equalize 0.8 8, equalize 0.6 3
+posterize 0.6 7, posterize 0.6 6
+equalize 0.4 7, solarize 0.2 4
+equalize 0.4 4, rotate 0.8 8
+solarize 0.6 3, equalize 0.6 7
+posterize 0.8 5, equalize 1.0 2
+rotate 0.2 3, solarize 0.6 8
+equalize 0.6 8, posterize 0.4 6
+rotate 0.8 8, color 0.4 0
+rotate 0.4 9, equalize 0.6 2
+equalize 0.0 7, equalize 0.8 8
+invert 0.6 4, equalize 1.0 8
+color 0.6 4, contrast 1.0 8
+rotate 0.8 8, color 1.0 2
+color 0.8 8, solarize 0.8 7
+sharpness 0.4 7, invert 0.6 8
+shear-x 0.6 5, equalize 1.0 9
+color 0.4 0, equalize 0.6 3
+equalize 0.4 7, solarize 0.2 4
+solarize 0.6 5, autocontrast 0.6 5
+invert 0.6 4, equalize 1.0 8
+color 0.6 4, contrast 1.0 8
+equalize 0.8 8, equalize 0.6 3
+"""
 
 
-def test_the_policy_is_the_printed_one():
-    printed = [[part.split() for part in line.split(", ")] for line in TABLE.split("\n")[1:-1]]
+@pytest.mark.parametrize(("name", "table"), [("cifar", CIFAR), ("imagenet", IMAGENET)])
+def test_a_policy_is_the_printed_one(name, table):
+    printed = [[part.split() for part in line.split(", ")] for line in table.split("\n")[1:-1]]
     assert len(printed) == 25
-    assert [[[c.operation, f"{c.probability:.1f}", str(c.level)] for c in pair] for pair in POLICY] == printed
+    assert [[[c.operation, f"{c.probability:.1f}", str(c.level)] for c in pair] for pair in POLICIES[name]] == printed
+
+
+def test_what_was_stretched_is_rounded_to_whole_numbers():
+    assert whole(torch.tensor([0.4, 0.6, 254.5, 255.2, -0.2])).tolist() == [0, 1, 254, 255, 0]
+    given = torch.tensor([7, 255], dtype=torch.uint8)
+    assert whole(given) is given
 
 
 def images(count=6, seed=0):
@@ -112,7 +146,8 @@ def test_each_image_has_its_own_direction():
     assert (one[0, :, :, -10:] == GREY).all() and (other[0, :, :, :10] == GREY).all()
 
 
-def test_pairs_and_probabilities_are_drawn_as_the_policy_says(monkeypatch):
+@pytest.mark.parametrize("name", POLICIES)
+def test_pairs_and_probabilities_are_drawn_as_the_policy_says(name, monkeypatch):
     """Count what is done: each pair a 25th of the time, each operation with its probability, both ways alike."""
     seen = {}
 
@@ -122,11 +157,11 @@ def test_pairs_and_probabilities_are_drawn_as_the_policy_says(monkeypatch):
 
     monkeypatch.setattr("harness.data.autoaugment.changed", counted)
     count = 50_000
-    auto_augment(torch.zeros((count, 3, 1, 1), dtype=torch.uint8), torch.Generator().manual_seed(0))
-    expected = {}
-    for pair in POLICY:
+    auto_augment(torch.zeros((count, 3, 1, 1), dtype=torch.uint8), torch.Generator().manual_seed(0), name)
+    expected, policy = {}, POLICIES[name]
+    for pair in policy:
         for operation, probability, level in pair:
-            expected[operation, level] = expected.get((operation, level), 0.0) + probability / len(POLICY)
+            expected[operation, level] = expected.get((operation, level), 0.0) + probability / len(policy)
     for change, probability in expected.items():
         signs = torch.cat(seen.get(change, [torch.zeros(0)]))
         spread = (probability * (1 - probability) / count) ** 0.5
@@ -136,9 +171,10 @@ def test_pairs_and_probabilities_are_drawn_as_the_policy_says(monkeypatch):
 
 
 def test_both_operations_of_a_pair_are_done_one_after_the_other(monkeypatch):
-    monkeypatch.setattr("harness.data.autoaugment.POLICY", ((POLICY[4][0]._replace(probability=1.0), POLICY[4][1]),))
+    first, second = POLICIES["cifar"][4]
+    monkeypatch.setitem(POLICIES, "always", ((first._replace(probability=1.0), second),))
     given, generator = images(), torch.Generator().manual_seed(1)
-    found = auto_augment(given, generator)
+    found = auto_augment(given, generator, "always")
     plain = changed(given, "autocontrast", 8, torch.ones(len(given)))
     both = changed(plain, "equalize", 2, torch.ones(len(given)))
     for ours, one, two in zip(found, plain, both, strict=True):
@@ -148,6 +184,6 @@ def test_both_operations_of_a_pair_are_done_one_after_the_other(monkeypatch):
 
 def test_the_same_draws_give_the_same_images():
     given = images(40)
-    one, other = (auto_augment(given, torch.Generator().manual_seed(5)) for _ in range(2))
+    one, other = (auto_augment(given, torch.Generator().manual_seed(5), "imagenet") for _ in range(2))
     assert torch.equal(one, other) and not torch.equal(one, given)
     assert torch.equal(given, images(40))  # which is left as it was

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from harness.data.augment_large import random_resized_crop
 from harness.data.autoaugment import auto_augment
 from harness.engine.capture import WARM_UP
 from harness.engine.training import Training, run_training
@@ -223,18 +224,71 @@ def test_autoaugment_changes_whole_numbers_after_crop_and_flip():
     assert torch.allclose(levels, levels.round(), atol=1e-3) and levels.min() > -0.5 and levels.max() < 255.5
     same = (changed == plain.feed.augmented(indices)[0]).flatten(1).all(1)
     assert 0 < same.sum() < 40
-    expected = auto_augment(dataset.train.images[:40], start(training.spec, dataset).feed.generator)
+    expected = auto_augment(dataset.train.images[:40], start(training.spec, dataset).feed.generator, "cifar")
     assert torch.equal(levels.round().byte(), expected)
     held_out, _ = next(training.feed.evaluated(24))
     assert torch.equal(held_out, next(plain.feed.evaluated(24))[0])
 
 
-def test_autoaugment_is_not_recorded_and_not_for_stretched_images():
+def test_autoaugment_is_not_recorded():
     training = start(make({"data": {"auto_augment": "cifar"}}), toy())
     assert training._tapes(lambda *_: None) is None
+
+
+def test_stretched_images_are_rounded_before_a_policy_changes_them():
     crop = {"scale": [0.1, 1], "ratio": [0.75, 1.33]}
-    with pytest.raises(ValueError, match="not with a 'resized_crop'"):
-        make({"data": {"auto_augment": "cifar", "resized_crop": crop, "crop_padding": 0}})
+    data = {"auto_augment": "imagenet", "resized_crop": crop, "crop_padding": 0, "flip": False}
+    dataset, spec = toy(12), make({"data": data})
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (dataset.mean, dataset.std))
+    found, _ = start(spec, dataset).feed.augmented(torch.arange(40))
+    generator = start(spec, dataset).feed.generator
+    cropped = random_resized_crop(dataset.train.images, 8, (0.1, 1), (0.75, 1.33), generator)
+    expected = auto_augment(cropped.round().byte(), generator, "imagenet")
+    assert torch.equal((found * std + mean).round().byte(), expected)
+
+
+# mixup ------------------------------------------------------------------------------------------------------------
+
+
+def test_mixup_mixes_images_and_losses_with_those_of_others():
+    """Zhang et al. 2018: the loss of mixed images is that of both classes, by the share of each."""
+    spec, dataset = make({"mixup": 0.4, "data": {"flip": False, "crop_padding": 0}}), toy()
+    training = start(spec, dataset)
+    training.share.fill_(0.3)
+    images, labels = training.feed.augmented(torch.arange(16))
+    stream = torch.Generator()
+    stream.set_state(training.generators["training-augmentation"].get_state())
+    order = torch.rand(16, generator=stream).argsort()
+    logits = training.net(torch.stack([0.3 * images[n] + 0.7 * images[order[n]] for n in range(16)]))
+    chances = logits.log_softmax(1)
+    expected = -sum(0.3 * chances[n, labels[n]] + 0.7 * chances[n, labels[order[n]]] for n in range(16)) / 16
+    assert training.loss(images, labels).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert sorted(order.tolist()) == list(range(16))
+
+
+@pytest.mark.parametrize("shape", [0.2, 1.0, 2.0])
+def test_shares_have_the_moments_of_their_beta_distribution(shape):
+    training = start(make({"mixup": shape}), toy())
+    drawn = torch.tensor([training._share(shape) for _ in range(4000)], dtype=torch.float64)
+    spread = (1 / (4 * (2 * shape + 1))) ** 0.5
+    assert abs(drawn.mean() - 0.5) <= 5 * spread / 4000**0.5
+    assert drawn.std().item() == pytest.approx(spread, rel=0.06)
+    assert drawn.min() >= 0 and drawn.max() <= 1
+
+
+def test_each_batch_has_a_share_of_its_own(monkeypatch):
+    training, shares = start(make({"mixup": 0.5}), toy()), []
+    step = training.step
+    monkeypatch.setattr(training, "step", lambda batch: shares.append(training.share.item()) or step(batch))
+    training.run_epoch()
+    assert len(set(shares)) == 3
+
+
+def test_a_training_without_mixup_and_squeezed_channels_is_written_as_before_there_were_any():
+    written = make().model_dump()
+    assert "mixup" not in written and "squeeze" not in written["network"]
+    written = make(DARTS, {"mixup": 0.5, "network": {"squeeze": True}}).model_dump()
+    assert written["mixup"] == 0.5 and written["network"]["squeeze"] is True
 
 
 @pytest.mark.parametrize(
@@ -262,7 +316,7 @@ class Killed(Exception):
     """Stands for the end of a process."""
 
 
-@pytest.mark.parametrize("layers", [({"drop_path": 0.0},), (DARTS,)], ids=["nb201", "darts"])
+@pytest.mark.parametrize("layers", [({"mixup": 0.5},), (DARTS,)], ids=["nb201", "darts"])
 @pytest.mark.parametrize("after", [1, 2])
 def test_a_training_that_was_killed_ends_as_if_it_had_not_been(tmp_path, layers, after):
     spec = make(*layers)
@@ -292,7 +346,10 @@ def test_a_checkpoint_of_another_architecture_is_none(tmp_path):
         run_training(make(), other, toy(), 3, "cpu", file)
 
 
-@pytest.mark.parametrize("layers", [(), (DARTS,)], ids=["nb201", "darts"])
+EXTRAS = {"mixup": 0.5, "network": {"squeeze": True}}
+
+
+@pytest.mark.parametrize("layers", [(), ({"mixup": 0.5},), (DARTS, EXTRAS)], ids=["nb201", "mixup", "darts"])
 def test_recorded_steps_are_the_same_steps(layers):
     spec, made = make(*layers), Tapes()
     plain, recorded = (
@@ -307,7 +364,9 @@ def test_recorded_steps_are_the_same_steps(layers):
     assert recorded.curve.loss == pytest.approx(plain.curve.loss, rel=1e-4)
 
 
-@pytest.mark.parametrize("asked", [{"drop_path": 0.2}, {"auxiliary": 0.4}])
+@pytest.mark.parametrize("asked", [{"drop_path": 0.2}, {"auxiliary": 0.4}, {"network": {"squeeze": True}}])
 def test_what_a_network_has_no_use_for_is_refused(asked):
-    with pytest.raises(ValueError, match="networks of space 'nb201' have neither drop-path nor an auxiliary head"):
+    with pytest.raises(
+        ValueError, match="networks of space 'nb201' have no drop-path, auxiliary head or squeeze-and-excitation"
+    ):
         make(asked)

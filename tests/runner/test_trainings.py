@@ -165,7 +165,7 @@ def test_a_training_is_another_one_where_its_settings_search_or_seed_are(project
             ("method: darts-v1\n", "method: darts-v1\n        stop: {name: skip-count, skips: 1}\n"),
             "a training follows the last epoch of its search",
         ),
-        (("drop_path: 0\n", "drop_path: 0.1\n"), "have neither drop-path nor an auxiliary head"),
+        (("drop_path: 0\n", "drop_path: 0.1\n"), "have no drop-path, auxiliary head or squeeze-and-excitation"),
     ],
 )
 def test_mistakes_are_said_in_one_line_with_their_place(project, change, says):

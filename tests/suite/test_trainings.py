@@ -97,7 +97,7 @@ def test_trainings_on_imagenet_are_those_of_their_code(name: str) -> None:
 
 
 def test_every_block_is_compared() -> None:
-    assert set(BLOCKS) == {*DARTS_LIKE, *LARGE, "nb201-200", "nb201-12", "stacnas-aa"}
+    assert set(BLOCKS) == {*DARTS_LIKE, *LARGE, "nb201-200", "nb201-12", "stacnas-aa", "stacnas-aa-imagenet"}
     assert all(block["source"].startswith(("official: ", "paper: ")) for block in BLOCKS.values())
 
 
@@ -105,3 +105,10 @@ def test_the_training_with_autoaugment_differs_from_the_base_in_two_settings() -
     base, other = settings("stacnas").model_dump(), settings("stacnas-aa").model_dump()
     assert "auto_augment" not in base["data"] and other["data"].pop("auto_augment") == "cifar"
     assert (base.pop("epochs"), other.pop("epochs")) == (600, 1200) and base == other
+
+
+def test_the_training_with_autoaugment_on_imagenet_differs_from_darts_in_three_settings() -> None:
+    """StacNAS, appendix C: the policy of ImageNet, squeeze-and-excitation, 800 epochs; all else as DARTS."""
+    base, other = settings("darts-imagenet").model_dump(), settings("stacnas-aa-imagenet").model_dump()
+    assert other["data"].pop("auto_augment") == "imagenet" and other["network"].pop("squeeze") is True
+    assert (base.pop("epochs"), other.pop("epochs")) == (250, 800) and base == other

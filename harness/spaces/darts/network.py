@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from harness.errors import HarnessError
 from harness.spaces.darts.encoding import KINDS, TERMS, Cell
 from harness.spaces.darts.layers import AFFINE, SIDE, Source, build_convolution, preprocess, stems
-from harness.spaces.darts.skeleton import Place, checked, places, reductions
+from harness.spaces.darts.skeleton import Place, checked, places, reductions, squeezed
 from harness.spaces.space import Size
 from harness.spaces.supernet import Network
 
@@ -39,6 +39,20 @@ class AuxiliaryHead(nn.Sequential):
             raise HarnessError(f"the auxiliary head is made for maps of 8 pixels (ImageNet: 7), not of {x.shape[-1]}")
         out: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return out
+
+
+class SqueezeExcitation(nn.Sequential):
+    """Scales channels by factors within 0..1 that their means give (Hu et al. 2018), without biases, as XNAS."""
+
+    def __init__(self, channels: int, narrow: int) -> None:
+        super().__init__(
+            nn.Linear(channels, narrow, bias=False), nn.ReLU(), nn.Linear(narrow, channels, bias=False), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, C, H, W] to the same shape."""
+        factors: Tensor = super().forward(x.mean((2, 3)))  # type: ignore[no-untyped-call]
+        return x * factors[:, :, None, None]
 
 
 class StandAloneCell(nn.Module):
@@ -87,6 +101,10 @@ class DartsNetwork(Network):
         cells: list[StandAloneCell] = list(self.cells)  # type: ignore[arg-type]
         outputs = [cell.place.channels * returned[cell.place.kind] for cell in cells]
         self.counts = [len(cell.cell.terms) for cell in cells]
+        narrow = [squeezed(size, cell.place, number, outputs[number]) for number, cell in enumerate(cells)]
+        self.excited = nn.ModuleDict(
+            {str(number): SqueezeExcitation(outputs[number], few) for number, few in enumerate(narrow) if few}
+        )
         self.auxiliary = AuxiliaryHead(outputs[max(reductions(size.cells))], classes, size.stem)
         self.classifier = nn.Linear(outputs[-1], classes)
 
@@ -115,6 +133,8 @@ class DartsNetwork(Network):
         tapped = out
         for number, (cell, part) in enumerate(zip(self.cells, parts, strict=True)):
             out = cell(before, last, part, self.generator)
+            if str(number) in self.excited:
+                out = self.excited[str(number)](out)
             before, last = last, F.relu(out)
             tapped = out if number == max(reductions(self.size.cells)) else tapped
         return self.classifier(out.mean((2, 3))), tapped

@@ -51,6 +51,16 @@ def reductions(cells: int) -> frozenset[int]:
     return frozenset((cells // 3, 2 * cells // 3))
 
 
+def squeezed(size: Size, place: Place, number: int, outputs: int) -> int:
+    """Return to how many channels a cell's ``outputs`` are squeezed, 0: to none.
+
+    A quarter before the first reduction, an eighth then; none after two thirds of the cells (XNAS' published code).
+    """
+    if not size.squeeze or 3 * number > 2 * size.cells:
+        return 0
+    return outputs // (4 if place.channels == size.channels else 8)
+
+
 def places(size: Size, returned: Mapping[str, int], image_size: int) -> Iterator[Place]:
     """Yield the cells in order; ``returned``: how many nodes a cell of each kind returns."""
     stem = size.channels if size.stem == "imagenet" else STEM * size.channels
@@ -93,9 +103,9 @@ class Tally:
         self.multiplications += found.multiplications(channels, side, stride=stride)
         self.elementwise += found.elementwise(channels, side, stride=stride)
 
-    def linear(self, inputs: int, outputs: int) -> None:
+    def linear(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         """Add a linear layer; its bias counts as parameters only."""
-        self.parameters += inputs * outputs + outputs
+        self.parameters += inputs * outputs + outputs * bias
         self.multiplications += inputs * outputs
 
     def counts(self) -> Counts:
@@ -107,13 +117,17 @@ def count(architecture: Mapping[str, Cell], size: Size, classes: int, image_size
     """Count the stand-alone network."""
     tally = Tally()
     _count_stems(tally, size, image_size)
-    channels = 0
-    for place in places(size, {kind: len(cell.returned) for kind, cell in architecture.items()}, image_size):
+    channels, returned = 0, {kind: len(cell.returned) for kind, cell in architecture.items()}
+    for number, place in enumerate(places(size, returned, image_size)):
         cell = architecture[place.kind]
         _count_inputs(tally, place)
         for name, source in cell.terms:
             tally.operation(operation(name), place.channels, place.side_of(source), place.stride(source))
         channels = place.channels * len(cell.returned)
+        if narrow := squeezed(size, place, number, channels):
+            tally.linear(channels, narrow, bias=False)
+            tally.linear(narrow, channels, bias=False)
+            tally.elementwise += narrow
     tally.linear(channels, classes)
     return tally.counts()
 

@@ -118,7 +118,7 @@ class DartsSpace(Space):
 
     @property
     def drops_paths(self) -> bool:
-        """Tell that its networks have drop-path and an auxiliary head."""
+        """Tell that its networks have drop-path, an auxiliary head and squeeze-and-excitation."""
         return True
 
     @property

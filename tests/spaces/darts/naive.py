@@ -241,6 +241,11 @@ def network(tensors, images, genotype, cells, *, imagenet=False, auxiliary=False
                 value = value + out
             states.append(value)
         before, last, reduced_before = last, torch.cat([states[i] for i in concat], 1), reduces
+        excited = weights[f"excited.{number}"]
+        if excited.get("0.weight") is not None:
+            means = last.sum((2, 3)) / last[0, 0].numel()
+            factors = 1 / (1 + torch.exp(-relu(means @ excited.get("0.weight").T) @ excited.get("2.weight").T))
+            last = torch.einsum("bchw,bc->bchw", last, factors)
         if auxiliary and number == 2 * cells // 3:
             extra = auxiliary_head(last, weights["auxiliary"], imagenet)
     logits = last.mean(dim=(2, 3)) @ weights["classifier"].weight.T + weights["classifier"].get("bias")

@@ -35,6 +35,8 @@ def test_a_published_cell_as_text():
         (["darts-v2", "--image-size", "224"], 4_718_752),
         (["pc-darts-cifar"], 3_634_678),
         (["pc-darts-cifar", "--stem", "imagenet"], 5_270_560),
+        # 8 x 192 x 48 + 10 x 384 x 48 + 2 x 768 x 96 more than the 5,715,040 that are printed
+        (["stacnas-imagenet", "--stem", "imagenet", "--squeeze"], 6_120_544),
         (["dropnas-cifar10", "--stem", "imagenet", "--cells", "14", "--channels", "48"], 5_433_280),
     ],
 )
@@ -66,6 +68,7 @@ def test_an_architecture_in_both_notations():
         (["darts-v2", "--space", "dart"], "unknown space 'dart'; did you mean 'darts'"),
         (["darts-v2", "--image-size", "30"], "images of 30 pixels"),
         (["darts-v2", "--cells", "0"], "--cells 0: must be at least 1"),
+        (["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "--squeeze"], "'nb201' have no squeeze-and-excitation"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message):
@@ -92,7 +95,7 @@ def test_all_cells_for_people_and_for_tables():
     assert code == 0 and table.startswith("cell,network,parameters,multiply_adds,prints,source\n")
 
 
-@pytest.mark.parametrize("arguments", [["--space", "darts"], ["darts-v2", "--format", "csv"]])
+@pytest.mark.parametrize("arguments", [["--space", "darts"], ["--squeeze"], ["darts-v2", "--format", "csv"]])
 def test_what_is_asked_of_one_cell_or_of_all(arguments):
     code, output = run(*arguments)
     assert code == 2 and output.count("\n") == 1

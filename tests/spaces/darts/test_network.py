@@ -50,7 +50,9 @@ def make(text, size, image, images=3):
 
 
 @pytest.mark.parametrize("text", [ALL, OTHERS])
-@pytest.mark.parametrize(("size", "image"), [(Size(5, 6), 32), (Size(3, 8, "imagenet"), 224)])
+@pytest.mark.parametrize(
+    ("size", "image"), [(Size(5, 6), 32), (Size(3, 8, "imagenet"), 224), (Size(5, 4, squeeze=True), 32)]
+)
 def test_logits_auxiliary_logits_and_gradients_equal_the_naive_network(text, size, image, quiet):
     net, genotype, x, labels = make(text, size, image)
     drops = (torch.rand(net.droppable, len(x), generator=torch.Generator().manual_seed(2)) < 0.6).double() / 0.6
@@ -123,8 +125,12 @@ def tallied(module, x, relus=False):
 
 @pytest.mark.parametrize("text", [ALL, OTHERS])
 @pytest.mark.parametrize(
-    ("size", "classes", "image"), [(Size(20, 12), 100, 32), (Size(8, 16), 10, 16), (Size(14, 8, "imagenet"), 1000, 224)]
-)
+    ("size", "classes", "image"),
+    [
+        (Size(20, 12), 100, 32), (Size(8, 16), 10, 16), (Size(14, 8, "imagenet"), 1000, 224),
+        (Size(14, 8, "imagenet", squeeze=True), 1000, 224),
+    ],
+)  # fmt: skip
 def test_counts_equal_the_built_network(text, size, classes, image):
     torch.manual_seed(0)
     space = published("darts")
@@ -136,6 +142,14 @@ def test_counts_equal_the_built_network(text, size, classes, image):
         _, (macs, norms) = tallied(net, torch.randn(2, 3, image, image))
     assert counts.multiplications == macs
     assert norms < counts.elementwise < 2 * norms  # with ReLUs: checked operation by operation, and by published sums
+
+
+def test_where_and_how_far_channels_are_squeezed():
+    """NivNayman/XNAS, model_imagenet.py, 14 cells: 0 to 3 to a quarter, 4 to 9 to an eighth, the rest not at all."""
+    net = published("darts").network(ALL, Size(14, 8, "imagenet", squeeze=True), 10)
+    narrow = {int(number): (part[0].in_features, part[0].out_features) for number, part in net.excited.items()}
+    assert narrow == {**{n: (32, 8) for n in range(4)}, **{n: (64, 8) for n in range(4, 9)}, 9: (128, 16)}
+    assert not published("darts").network(ALL, Size(14, 8, "imagenet"), 10).excited
 
 
 def test_identities_are_never_dropped_and_all_else_is():
