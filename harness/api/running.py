@@ -23,6 +23,7 @@ from harness.runner.progress import Progress, duration, make_progress, name
 from harness.runner.shard import parse_shard, share
 from harness.runner.store import RESULTS
 from harness.runner.survey import Task, survey
+from harness.runner.timings import Timings
 from harness.runner.trial import ProfileName, Trial
 from harness.suite.first import first_trials
 from harness.suite.loaded import LoadedSuite
@@ -237,7 +238,7 @@ def all_tasks(asked: RunRequest, plans: Sequence[Plan], root: Path | None) -> li
     ours = list(trials.values())
     if asked.shard is not None:
         ours = share(ours, parse_shard(asked.shard))
-    return survey(ours, asked.request.store, root, device=asked.estimated_on, force=asked.force)
+    return survey(ours, asked.request.store, root, timings=Timings.read(asked.estimated_on), force=asked.force)
 
 
 def rows_not_run(plans: Sequence[Plan]) -> dict[str, str]:

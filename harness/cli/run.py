@@ -24,6 +24,7 @@ from harness.data.sources import data_root
 from harness.runner.plan import Plan
 from harness.runner.progress import duration, make_progress
 from harness.runner.survey import Task
+from harness.runner.timings import Timings
 from harness.text import counted, printable
 
 TRIAL = ("trial", "suite", "method", "dataset", "seed", "status", "cost", "why")
@@ -54,7 +55,9 @@ def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None, layo
             typer.echo(f"blocked: {counted(count, 'trial')}: {why}")
         for row, why in not_run.items():
             typer.echo(f"not run: {row}: {why}")
-        typer.echo(f"{todo} of {len(tasks)} trials to do, about {duration(total)} on one core; records: {asked.place}")
+        basis = Timings.read(asked.estimated_on).basis([task.trial for task in tasks if task.needs_work])
+        cost = f", about {duration(total)} on one core ({basis})" if todo else ""
+        typer.echo(f"{todo} of {len(tasks)} trials to do{cost}; records: {asked.place}")
     return 0
 
 

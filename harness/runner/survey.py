@@ -14,13 +14,13 @@ from harness.benchmarks.table import Table
 from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.training import TrainingSpec
-from harness.runner.cost import estimate
 from harness.runner.evaluate import is_evaluated, load_table, table_problem
 from harness.runner.integrity import forged, misquoted
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
 from harness.runner.subjects import subject
 from harness.runner.supernets import followers
+from harness.runner.timings import Timings
 from harness.runner.trial import Trial
 
 State = Literal["done", "to run", "failed", "re-evaluate", "blocked"]
@@ -54,10 +54,12 @@ class Task:
         return self.state not in ("done", "blocked")
 
 
-def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, device: str, force: bool) -> list[Task]:
+def survey(
+    trials: Sequence[Trial], store: Store, data_root: Path | None, *, timings: Timings, force: bool
+) -> list[Task]:
     """Decide for every trial what is to be done; with ``force`` all that can be run is run anew.
 
-    ``device``: where the costs are estimated for. A record is found by its id wherever it lies: equal searches are
+    ``timings``: estimate the costs. A record is found by its id wherever it lies: equal searches are
     one, also under another method's name.
     """
     index = store.index()
@@ -70,8 +72,8 @@ def survey(trials: Sequence[Trial], store: Store, data_root: Path | None, *, dev
         path = place(trial, store, index)
         before = stamp(path)
         absent = no_table[name] if (name := _asks(trial)) is not None else None
-        tasks.append(replace(_task(trial, path, absent, tables, device, force), stamp=before))
-    return _after_others(_shared(tasks, store, device), index)
+        tasks.append(replace(_task(trial, path, absent, tables, timings, force), stamp=before))
+    return _after_others(_shared(tasks, store, timings), index)
 
 
 def _tables(data_root: Path | None, names: Iterable[TableName]) -> dict[str, Table]:
@@ -97,14 +99,14 @@ def find_record(trial: Trial, store: Store) -> Path | None:
     return place(trial, store, store.index())
 
 
-def _shared(tasks: list[Task], store: Store, device: str) -> list[Task]:
+def _shared(tasks: list[Task], store: Store, timings: Timings) -> list[Task]:
     """Say who trains a supernet for whom; who follows pays only for what comes after the search."""
     waiting = followers([task.trial for task in tasks if task.needs_work and task.keep is None], store)
     led = {trial.id for trials in waiting.values() for trial in trials}
     shared = []
     for task in tasks:
         task = replace(task, leaves=tuple(waiting.get(task.trial.id, ())), follows=task.trial.id in led)
-        shared.append(replace(task, seconds=estimate(task.trial, device, follows=True)) if task.follows else task)
+        shared.append(replace(task, seconds=timings.estimate(task.trial, follows=True)) if task.follows else task)
     return shared
 
 
@@ -146,7 +148,7 @@ def _never_ends(trial_id: str, known: Mapping[str, Task], index: Mapping[str, Pa
 
 
 def _task(
-    trial: Trial, path: Path | None, no_table: str | None, tables: Mapping[str, Table], device: str, force: bool
+    trial: Trial, path: Path | None, no_table: str | None, tables: Mapping[str, Table], timings: Timings, force: bool
 ) -> Task:
     try:
         record, broken = _read(path, tables)
@@ -154,7 +156,7 @@ def _task(
         return Task(trial, "blocked", f"{error}; it is left alone", None, False, 0.0)
     if record is not None and record.status == "done" and not force:
         return _task_of_done(trial, record, no_table, tables)
-    seconds = estimate(trial, device)
+    seconds = timings.estimate(trial)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
     failed = broken or (record.error if record is not None else None)

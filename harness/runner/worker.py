@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.methods.computed import ComputedSpec
 from harness.methods.spec import SearchSpec
 from harness.methods.training import TrainingSpec
-from harness.runner import environment, scalars
+from harness.runner import environment, scalars, timings
 from harness.runner.compute import Computed, compute
 from harness.runner.evaluate import Evaluated, evaluate, found_accuracy, load_table
 from harness.runner.record import Provenance, Record, Sitting
@@ -149,6 +149,8 @@ def run_trial(
             store.write(failure(trial, settings, describe(error), clock))
         return Finished(trial.id, None, _line(error), link.clock() - start)
     store.checkpoint(trial.id).unlink(missing_ok=True)
+    if keep is None:
+        timings.note(trial, record)
     return Finished(trial.id, found_accuracy(record), None, link.clock() - start)
 
 

@@ -15,6 +15,7 @@ from harness.runner.plan import Filters, Plan, ProfileName, make_plan
 from harness.runner.record import Record
 from harness.runner.store import Store
 from harness.runner.survey import survey
+from harness.runner.timings import Timings
 from harness.suite.load import load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -86,7 +87,7 @@ def test_the_cost_is_that_of_all_epochs_that_it_may_take_less_those_that_another
 
 
 def test_who_starts_from_another_trials_supernet_pays_for_the_tuning_alone(tmp_path: Path) -> None:
-    tasks = survey(plan("strength").trials, Store(tmp_path), None, device="cpu", force=False)
+    tasks = survey(plan("strength").trials, Store(tmp_path), None, timings=Timings("cpu", {}), force=False)
     leaders = [task for task in tasks if task.leaves]
     assert {task.trial.rows[0] for task in leaders} == {"nb201/supernet", "s2/supernet"} and len(leaders) == 8
     for task in tasks:

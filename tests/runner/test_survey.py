@@ -12,9 +12,11 @@ from harness.methods.spec import SearchSpec
 from harness.runner import evaluate
 from harness.runner.store import Store
 from harness.runner.survey import survey
+from harness.runner.timings import Timings
 from tests.records import ID
 
 TABLE = TableBenchmark(name="nb201-table")
+UNKNOWN = Timings("cpu", {})
 SPACE = {
     "name": "nb201", "channels": 4, "cells": 1, "ops": ["none"], "conv_bias": False, "bn_statistics": "batch",
     "partial_channels": 1,
@@ -57,7 +59,7 @@ def root(tmp_path, monkeypatch) -> Path:
 
 
 def state(tmp_path, root, trial=None, force=False):
-    (task,) = survey([trial or FakeTrial()], Store(tmp_path / "r"), root, device="cpu", force=force)
+    (task,) = survey([trial or FakeTrial()], Store(tmp_path / "r"), root, timings=UNKNOWN, force=force)
     return task
 
 
@@ -174,7 +176,7 @@ def test_each_trial_asks_the_table_of_its_own_benchmark(tmp_path, root, make_rec
     monkeypatch.setattr(
         "harness.runner.survey.table_problem", lambda root, name: "no table" if name == "nb101-table" else None
     )
-    done, blocked = survey([FakeTrial(), other], Store(tmp_path / "r"), root, device="cpu", force=False)
+    done, blocked = survey([FakeTrial(), other], Store(tmp_path / "r"), root, timings=UNKNOWN, force=False)
     assert (done.state, blocked.state, blocked.reason) == ("done", "blocked", "no table")
     assert asked == ["nb201-table"]
 

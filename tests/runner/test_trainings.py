@@ -275,13 +275,14 @@ def test_what_follows_a_trial_that_is_not_there_is_blocked(project):
     search = next(iter(records(project)[0].values()))
     loaded = plan(project)
     from harness.runner.survey import survey
+    from harness.runner.timings import Timings
 
     trainings = [trial for trial in loaded.trials if trial.trains]
     store = Store(project.folder / "results")
-    tasks = survey(trainings, store, None, device="cpu", force=False)
+    tasks = survey(trainings, store, None, timings=Timings("cpu", {}), force=False)
     assert [task.state for task in tasks] == ["done", "to run", "to run"]
     next(path for path in project.paths() if search.id in path.name).unlink()
-    tasks = survey(trainings, store, None, device="cpu", force=True)
+    tasks = survey(trainings, store, None, timings=Timings("cpu", {}), force=True)
     assert {(task.state, task.reason) for task in tasks} == {
         ("blocked", f"it follows trial {search.id}, which is not part of this run and has no record")
     }
