@@ -84,6 +84,7 @@ def real_root() -> Path:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project without any data but the digits, and without what comes with the package."""
     monkeypatch.delenv("HARNESS_DATA", raising=False)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path.parent / f"{tmp_path.name}-cache"))
     monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests were started from
     monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "nowhere" / "harness")
     monkeypatch.setattr(environment, "threads_per_worker", lambda jobs: 1)  # steady on a busy machine

@@ -99,7 +99,7 @@ POLICIES: Final[Mapping[str, Policy]] = {"cifar": CIFAR, "imagenet": IMAGENET}
 
 def whole(pixels: Tensor) -> Tensor:
     """Return pixels as whole numbers, uint8: what was stretched is rounded, as it is where pictures are stretched."""
-    return pixels if pixels.dtype == torch.uint8 else pixels.round().clamp(0, 255).to(torch.uint8)
+    return pixels if pixels.dtype == torch.uint8 else pixels.round().to(torch.uint8)
 
 
 def auto_augment(images: Tensor, generator: Generator, policy: str) -> Tensor:

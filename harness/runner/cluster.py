@@ -181,8 +181,11 @@ def do_trial(
     """Do a trial; None where it was stopped because its run did not care for its claim any more."""
     link = EventLink(trial.id, settings, claims, topic)
     link.find_folder()
+    from distributed import get_worker
+
     here = replace(
         settings,
+        lanes=get_worker().state.nthreads,  # trials share the process, and its processor time
         device=environment.resolve_device(settings.device),  # type: ignore[arg-type]
         deadline=settings.deadline - time.time() + time.monotonic(),
     )

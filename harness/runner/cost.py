@@ -57,7 +57,10 @@ def training_seconds(spec: TrainingSpec, images: int, evaluated: int, device: st
     """Estimate a training on ``images``, its accuracy on ``evaluated`` others."""
     speed, side = SPEEDS[device], spec.data.image_size
     space = spec.architectures.model_copy(update={"channels": spec.network.channels, "cells": spec.network.cells})
-    work, options = space.work(side), sum(group.shape[0] * group.shape[1] for group in space.groups)
+    work, options = (
+        space.work(side // spec.network.size.stem_stride),
+        sum(group.shape[0] * group.shape[1] for group in space.groups),
+    )
     kept = sum(map(_kept, space.groups))  # edges of an architecture, of all options of a supernet
     if isinstance(spec.subject, Given):
         counted = spec.architectures.counts(spec.subject.architecture, spec.network.size, 10, side).multiplications

@@ -1,8 +1,8 @@
 """What trials took on this machine beside their estimates: kept in the cache folder, it makes the next estimates right.
 
-One line of JSON for each trial that was done from its start in one sitting. The cost of a plan is that of
-`harness.runner.cost` times the median ratio of the latest trials like it: of the same space at the same size, else of
-the same space, else of any.
+One line of JSON for each search and training that a processor did from its start in one sitting, unless it was short.
+The cost of a plan is that of `harness.runner.cost` times the median ratio of the latest trials like it: of the same
+method on the same space at the same size, else of any method, else of the same space, else of any.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def note(trial: Trial, record: Record) -> None:
     made, folder = record.provenance, cache_folder()
     if folder is None or made.cpu_seconds is None or made.cpu_seconds < SHORTEST or made.device != "cpu":
         return
-    if isinstance(trial.spec, ComputedSpec) or trial.embedded:
+    if isinstance(trial.spec, ComputedSpec) or trial.embedded:  # digits take seconds, most of them to start
         return
     ratio = made.cpu_seconds / estimate(trial, "cpu", follows=made.supernet is not None)
     line = json.dumps({"machine": made.platform, "kinds": kinds(trial), "ratio": float(f"{ratio:.4g}")})
@@ -54,7 +54,7 @@ def kinds(trial: Trial) -> list[str]:
     else:
         what, name, channels = "search", spec.space.name, spec.space.channels
     size = f"{channels} channels, {spec.data.image_size} pixels, {spec.precision}"
-    return [f"{what}, {name}, {size}", f"{what}, {name}", "any"]
+    return [f"{what}, {trial.method}, {name}, {size}", f"{what}, {name}, {size}", f"{what}, {name}", "any"]
 
 
 class Timings:
@@ -78,11 +78,12 @@ class Timings:
     def basis(self, trials: Iterable[Trial]) -> str:
         """Say in words what estimates of trials rest on."""
         if self.device != "cpu":
-            return "not measured on this machine"
+            return "nothing is timed on a GPU"
+        if not self.ratios:
+            return "by another machine's speed: nothing was timed on this one yet"
         wanted = [found for trial in trials if (found := kinds(trial))]
-        if all(exact in self.ratios for exact, *_ in wanted):
-            return "as such trials took on this machine"
-        return "as other trials took on this machine" if self.ratios else "not measured on this machine yet"
+        alike = wanted and all(exact in self.ratios for exact, *_ in wanted)
+        return f"as {'such' if alike else 'other'} trials took on this machine"
 
 
 def _tail(path: Path) -> list[str]:

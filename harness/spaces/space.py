@@ -120,7 +120,7 @@ class Edge(NamedTuple):
 class Size:
     """How large a stand-alone network is: ``cells`` and ``channels`` as its space counts them.
 
-    ``stem``: ``cifar`` keeps the image's side, ``imagenet`` divides it by 8. ``squeeze``: cells of the first two thirds
+    ``stem``: see `stem_stride`. ``squeeze``: cells of the first two thirds
     end in squeeze-and-excitation.
     """
 
@@ -128,6 +128,11 @@ class Size:
     channels: int
     stem: Literal["cifar", "imagenet"] = "cifar"
     squeeze: bool = False
+
+    @property
+    def stem_stride(self) -> int:
+        """Return by what the stem divides the side of images."""
+        return 1 if self.stem == "cifar" else 8
 
 
 @dataclass(frozen=True)
@@ -232,7 +237,7 @@ class Space(Part):
 
     @property
     def drops_paths(self) -> bool:
-        """Tell whether its stand-alone networks know drop-path and have an auxiliary head."""
+        """Tell whether its stand-alone networks know drop-path, an auxiliary head and squeeze-and-excitation."""
         return False
 
     @property

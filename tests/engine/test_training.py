@@ -263,7 +263,6 @@ def test_mixup_mixes_images_and_losses_with_those_of_others():
     chances = logits.log_softmax(1)
     expected = -sum(0.3 * chances[n, labels[n]] + 0.7 * chances[n, labels[order[n]]] for n in range(16)) / 16
     assert training.loss(images, labels).item() == pytest.approx(expected.item(), rel=1e-5)
-    assert sorted(order.tolist()) == list(range(16))
 
 
 @pytest.mark.parametrize("shape", [0.2, 1.0, 2.0])
@@ -316,7 +315,7 @@ class Killed(Exception):
     """Stands for the end of a process."""
 
 
-@pytest.mark.parametrize("layers", [({"mixup": 0.5},), (DARTS,)], ids=["nb201", "darts"])
+@pytest.mark.parametrize("layers", [({"mixup": 0.5},), (DARTS, {"network": {"squeeze": True}})], ids=["mixup", "darts"])
 @pytest.mark.parametrize("after", [1, 2])
 def test_a_training_that_was_killed_ends_as_if_it_had_not_been(tmp_path, layers, after):
     spec = make(*layers)

@@ -10,8 +10,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue, override_layers
 from harness.methods.spec import SearchSpec
-from harness.runner.cost import estimate_seconds
+from harness.runner.cost import SPEEDS, estimate_seconds, training_seconds
 from harness.suite.load import load_suite
+from tests.engine.training_specs import DARTS, DARTS_CELL, make
 from tests.suite.test_load import NB201
 
 MEASURED = json.loads((Path(__file__).parents[2] / "speed" / "cost.json").read_text(encoding="utf-8"))["steps"]
@@ -64,3 +65,17 @@ def test_what_is_not_a_dense_step_counts() -> None:
 def test_too_few_images() -> None:
     with pytest.raises(HarnessError, match="needs 65 training images"):
         estimate_seconds(spec("data.weight_images=64"), 60, "cpu")
+
+
+def test_maps_behind_the_stem_of_imagenet_are_an_eighth_as_wide() -> None:
+    """But for the multiplications, which are counted, cells on 224 pixels cost what they do on 28 without that stem."""
+    crop = {"resized_crop": {"scale": [0.1, 1], "ratio": [0.75, 1.33]}, "crop_padding": 0, "cutout": 0}
+    small = make(DARTS, {"data": {"image_size": 28}})
+    large = make(DARTS, {"network": {"stem": "imagenet"}, "data": {"image_size": 224, **crop}})
+    counts = [
+        spec.architectures.counts(DARTS_CELL, spec.network.size, 10, spec.data.image_size) for spec in (large, small)
+    ]
+    seen = small.epochs * (1000 + 100 / 3)
+    more = seen * 6 * (counts[0].multiplications - counts[1].multiplications) / SPEEDS["cpu"].flops
+    found = training_seconds(large, 1000, 100, "cpu") - training_seconds(small, 1000, 100, "cpu")
+    assert found == pytest.approx(more, rel=1e-6)

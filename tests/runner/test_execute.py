@@ -5,7 +5,7 @@ import os
 import pytest
 
 from harness.errors import HarnessError
-from harness.runner import evaluate, survey, worker
+from harness.runner import evaluate, survey, timings, worker
 from harness.runner.store import Store
 from harness.runner.worker import describe
 from harness.spaces.nb201 import kernels
@@ -157,7 +157,9 @@ def test_a_failed_look_up_does_not_cost_the_search(project, searches, table):
     assert project.records()["darts-v1", 0].provenance.resumed_from_epoch == 2
 
 
-def test_another_benchmark_keeps_the_trajectory(project, searches, table):
+def test_another_benchmark_keeps_the_trajectory(project, searches, table, monkeypatch):
+    noted = []
+    monkeypatch.setattr(timings, "note", lambda trial, record: noted.append(record))
     project.run("-m", "darts-v1", "--seeds", "0")
     before = project.records()["darts-v1", 0]
     look_up(project)
@@ -168,6 +170,7 @@ def test_another_benchmark_keeps_the_trajectory(project, searches, table):
     assert after.trajectory == before.trajectory and after.benchmark == {"name": "nb201-table"}
     assert set(after.evaluations) == set(after.trajectory.architectures)
     assert after.provenance.epoch_seconds == before.provenance.epoch_seconds
+    assert noted == [before]  # what was looked up alone says nothing of a search's time
 
 
 def test_a_failed_re_evaluation_keeps_the_record(project, table):

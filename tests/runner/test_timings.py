@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -122,9 +124,25 @@ def test_a_cache_that_cannot_be_written_costs_nothing(tmp_path, monkeypatch, mak
 
 def test_what_estimates_rest_on_is_said(cache, make_record):
     small, large = search(**LONG), search(**LONG, space={"channels": 16})
-    assert Timings.read("cpu").basis([small]) == "not measured on this machine yet"
+    assert Timings.read("cpu").basis([small]) == "by another machine's speed: nothing was timed on this one yet"
     note(small, done(make_record, 2.0, small))
     known = Timings.read("cpu")
     assert known.basis([small, small]) == "as such trials took on this machine"
     assert known.basis([small, large]) == "as other trials took on this machine"
-    assert Timings.read("cuda").basis([small]) == "not measured on this machine"
+    assert Timings.read("cuda").basis([small]) == "nothing is timed on a GPU"
+
+
+def test_a_run_notes_what_it_took_and_the_next_plan_costs_as_much(project, monkeypatch):
+    monkeypatch.setattr(timings, "SHORTEST", 0.0)
+    kept = Path(os.environ["HARNESS_CACHE"]) / timings.FILE
+
+    def cost_of_seed_1():
+        answer = project.run("-m", "darts-v1", "--seeds", "0,1", "--dry-run", "--format", "json")
+        return next(trial["cost"] for trial in json.loads(answer.out)["trials"] if trial["seed"] == 1)
+
+    before = cost_of_seed_1()
+    for _ in range(2):  # the second time there is nothing to do
+        assert project.run("-m", "darts-v1", "--seeds", "0").code == 0
+    (line,) = map(json.loads, kept.read_text().splitlines())
+    assert line["machine"] == HERE and line["kinds"][0].startswith("search, darts-v1, nb201, ")
+    assert cost_of_seed_1() == pytest.approx(line["ratio"] * before, rel=1e-3) != before

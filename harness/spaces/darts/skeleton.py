@@ -15,7 +15,6 @@ from harness.spaces.operations import Operation, operation
 from harness.spaces.space import Counts, Size
 
 STEM = 3  # times the channels of the first cell leave the stem on CIFAR
-AUXILIARY_DIVISOR = {"cifar": 1, "imagenet": 8}  # of the image's side, in the stems
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def places(size: Size, returned: Mapping[str, int], image_size: int) -> Iterator
     stem = size.channels if size.stem == "imagenet" else STEM * size.channels
     before = last = stem
     channels, halved = size.channels, size.stem == "imagenet"
-    side = checked(image_size, size) // AUXILIARY_DIVISOR[size.stem]
+    side = checked(image_size, size) // size.stem_stride
     for number in range(size.cells):
         kind = "reduce" if number in reductions(size.cells) else "normal"
         channels *= 2 if kind == "reduce" else 1
@@ -77,7 +76,7 @@ def places(size: Size, returned: Mapping[str, int], image_size: int) -> Iterator
 
 def checked(image_size: int, size: Size) -> int:
     """Return an image's side if all maps can be halved where they must; raise `HarnessError`."""
-    factor = AUXILIARY_DIVISOR[size.stem] * 2 ** len(reductions(size.cells))
+    factor = size.stem_stride * 2 ** len(reductions(size.cells))
     if image_size < factor or image_size % factor:
         raise HarnessError(f"images of {image_size} pixels: the network halves maps, the side must divide by {factor}")
     return image_size
