@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -309,6 +310,22 @@ def test_the_real_cells_that_the_spaces_need(real_root: Path) -> None:
         if place % 20 == 0:
             assert official.module_hash(row["matrix"], row["ops"]) == module_hash(cell) == row["hash"]
             assert nb101_genuine.parameters(cell) == row["parameters"]
+
+
+@pytest.mark.realdata
+def test_what_recorded_searches_chose_is_in_that_list_at_every_epoch(real_root: Path) -> None:
+    rows = pq.read_table(real_root / "nb101" / "nb1shot1_cells.parquet")
+    listed = {number: set(rows.filter(rows[f"in_space_{number}"])["hash"].to_pylist()) for number in SIZES_BY_NUMBER}
+    seen = {number: 0 for number in SIZES_BY_NUMBER}
+    for path in (Path(__file__).parents[2] / "results" / "reduced").rglob("*.json"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        space = record["spec"].get("space")
+        if not isinstance(space, dict) or space["name"] != "oneshot":
+            continue
+        for architecture in record["trajectory"]["architectures"]:
+            seen[space["wiring"]] += 1
+            assert module_hash(encoding.parse(architecture)) in listed[space["wiring"]], (path, architecture)
+    assert min(seen.values()) >= 100
 
 
 SIZES_BY_NUMBER = range(1, 4)
