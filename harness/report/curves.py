@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.analysis.series import ACCURACY, Series
 from harness.analysis.verdicts import SuiteVerdict
-from harness.report.operations import edge_panels, magnitude_panels
+from harness.report.operations import edge_panels, magnitude_panels, magnitudes
 from harness.report.panels import (
     EPOCH,
     FigureData,
@@ -89,8 +89,7 @@ def _winner_panels(drawn: Sequence[Series], styles: Mapping[str, Style]) -> list
     for series in drawn:
         winner = series.space.telling[0]
         for name, (told, cell) in series.told.items():
-            if told == winner:
-                curves = [outcome.magnitude[cell][winner] for outcome in series.done]
+            if told == winner and (curves := magnitudes(series.done, cell, winner)):
                 lines.setdefault((winner, name), []).append(seeds_line(styles[series.name], curves))
     return [
         Panel(f"Weight of {told_label(name)}, searched on {drawn[0].dataset}", EPOCH,

@@ -13,10 +13,10 @@ from harness.analysis.trajectories import Curve
 from harness.report.declared import DeclaredFigure
 from harness.report.figures import to_svg
 from harness.report.panels import FigureData, Line, Panel, covered, to_csv
-from harness.report.style import PALETTE
+from harness.report.style import NAMED
 
 DIGITS = 4  # significant, of the numbers that a curve shows
-NAMES = {value: name for name, value in PALETTE.items()}
+NAMES = {value: name for name, value in NAMED.items()}
 
 
 def view(data: FigureData) -> dict[str, Any]:

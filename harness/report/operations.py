@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.analysis.outcomes import Outcome
-from harness.analysis.trajectories import mean_over_seeds, stack
+from harness.analysis.trajectories import Curve, mean_over_seeds, stack
 from harness.report.panels import EPOCH, Dashes, Line, Panel, epochs, only_measured, seeds_line
 from harness.report.style import COLOURS, operation_style
 from harness.spaces.space import Group
@@ -22,9 +22,13 @@ def magnitude_panels(title: str, outcomes: Sequence[Outcome]) -> tuple[Panel, ..
 
 
 def edge_panels(outcomes: Sequence[Outcome], title: str = "") -> tuple[Panel, ...]:
-    """Show the mixing weights, the mean over the seeds, one panel per edge; ``title`` stands before the edges'."""
+    """Show the mixing weights, the mean over the seeds, one panel per edge; ``title`` stands before the edges'.
+
+    Where stages left seeds other options, those are shown that have the same as the first.
+    """
     before = f"{title}: " if title else ""
     groups = outcomes[0].groups
+    outcomes = [outcome for outcome in outcomes if outcome.groups == groups]
     cells = list(dict.fromkeys(group.cell for group in groups))
     return tuple(
         Panel(_of_cell(before + _edge_title(group, row), group.cell, cells), EPOCH, "mixing weight", lines)
@@ -73,12 +77,15 @@ def _edge_lines(outcomes: Sequence[Outcome], group: Group) -> list[tuple[Line, .
     ]
 
 
+def magnitudes(outcomes: Sequence[Outcome], cell: str, op: str) -> list[Curve]:
+    """Return the curves [epochs + 1] of an operation, of those that offer it to the end: stages narrow by seed."""
+    return [outcome.magnitude[cell][op] for outcome in outcomes if op in outcome.magnitude[cell]]
+
+
 def _magnitude_lines(outcomes: Sequence[Outcome], cell: str) -> tuple[Line, ...]:
-    styled = ((op, operation_style(op)) for op in outcomes[0].magnitude[cell])
-    return tuple(
-        seeds_line((label, colour, ()), [outcome.magnitude[cell][op] for outcome in outcomes])
-        for op, (label, colour) in styled
-    )
+    offered = dict.fromkeys(op for outcome in outcomes for op in outcome.magnitude[cell])
+    styled = ((op, operation_style(op)) for op in offered)
+    return tuple(seeds_line((label, colour, ()), magnitudes(outcomes, cell, op)) for op, (label, colour) in styled)
 
 
 def _of_cell(title: str, cell: str, cells: Sequence[str]) -> str:

@@ -23,9 +23,10 @@ COLOURS = tuple(PALETTE.values())
 INK, FAINT, BEHIND = "#1b1f24", "#d0d4d9", "#b1b8c0"
 DASHES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.5), (1.2, 1.2), (5.0, 1.5, 1.2, 1.5), (8.0, 2.0))
 MORE = {"navy": "#332288", "wine": "#882255", "olive": "#7a7a00", "brown": "#8c510a"}  # there are more operations
+NAMED = {**PALETTE, **MORE, "ink": INK}  # what the pages' style sheet has a colour for, in the light and in the dark
 # Those of one space differ; those of different spaces that are alike share a colour. Links: NAS-Bench-1Shot1's.
 OPERATIONS = {
-    name: {**PALETTE, **MORE}[colour]
+    name: NAMED[colour]
     for colour, names in {
         "grey": "none noise from-3",
         "vermilion": "skip_connect from-0",

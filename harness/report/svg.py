@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from harness.report.style import BEHIND, FAINT, INK, PALETTE
+from harness.report.style import BEHIND, FAINT, INK, MORE, PALETTE
 
 SHARED = "behind"  # id of the grey lines
 GRID = "fill: none; stroke: var\\(--grid\\); stroke-width: 0.6; stroke-linecap: square"
@@ -53,7 +53,7 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     short = shortened(name)
     svg = _lean(stream.getvalue(), short)
-    for colour, value in PALETTE.items():
+    for colour, value in (PALETTE | MORE).items():
         svg = svg.replace(value, f"var(--{colour})")  # the page brightens them on dark paper
     said = f'<title id="{short}-t">{escape(drawable(title))}</title>'
     said += f'<desc id="{short}-d">{escape(drawable(description))}</desc>'

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.analysis.outcomes import Outcome
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import panels as drawn_panels
 from harness.report.curves import (
@@ -78,6 +79,37 @@ def test_magnitudes_are_means_over_seeds_and_edges(tmp_path: Path) -> None:
     assert len(edges.panels) == 6
     mean = sum(weights[seed][2][4][3] for seed in range(3)) / 3
     assert edges.panels[4].lines[3].mean[2] == pytest.approx(mean, rel=1e-6)
+
+
+def narrowed(outcome: Outcome) -> Outcome:
+    """Leave out skip_connect, as a stage may have done for a seed."""
+    [group] = outcome.groups
+    place = group.options[0].index("skip_connect")
+    options = tuple(tuple(op for op in row if op != "skip_connect") for row in group.options)
+    magnitude = {op: curve for op, curve in outcome.magnitude["cell"].items() if op != "skip_connect"}
+    return replace(
+        outcome,
+        groups=(group.model_copy(update={"options": options}),),
+        magnitude={"cell": magnitude},
+        weights={group.name: np.delete(outcome.weights[group.name], place, axis=2)},
+    )
+
+
+@pytest.mark.parametrize("without", [(0,), (1, 2), (0, 1, 2)])
+def test_seeds_whose_options_differ_are_drawn_where_they_have_them(
+    reduced: SuiteVerdict, without: tuple[int, ...]
+) -> None:
+    series = reduced.series[0]
+    done = tuple(narrowed(outcome) if seed in without else outcome for seed, outcome in enumerate(series.done))
+    verdict = replace(reduced, series=(replace(series, done=done), *reduced.series[1:]))
+    shown = {line.label: line.n for line in present(weight_figure(verdict)).panels[0].lines}
+    label = "DARTS, first order (as in the catalogue)"
+    assert shown.pop(label, 0) == 3 - len(without) and set(shown.values()) == {3}
+    lines = {line.label: line.n for line in series_figure(verdict, verdict.series[0]).panels[-1].lines}
+    assert lines.pop("skip", 0) == 3 - len(without) and set(lines.values()) == {3}
+    alike = sum((seed in without) == (0 in without) for seed in range(3))
+    assert {line.n for line in edge_figure(verdict, verdict.series[0]).panels[0].lines} == {alike}
+    assert present(collapse_figure(verdict)).panels
 
 
 def test_failed_trials_are_in_no_curve(paper: SuiteVerdict) -> None:
