@@ -181,6 +181,12 @@ def signed(number: float, decimals: int) -> str:
     return f"{round(number, decimals) + 0.0:+.{decimals}f}"
 
 
+def form_for(numbers: Iterable[float], decimals: int) -> str:
+    """Return the format of numbers beside one another: three digits where with so many decimals all would be zero."""
+    largest = max(map(abs, numbers), default=0.0)
+    return ".3g" if 0 < largest < 0.5 * 10.0**-decimals else f".{decimals}f"
+
+
 def _shared_notes(cells: Sequence[CellView]) -> list[str]:
     """Return the notes that all cells of a row share, which then are said once."""
     return [note for note in cells[0].notes if all(note in cell.notes for cell in cells)] if cells else []
@@ -250,8 +256,9 @@ def measured(summary: Summary | None, decimals: int) -> str:
     """Write a summary as ``54.30 ± 0.00 (3 of 3)`` with the population std, as papers print it; of one run without."""
     if summary is None or summary.mean is None:
         return NOTHING
-    std = f" ± {summary.population_std:.{decimals}f}" if summary.n > 1 else ""
-    return f"{summary.mean:.{decimals}f}{std} ({summary.coverage})"
+    form = form_for([summary.mean], decimals)
+    std = f" ± {summary.population_std:{form}}" if summary.n > 1 else ""
+    return f"{summary.mean:{form}}{std} ({summary.coverage})"
 
 
 def series_label(verdict: SuiteVerdict, series: Series) -> str:
@@ -303,7 +310,8 @@ def claim_values(claim: ClaimVerdict) -> list[str]:
     decimals = CLAIMED.get(claim.claim.left.of, 2)
     right = claim.right[: claim.seeds] if isinstance(claim.claim.right, Measure) else claim.right[:1]
     sides = {"left": claim.left[: claim.seeds], "right": right}
-    texts = {side: ", ".join(f"{value:.{decimals}f}" for value in values) for side, values in sides.items()}
+    form = form_for([*sides["left"], *right], decimals)
+    texts = {side: ", ".join(f"{value:{form}}" for value in values) for side, values in sides.items()}
     return [f"{side}: {text}" for side, text in texts.items() if text]
 
 
@@ -313,7 +321,7 @@ def margin_text(claim: ClaimVerdict) -> str:
         return NOTHING
     measure = claim.claim.left
     unit = UNITS.get(measure.diagnostic or measure.of)
-    return f"{signed(claim.margin, 2)} {unit}" if unit else signed(claim.margin, 4)
+    return f"{signed(claim.margin, 2)} {unit}" if unit else f"{claim.margin + 0.0:+{form_for([claim.margin], 4)}}"
 
 
 def effect_text(claim: ClaimVerdict) -> str:
@@ -376,5 +384,6 @@ def sample_measured(summary: Summary, decimals: int, coverage: str | None = None
     """Write a summary with the sample std, as baselines do; ``coverage``: what stands for ``2 of 3``."""
     if summary.mean is None:
         return NOTHING
-    std = "" if summary.sample_std is None else f" ± {summary.sample_std:.{decimals}f}"
-    return f"{summary.mean:.{decimals}f}{std} ({coverage or summary.coverage})"
+    form = form_for([summary.mean], decimals)
+    std = "" if summary.sample_std is None else f" ± {summary.sample_std:{form}}"
+    return f"{summary.mean:{form}}{std} ({coverage or summary.coverage})"

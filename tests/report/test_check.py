@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from harness.analysis.aggregate import summarise
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report.check import render_check
-from harness.report.views import measured
+from harness.report.views import form_for, measured
 from tests.analysis import synthetic
 
 
@@ -110,3 +112,21 @@ def test_narrow_terminals_lose_no_verdict(paper: SuiteVerdict) -> None:
     text = render_check([paper], width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("INCOMPLETE") >= render_check([paper], width=200).count("INCOMPLETE")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ((2.16e-8, 2.3e-8), "2.23e-08 ± 7e-10 (2 of 3)"),
+        ((0.004, 0.004), "0.004 ± 0 (2 of 3)"),
+        ((0.0, 0.0), "0.00 ± 0.00 (2 of 3)"),
+        ((0.006, 0.006), "0.01 ± 0.00 (2 of 3)"),
+        ((54.3, 54.302), "54.30 ± 0.00 (2 of 3)"),
+    ],
+)
+def test_what_is_small_in_its_unit_keeps_its_digits(values: tuple[float, ...], text: str) -> None:
+    assert measured(summarise(values, 3), 2) == text
+
+
+def test_numbers_beside_one_another_have_one_form() -> None:
+    assert form_for([1e-9, 0.3], 2) == ".2f" and form_for([1e-9, -2e-9], 2) == ".3g" and form_for([], 4) == ".4f"
