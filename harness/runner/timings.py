@@ -36,23 +36,24 @@ def note(trial: Trial, record: Record) -> None:
         return
     if isinstance(trial.spec, ComputedSpec) or trial.embedded:  # digits take seconds, most of them to start
         return
-    ratio = made.cpu_seconds / estimate(trial, "cpu", follows=made.supernet is not None)
-    line = json.dumps({"machine": made.platform, "kinds": kinds(trial), "ratio": float(f"{ratio:.4g}")})
+    follows = made.supernet is not None
+    ratio = made.cpu_seconds / estimate(trial, "cpu", follows=follows)
+    line = json.dumps({"machine": made.platform, "kinds": kinds(trial, follows), "ratio": float(f"{ratio:.4g}")})
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / FILE).open("a", encoding="utf-8") as file:
             file.write(line + "\n")  # one short write: lines of several processes do not mix
 
 
-def kinds(trial: Trial) -> list[str]:
-    """Say what a trial is like, from exactly to not at all."""
+def kinds(trial: Trial, follows: bool) -> list[str]:
+    """Say what a trial is like, from exactly to not at all; ``follows``: another one does the search proper."""
     spec = trial.spec
     if isinstance(spec, ComputedSpec):
         return []
     if isinstance(spec, TrainingSpec):
         what, name, channels = "training", spec.space, spec.network.channels
     else:
-        what, name, channels = "search", spec.space.name, spec.space.channels
+        what, name, channels = "selection" if follows else "search", spec.space.name, spec.space.channels
     size = f"{channels} channels, {spec.data.image_size} pixels, {spec.precision}"
     return [f"{what}, {trial.method}, {name}, {size}", f"{what}, {name}, {size}", f"{what}, {name}", "any"]
 
@@ -72,16 +73,16 @@ class Timings:
 
     def estimate(self, trial: Trial, *, follows: bool = False) -> float:
         """Estimate the seconds of a trial on one core, see `harness.runner.cost.estimate`."""
-        found = next((self.ratios[kind] for kind in kinds(trial) if kind in self.ratios), [1.0])
+        found = next((self.ratios[kind] for kind in kinds(trial, follows) if kind in self.ratios), [1.0])
         return estimate(trial, self.device, follows=follows) * median(found[-LATEST:])
 
-    def basis(self, trials: Iterable[Trial]) -> str:
-        """Say in words what estimates of trials rest on."""
+    def basis(self, trials: Iterable[tuple[Trial, bool]]) -> str:
+        """Say in words what estimates of trials rest on; with each, whether it follows another."""
         if self.device != "cpu":
             return "nothing is timed on a GPU"
         if not self.ratios:
             return "by another machine's speed: nothing was timed on this one yet"
-        wanted = [found for trial in trials if (found := kinds(trial))]
+        wanted = [found for trial, follows in trials if (found := kinds(trial, follows))]
         alike = wanted and all(exact in self.ratios for exact, *_ in wanted)
         return f"as {'such' if alike else 'other'} trials took on this machine"
 

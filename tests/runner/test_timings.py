@@ -86,6 +86,9 @@ def test_who_follows_a_supernet_is_compared_with_what_comes_after_it(cache, make
     note(trial, done(make_record, 2.0, trial, supernet="0" * 16))
     found = Timings.read("cpu").estimate(trial, follows=True)
     assert found == pytest.approx(2 * estimate(trial, "cpu", follows=True), rel=1e-3)
+    note(trial, done(make_record, 8.0, trial))  # a whole one is another thing
+    assert Timings.read("cpu").estimate(trial, follows=True) == pytest.approx(found, rel=1e-3)
+    assert Timings.read("cpu").estimate(trial) == pytest.approx(8 * estimate(trial, "cpu"), rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -124,12 +127,14 @@ def test_a_cache_that_cannot_be_written_costs_nothing(tmp_path, monkeypatch, mak
 
 def test_what_estimates_rest_on_is_said(cache, make_record):
     small, large = search(**LONG), search(**LONG, space={"channels": 16})
-    assert Timings.read("cpu").basis([small]) == "by another machine's speed: nothing was timed on this one yet"
+    assert (
+        Timings.read("cpu").basis([(small, False)]) == "by another machine's speed: nothing was timed on this one yet"
+    )
     note(small, done(make_record, 2.0, small))
     known = Timings.read("cpu")
-    assert known.basis([small, small]) == "as such trials took on this machine"
-    assert known.basis([small, large]) == "as other trials took on this machine"
-    assert Timings.read("cuda").basis([small]) == "nothing is timed on a GPU"
+    assert known.basis([(small, False)] * 2) == "as such trials took on this machine"
+    assert known.basis([(small, False), (large, False)]) == "as other trials took on this machine"
+    assert Timings.read("cuda").basis([(small, False)]) == "nothing is timed on a GPU"
 
 
 def test_a_run_notes_what_it_took_and_the_next_plan_costs_as_much(project, monkeypatch):
