@@ -177,7 +177,7 @@ def main() -> None:
         NUMBERS.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8"))
     if asked.fit:
-        print("seconds per cell and pass, per element and pass, FLOPs a second:", *fit(numbers["steps"]))
+        print("seconds per option of a cell and pass, per element and pass, FLOPs a second:", *fit(numbers["steps"]))
     worst: Callable[[Point], float] = lambda point: estimate(point) / point["seconds"]  # noqa: E731
     ratios = sorted(worst(point) for point in numbers["steps"])
     print(f"estimated / measured: {ratios[0]:.2f} to {ratios[-1]:.2f}, median {median(ratios):.2f}")

@@ -1,7 +1,7 @@
 """How long a trial will take, roughly: for ``--dry-run`` and for the order of work, never for a result.
 
-One pass (forward and backward of one batch) costs a fixed time per cell (calls and launches), a time per element
-of the cells' node tensors (memory traffic) and the time of its multiplications. `speed.cost` fits the constants
+One pass (forward and backward of one batch) costs a fixed time per option of a cell (calls and launches), a time per
+element of the cells' node tensors (memory traffic) and the time of its multiplications. `speed.cost` fits the constants
 of one core to measured steps (docs/performance.md shows both); those of CUDA are estimates for an H200.
 """
 
@@ -22,14 +22,14 @@ FORWARD = 1 / 3  # of a pass
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds per cell and pass, seconds per element of a node tensor and pass, FLOPs per second."""
+    """Seconds per option of a cell and pass, seconds per element of a node tensor and pass, FLOPs per second."""
 
-    cell: float
+    option: float
     element: float
     flops: float
 
 
-SPEEDS = {"cpu": Speed(4.4e-3, 1.05e-7, 3.3e11), "cuda": Speed(8e-4, 5e-10, 3e13)}
+SPEEDS = {"cpu": Speed(1.47e-4, 1.05e-7, 3.3e11), "cuda": Speed(2.7e-5, 5e-10, 3e13)}
 BFLOAT16 = 0.55  # of the seconds of float32
 
 TRAINING_ELEMENTS = 0.5  # of a supernet's traffic: an edge has one operation, and is not mixed
@@ -57,22 +57,20 @@ def training_seconds(spec: TrainingSpec, images: int, evaluated: int, device: st
     """Estimate a training on ``images``, its accuracy on ``evaluated`` others."""
     speed, side = SPEEDS[device], spec.data.image_size
     space = spec.architectures.model_copy(update={"channels": spec.network.channels, "cells": spec.network.cells})
-    work, options = (
-        space.work(side // spec.network.size.stem_stride),
-        sum(group.shape[0] * group.shape[1] for group in space.groups),
-    )
+    work = space.work(side // spec.network.size.stem_stride)
     kept = sum(map(_kept, space.groups))  # edges of an architecture, of all options of a supernet
     if isinstance(spec.subject, Given):
         counted = spec.architectures.counts(spec.subject.architecture, spec.network.size, 10, side).multiplications
     else:
-        counted = int(work.multiplications * kept / options)  # what a search finds is not known yet
+        counted = int(work.multiplications * kept / space.option_count)  # what a search finds is not known yet
     passes = spec.epochs * math.ceil(images / spec.batch_size)
     checks = math.ceil(spec.epochs / spec.evaluated_every) * evaluated * FORWARD
     seen = spec.epochs * images + checks
     flops = 2 * 3 * counted
     factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
     an_image = TRAINING_ELEMENTS * work.elements * speed.element + flops / speed.flops
-    return factor * (passes * work.cells * speed.cell * kept / options + seen * an_image)
+    calls = passes * work.cells * kept / len(space.cell_types)
+    return factor * (calls * speed.option + seen * an_image)
 
 
 def _kept(group: Group) -> int:
@@ -97,7 +95,8 @@ def estimate_seconds(spec: SearchSpec, images: int, device: str, *, done: int = 
     work = space.work(side)
     flops = 2 * 3 * work.multiplications  # two per multiplication; the backward pass costs two forward ones
     factor = BFLOAT16 if spec.precision == "bfloat16" else 1.0
-    return factor * (passes * work.cells * speed.cell + seen * (work.elements * speed.element + flops / speed.flops))
+    calls = passes * work.cells * space.option_count / len(space.cell_types)
+    return factor * (calls * speed.option + seen * (work.elements * speed.element + flops / speed.flops))
 
 
 def _passes(spec: SearchSpec, done: int) -> float:

@@ -51,10 +51,12 @@ def kinds(trial: Trial, follows: bool) -> list[str]:
     if isinstance(spec, ComputedSpec):
         return []
     if isinstance(spec, TrainingSpec):
-        what, name, channels = "training", spec.space, spec.network.channels
+        what, name, network = "training", spec.space, spec.network
+        size = f"{network.cells} cells, {network.channels} channels"
     else:
-        what, name, channels = "selection" if follows else "search", spec.space.name, spec.space.channels
-    size = f"{channels} channels, {spec.data.image_size} pixels, {spec.precision}"
+        what, name, space = "selection" if follows else "search", spec.space.name, spec.space
+        size = f"{space.cells} cells, {space.channels} channels, {space.option_count} options"
+    size += f", {spec.data.image_size} pixels, {spec.precision}"
     return [f"{what}, {trial.method}, {name}, {size}", f"{what}, {name}, {size}", f"{what}, {name}", "any"]
 
 

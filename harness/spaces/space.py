@@ -231,6 +231,11 @@ class Space(Part):
         """
 
     @property
+    def option_count(self) -> int:
+        """Return how many options there are in a cell of each type, together."""
+        return sum(group.shape[0] * group.shape[1] for group in self.groups)
+
+    @property
     def carries_auxiliary(self) -> bool:
         """Tell whether there is a supernet with auxiliary skip connections."""
         return False
