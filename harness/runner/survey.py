@@ -19,7 +19,7 @@ from harness.runner.integrity import forged, misquoted
 from harness.runner.record import Record
 from harness.runner.store import RecordError, Store, read_record
 from harness.runner.subjects import subject
-from harness.runner.supernets import followers
+from harness.runner.supernets import followers, states
 from harness.runner.timings import Timings
 from harness.runner.trial import Trial
 
@@ -100,13 +100,16 @@ def find_record(trial: Trial, store: Store) -> Path | None:
 
 
 def _shared(tasks: list[Task], store: Store, timings: Timings) -> list[Task]:
-    """Say who trains a supernet for whom; who follows pays only for what comes after the search."""
+    """Say who trains a supernet for whom; who has it from another, or finds it there, pays for what comes after."""
     waiting = followers([task.trial for task in tasks if task.needs_work and task.keep is None], store)
     led = {trial.id for trials in waiting.values() for trial in trials}
     shared = []
     for task in tasks:
         task = replace(task, leaves=tuple(waiting.get(task.trial.id, ())), follows=task.trial.id in led)
-        shared.append(replace(task, seconds=timings.estimate(task.trial, follows=True)) if task.follows else task)
+        there = any(path.exists() for path in states([task.trial], store).values())
+        if task.follows or (there and task.seconds):
+            task = replace(task, seconds=timings.estimate(task.trial, follows=True))
+        shared.append(task)
     return shared
 
 

@@ -14,6 +14,7 @@ from harness.runner.cost import estimate_seconds
 from harness.runner.plan import Filters, Plan, ProfileName, make_plan
 from harness.runner.record import Record
 from harness.runner.store import Store
+from harness.runner.supernets import states
 from harness.runner.survey import survey
 from harness.runner.timings import Timings
 from harness.suite.load import load_suite
@@ -95,6 +96,18 @@ def test_who_starts_from_another_trials_supernet_pays_for_the_tuning_alone(tmp_p
         spec: Any = task.trial.spec
         done = spec.search_epochs if task.follows else 0
         assert task.seconds == pytest.approx(estimate_seconds(spec, 50_000, "cpu", done=done))
+
+
+def test_who_finds_a_supernet_on_the_disk_pays_for_the_tuning_alone(tmp_path: Path) -> None:
+    store, trials = Store(tmp_path), plan("strength").trials
+    one = next(trial for trial in trials if "nb201/end" in trial.rows)
+    [(_, state)] = states([one], store).items()
+    state.parent.mkdir(parents=True)
+    state.touch()
+    tasks = survey([one], store, None, timings=Timings("cpu", {}), force=False)
+    spec: Any = one.spec
+    assert not tasks[0].follows
+    assert tasks[0].seconds == pytest.approx(estimate_seconds(spec, 50_000, "cpu", done=spec.search_epochs))
 
 
 # in a run ---------------------------------------------------------------------------------------------------
