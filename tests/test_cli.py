@@ -134,7 +134,7 @@ def test_a_dry_run_tells_the_state_of_every_trial_and_touches_nothing(project):
     assert done.split()[1:7] == ["tiny", "darts-v1", "digits", "0", "done", "-"]
     assert sum(" to run " in line for line in lines) == 5
     assert any(line.startswith("not run: t1/cdarts: ") for line in lines)
-    cost = r"about [\d.]+ s on one core \((as \w+ trials took on this machine|by another machine's speed: .*)\)"
+    cost = r"about [\d.]+ s on one core \((by the times of trials on this machine|by another machine's speed: .*)\)"
     assert re.fullmatch(rf"5 of 6 trials to do, {cost}; records: results/reduced", lines[-1])
 
 

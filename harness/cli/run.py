@@ -55,7 +55,7 @@ def show_plans(asked: RunRequest, plans: Sequence[Plan], root: Path | None, layo
             typer.echo(f"blocked: {counted(count, 'trial')}: {why}")
         for row, why in not_run.items():
             typer.echo(f"not run: {row}: {why}")
-        basis = Timings.read(asked.estimated_on).basis((task.trial, task.follows) for task in tasks if task.needs_work)
+        basis = Timings.read(asked.estimated_on).basis
         cost = f", about {duration(total)} on one core ({basis})" if todo else ""
         typer.echo(f"{todo} of {len(tasks)} trials to do{cost}; records: {asked.place}")
     return 0

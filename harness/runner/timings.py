@@ -78,15 +78,14 @@ class Timings:
         found = next((self.ratios[kind] for kind in kinds(trial, follows) if kind in self.ratios), [1.0])
         return estimate(trial, self.device, follows=follows) * median(found[-LATEST:])
 
-    def basis(self, trials: Iterable[tuple[Trial, bool]]) -> str:
-        """Say in words what estimates of trials rest on; with each, whether it follows another."""
+    @property
+    def basis(self) -> str:
+        """Say in words what estimates rest on."""
         if self.device != "cpu":
             return "nothing is timed on a GPU"
         if not self.ratios:
             return "by another machine's speed: nothing was timed on this one yet"
-        wanted = [found for trial, follows in trials if (found := kinds(trial, follows))]
-        alike = wanted and all(exact in self.ratios for exact, *_ in wanted)
-        return f"as {'such' if alike else 'other'} trials took on this machine"
+        return "by the times of trials on this machine"
 
 
 def _tail(path: Path) -> list[str]:

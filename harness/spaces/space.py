@@ -120,8 +120,7 @@ class Edge(NamedTuple):
 class Size:
     """How large a stand-alone network is: ``cells`` and ``channels`` as its space counts them.
 
-    ``stem``: see `stem_stride`. ``squeeze``: cells of the first two thirds
-    end in squeeze-and-excitation.
+    ``stem``: see `stem_stride`. ``squeeze``: cells of the first two thirds end in squeeze-and-excitation.
     """
 
     cells: int

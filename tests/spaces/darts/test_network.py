@@ -150,6 +150,7 @@ def test_where_and_how_far_channels_are_squeezed():
     narrow = {int(number): (part[0].in_features, part[0].out_features) for number, part in net.excited.items()}
     assert narrow == {**{n: (32, 8) for n in range(4)}, **{n: (64, 8) for n in range(4, 9)}, 9: (128, 16)}
     assert not published("darts").network(ALL, Size(14, 8, "imagenet"), 10).excited
+    assert list(published("darts").network(ALL, Size(6, 8, squeeze=True), 10).excited) == ["0", "1", "2", "3", "4"]
 
 
 def test_identities_are_never_dropped_and_all_else_is():
