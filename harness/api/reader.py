@@ -159,13 +159,16 @@ class Reader:
         names: list[ProfileName] = [self.request.profile] if self.request.profile else list(loaded.suite.profiles)
         names = names or ["paper"]  # a suite of cited numbers alone
         plans = {name: self.request.plan(loaded, name, self.data(loaded, name)) for name in names}
-        found = {name: plan for name, plan in plans.items() if any(t.id in self.index for t in plan.trials)}
+        found = {name: plan for name, plan in plans.items() if plan.is_in(self.index)}
         return found or {names[0]: plans[names[0]]}
 
     def data(self, loaded: LoadedSuite, profile: ProfileName) -> DataAvailability:
-        """Find the data; what is not at hand is known from the records that were made with it."""
+        """Find the data; what is not at hand is known from records, where these are of the suite's trials."""
         data = find_data(data_needed(loaded, profile), data_root())
-        return with_recorded(data, self.latest_records(profile)) if data.missing else data
+        if not data.missing:
+            return data
+        known = with_recorded(data, self.latest_records(profile))
+        return known if self.request.plan(loaded, profile, known).is_in(self.index) else data
 
     def latest_records(self, profile: str) -> list[Record]:
         """Return the profile's record of each dataset that started last, read once."""

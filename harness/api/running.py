@@ -220,9 +220,11 @@ def make_all_plans(asked: RunRequest, root: Path | None, say: Say) -> list[Plan]
     suites = request.loaded()
     names = dict.fromkeys(name for loaded in suites for name in data_needed(loaded, profile))
     data = find_data(names, root)
-    if data.missing:  # what is done already is known all the same
-        data = with_recorded(data, latest_records(request.store, profile))
     plans = request.plans(suites, profile, data)
+    if data.missing:  # what is done of a suite is known all the same; records of others say nothing of it
+        known, index = with_recorded(data, latest_records(request.store, profile)), request.store.index()
+        again = request.plans(suites, profile, known)
+        plans = [other if other.is_in(index) else plan for plan, other in zip(plans, again, strict=True)]
     for loaded, plan in zip(suites, plans, strict=True):
         for note in plan.notes:
             say(one_line(f"note: {loaded.path}: {note}"))

@@ -11,7 +11,7 @@ record holds the evaluations that a trial asks for is compared where records are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness import engine
@@ -70,6 +70,10 @@ class Plan:
         """Say what cannot be run for want of data, each reason once."""
         reasons = dict.fromkeys((trial.dataset, trial.blocked) for trial in self.trials if trial.blocked)
         return [f"blocked: trials on {dataset}: {why}" for dataset, why in reasons]
+
+    def is_in(self, records: Container[str]) -> bool:
+        """Tell whether any of its trials is among these ids."""
+        return any(trial.id in records for trial in self.trials)
 
 
 @dataclass(frozen=True)

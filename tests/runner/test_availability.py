@@ -8,6 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from harness.api.reader import Reader
+from harness.api.request import Request
+from harness.api.running import RunRequest, make_all_plans
 from harness.data.digits import TRAIN_IMAGES
 from harness.runner.availability import (
     TABLE,
@@ -17,6 +22,7 @@ from harness.runner.availability import (
     latest_records,
     with_recorded,
 )
+from harness.runner.plan import Filters, make_plan
 from harness.runner.record import Record
 from harness.runner.store import Store
 from harness.suite.checks import DATASETS
@@ -117,3 +123,27 @@ def test_a_later_shuffling_hides_no_checksum_of_the_table(tmp_path: Path, make_r
 def test_numbers_of_images_are_those_of_the_readers() -> None:
     assert TRAINING_IMAGES["digits"] == TRAIN_IMAGES
     assert set(TRAINING_IMAGES) == set(DATASETS)
+
+
+def test_records_of_other_suites_leave_a_suite_its_stand_in(
+    tmp_path: Path, make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout without data runs on digits, whatever records of other searches on CIFAR-10 come with it."""
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    other = make_record(dataset="cifar10", data_checksum="images")
+    Store(tmp_path).write(other)
+    suite = Path(__file__).parents[2] / "suites" / "nb201.yaml"
+    request = Request.read([str(suite)], "reduced", (), (), (), None, (), tmp_path)
+    asked = RunRequest(request, 1, "cpu", False)
+    [plan] = make_all_plans(asked, None, lambda line: None)
+    assert plan.trials and all(trial.embedded for trial in plan.trials)
+    [loaded] = request.loaded()
+    assert "cifar10" not in Reader(request).data(loaded, "reduced").checksums
+    known = with_recorded(find_data([], None), [other])
+    planned = make_plan(loaded, "reduced", Filters(), (), data=known).trials
+    trial = next(trial for trial in planned if trial.searches)
+    own = make_record(id=trial.id, dataset="cifar10", method=trial.method, data_checksum="images")
+    Store(tmp_path).write(own)
+    [plan] = make_all_plans(asked, None, lambda line: None)
+    assert trial.id in {planned.id for planned in plan.trials}
+    assert Reader(request).data(loaded, "reduced").checksums["cifar10"] == "images"
