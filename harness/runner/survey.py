@@ -159,7 +159,10 @@ def _task(
         return Task(trial, "blocked", f"{error}; it is left alone", None, False, 0.0)
     if record is not None and record.status == "done" and not force:
         return _task_of_done(trial, record, no_table, tables)
-    seconds = timings.estimate(trial)
+    try:
+        seconds = timings.estimate(trial)
+    except HarnessError as error:  # images too few or too small for it
+        return Task(trial, "blocked", trial.blocked or str(error), None, False, 0.0)
     if blocked := trial.blocked or no_table:
         return Task(trial, "blocked", blocked, None, False, seconds)
     failed = broken or (record.error if record is not None else None)

@@ -142,6 +142,15 @@ class FakeTable:
         return {"digits/test/200": [11.0] * len(architectures)}
 
 
+def test_what_cannot_be_built_from_its_images_is_blocked_and_keeps_no_other_from_running(tmp_path, root):
+    small = spec().model_copy(update={"data": spec().data.model_copy(update={"weight_images": 10**6})})
+    tasks = survey(
+        [FakeTrial("0" * 16, spec=small), FakeTrial()], Store(tmp_path / "r"), root, timings=UNKNOWN, force=False
+    )
+    assert [task.state for task in tasks] == ["blocked", "to run"]
+    assert tasks[0].reason == "the search needs 1000064 training images, the dataset has 1442"
+
+
 def with_table(monkeypatch, table):
     monkeypatch.setattr("harness.runner.survey.load_table", lambda root, name: table)
 

@@ -12,6 +12,7 @@ from harness.analysis.series import find_series
 from harness.methods.catalogue import load_catalogue
 from harness.methods.spec import SearchSpec
 from harness.runner.availability import DataAvailability
+from harness.runner.cost import estimate
 from harness.runner.plan import Filters, Plan, make_plan
 from harness.runner.trial import ProfileName
 from harness.spaces.registry import published
@@ -20,6 +21,7 @@ from harness.suite.loaded import LoadedSuite
 
 SUITES = Path(__file__).parents[2] / "suites"
 DATA = DataAvailability({"cifar10": "c1", "cifar100": "c2", "digits": "d1", "nb201-table": "t1"}, {})
+MISSING = {name: f"{name} is not here" for name in ("cifar10", "cifar100", "imagenet", "imagenet16-120", "nb201-table")}
 RATES = ("0.003", "0.009", "0.015")
 RULES = ("sc-2", "sc-3", "sc-4", "rt-10", "rt-2", "rt-3", "rt-4", "ss", "optimal")
 
@@ -124,10 +126,18 @@ def test_snapshots_come_from_one_supernet(profile: ProfileName) -> None:
     assert starts == ([20, 40, 60, 80, 100] if profile == "paper" else [4, 9, 13, 18, 22])
 
 
-@pytest.mark.parametrize(
-    ("name", "profile"),
-    [(path.stem, p) for path in sorted(SUITES.glob("*.yaml")) for p in suite(path.stem).suite.profiles],
-)
+PROFILES = [(path.stem, p) for path in sorted(SUITES.glob("*.yaml")) for p in suite(path.stem).suite.profiles]
+
+
+@pytest.mark.parametrize("data", [DATA, DataAvailability({"digits": "d1"}, MISSING)], ids=["data", "no-data"])
+@pytest.mark.parametrize(("name", "profile"), PROFILES)
+def test_every_suite_says_what_it_costs(name: str, profile: ProfileName, data: DataAvailability) -> None:
+    """Whatever is at hand: an image too small for its network is a row left out, and not an error of the command."""
+    plan = make_plan(suite(name), profile, Filters(seeds=(0,)), (), data=data)
+    assert all(estimate(trial, "cpu") >= 0 for trial in plan.trials)
+
+
+@pytest.mark.parametrize(("name", "profile"), PROFILES)
 def test_series_of_a_suite_have_names_of_their_own(name: str, profile: ProfileName) -> None:
     names = [one.name for one in find_series(suite(name).suite, gather(planned(name, profile), {}))]
     assert sorted(set(names)) == sorted(names)
