@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLLAPSED = 79.57  # percent: nine tenths of NAS-Bench-201's architectures are above it (CIFAR-10 test, 200 epochs)
+RANDOM = 87.06  # percent: what they have in the mean
 WITHIN = 5.0  # points from the best that a search ever had, which count as not collapsed yet
 SKIP, CONVOLUTION = "skip_connect", "nor_conv_3x3"
 STOP = MagnitudePeak(name="magnitude-peak", equation=13, operation=CONVOLUTION)

@@ -12,8 +12,10 @@ from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baseline
 from harness.analysis.cells import CellVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict, judge_claims
 from harness.analysis.evidence import Evidence, gather
+from harness.analysis.hypotheses import HypothesisVerdict, judge_hypotheses
 from harness.analysis.outcomes import Outcome, digest
 from harness.analysis.protocol import overrides
+from harness.analysis.responses import trials_of
 from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
@@ -32,13 +34,13 @@ if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
     from harness.benchmarks.table import Table
 
-Judged = CellVerdict | ClaimVerdict | BaselineVerdict
+Judged = CellVerdict | ClaimVerdict | HypothesisVerdict | BaselineVerdict
 IN_BAND, OUT_OF_BAND, INCOMPLETE = 0, 1, 3
 
 
 @dataclass(frozen=True)
 class SuiteVerdict:
-    """A suite under one profile: verdicts on published cells, on claims and against the baseline.
+    """A suite under one profile: verdicts on published cells, claims and hypotheses, and against the baseline.
 
     ``means``: what the benchmark's table says of the operations on each edge; None where strength is not measured.
     ``ranking``: of reduced trainings; None where there are none, or nothing is recorded.
@@ -50,6 +52,7 @@ class SuiteVerdict:
     evidence: Evidence
     tables: tuple[TableVerdict, ...]
     claims: tuple[ClaimVerdict, ...]
+    hypotheses: tuple[HypothesisVerdict, ...]
     baselines: tuple[BaselineVerdict, ...]
     series: tuple[Series, ...]
     means: TableMeans | None = None
@@ -111,10 +114,11 @@ class SuiteVerdict:
         return (cell for cell in cells if cell is not None and cell.published is not None)
 
     def counts(self) -> Mapping[str, Mapping[Verdict, int]]:
-        """Count the verdicts of ``cells``, ``claims`` and ``baselines``, every word in its place."""
+        """Count the verdicts of ``cells``, ``claims``, ``hypotheses`` and ``baselines``, every word in its place."""
         kinds: dict[str, Iterable[Judged]] = {
             "cells": self.published_cells(),
             "claims": self.claims,
+            "hypotheses": self.hypotheses,
             "baselines": self.baselines,
         }
         counted = {kind: Counter(item.verdict for item in items) for kind, items in kinds.items()}
@@ -158,6 +162,7 @@ def judge(
         evidence=evidence,
         tables=judge_tables(loaded, comparable, evidence),
         claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
+        hypotheses=tuple(_hypotheses(suite, evidence)),
         baselines=judge_baselines(series, baseline),
         series=series,
         ranking=None if comparable else _ranking(plan),
@@ -170,6 +175,17 @@ def _ranking(plan: Plan) -> Ranking | None:
     specs = [trial.spec for trial in plan.trials if isinstance(trial.spec, TrainingSpec)]
     known = recorded() if specs else None
     return known if known is not None and any(map(known.covers, specs)) else None
+
+
+def _hypotheses(suite: Suite, evidence: Evidence) -> Iterator[HypothesisVerdict]:
+    """Judge the hypotheses of a suite; what ran with overrides shows nothing of one."""
+    found = judge_hypotheses(suite, trials_of(suite, evidence)) if suite.hypotheses else ()
+    for verdict in found:
+        rows = [f"{table}/{row}" for table in verdict.hypothesis.tables for row in suite.tables[table].rows]
+        changed = dict.fromkeys(text for row in rows for text in overrides(suite, row, evidence))
+        if changed and verdict.verdict != "NOT RUN":
+            verdict = replace(verdict, verdict="NOT JUDGED", reason=f"overridden, {', '.join(changed)}")
+        yield verdict
 
 
 def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) -> ClaimVerdict:

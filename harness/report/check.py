@@ -20,6 +20,7 @@ from harness.report.views import (
     BASELINE_COLUMNS,
     CELLS,
     CLAIM_COLUMNS,
+    HYPOTHESIS_COLUMNS,
     RowView,
     baseline_texts,
     claim_values,
@@ -33,6 +34,7 @@ from harness.report.views import (
     failure_line,
     formula,
     heading,
+    hypothesis_texts,
     margin_text,
     profile_mark,
     row_view,
@@ -79,6 +81,8 @@ def _parts(verdict: SuiteVerdict, marks: Marks) -> Iterator[RenderableType]:
         yield from _table(verdict, table, marks)
     if verdict.claims:
         yield from ("", _claims(verdict))
+    if verdict.hypotheses:
+        yield from ("", _hypotheses(verdict))
     if verdict.baselines:
         yield from ("", _baselines(verdict))
     if searches := search_texts(verdict):
@@ -148,6 +152,14 @@ def _claims(verdict: SuiteVerdict) -> Table:
         what = Text(f"{claim.key}: {claim.claim.text}\n{formula(claim.claim)}")
         texts = ("\n".join(claim_values(claim)), margin_text(claim), effect_text(claim))
         grid.add_row(what, *map(Text, texts), _word(claim.verdict), Text(claim.reason))
+    return grid
+
+
+def _hypotheses(verdict: SuiteVerdict) -> Table:
+    grid = _grid("hypotheses: effects of factors, corrected for all of them", HYPOTHESIS_COLUMNS)
+    for item in verdict.hypotheses:
+        what = Text(f"{item.key}: {item.hypothesis.text}")
+        grid.add_row(what, *map(Text, hypothesis_texts(item)), _word(item.verdict), Text(item.reason))
     return grid
 
 

@@ -13,8 +13,10 @@ from harness.analysis.baselines import BaselineVerdict
 from harness.analysis.cells import CellVerdict
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Entry
+from harness.analysis.hypotheses import HypothesisVerdict
 from harness.analysis.measures import accuracy_at, magnitude_at
 from harness.analysis.outcomes import Outcome
+from harness.analysis.responses import RESPONSES
 from harness.analysis.series import ACCURACY
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import claim_values, effect_text, formula, profile_mark
@@ -109,6 +111,7 @@ def _verdicts(verdict: SuiteVerdict) -> Iterator[Fields]:
         for row in table.rows:
             yield from (common | _cell(verdict, row.key, cell) for cell in row.cells if cell is not None)
     yield from (common | _claim(claim) for claim in verdict.claims)
+    yield from (common | _hypothesis(item) for item in verdict.hypotheses)
     yield from (common | _baseline(item) for item in verdict.baselines)
 
 
@@ -192,6 +195,28 @@ def _claim(claim: ClaimVerdict) -> Fields:
         "effect": effect_text(claim) if claim.effect else None,
         "values": "; ".join(claim_values(claim)),
         "note": claim.claim.text,
+    }
+
+
+def _hypothesis(item: HypothesisVerdict) -> Fields:
+    of, (low, high) = item.hypothesis, item.interval or (None, None)
+    return {
+        "kind": "hypothesis",
+        "table": " ".join(of.tables),
+        "row": item.key,
+        "paper": of.paper,
+        "source": of.source,
+        "metric": of.response,
+        "unit": RESPONSES[of.response][1],
+        "delta": item.found.effect if item.found else None,
+        "width": None if low is None or high is None else (high - low) / 2,
+        "ours_n": item.seeds,
+        "verdict": item.verdict,
+        "reason": item.reason,
+        "values": f"effect {of.relation} {of.least:g}"
+        if of.relation == "<="
+        else f"effect {of.relation} 0, matters from {of.least:g}",
+        "note": of.text,
     }
 
 

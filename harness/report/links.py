@@ -34,6 +34,11 @@ def run_page(verdict: SuiteVerdict) -> str:
     return f"run-{_plain(verdict.loaded.suite.suite)}-{verdict.profile_name}.html"
 
 
+def causes_page(verdict: SuiteVerdict) -> str:
+    """Return the page on the causes that a design varies."""
+    return f"causes-{_plain(verdict.loaded.suite.suite)}-{verdict.profile_name}.html"
+
+
 def explorer(view: str, **chosen: str) -> str:
     """Return the explorer's address with a view and what is chosen there: ``q``, ``row``, or facets by name."""
     return f"{EXPLORER}#{urlencode({'view': view, **chosen}, quote_via=quote)}"

@@ -15,21 +15,26 @@ from harness.audit.consistency import CONSISTENCIES
 from harness.audit.finding import Finding
 from harness.audit.present import render_audit_section
 from harness.report import curves
+from harness.report.causes.design import Design, is_design
+from harness.report.causes.html import rendered
+from harness.report.causes.page import pictures, text
 from harness.report.declared import declared_figures
 from harness.report.explorer import NUMBERS, TRIALS, number_rows, script, trial_rows, unplanned
 from harness.report.figure_view import declared_view, view
-from harness.report.links import AUDIT, EXPLORER, INDEX, Records, explorer, paper_page, run_page
+from harness.report.links import AUDIT, EXPLORER, INDEX, Records, causes_page, explorer, paper_page, run_page
 from harness.report.methods import method_views
 from harness.report.printed import HEADER, Printed, coverage_rows, summary_lines
 from harness.report.provenance import environment_lines
 from harness.report.tables import Tables, claims
 from harness.report.views import (
     BASELINE_COLUMNS,
+    HYPOTHESIS_COLUMNS,
     NOTHING,
     baseline_texts,
     coverage,
     failure_line,
     heading,
+    hypothesis_texts,
     profile_mark,
     search_columns,
     search_texts,
@@ -47,6 +52,7 @@ class Site:
         self.verdicts, self.printed, self.records = verdicts, printed, records
         self.every = [*verdicts, *(v for v in printed.verdicts if not any(v is one for one in verdicts))]
         self.runs = [v for v in verdicts if v.evidence.outcomes or v.evidence.rejected]
+        self.designs = [(v, Design(v)) for v in self.runs if is_design(v.loaded.suite)]
         used = {mark.finding for mark in printed.marks.values()}
         shown = [finding for finding in printed.findings if finding.severity != "info" or finding in used]
         self.findings: dict[Finding, str] = {finding: f"finding-{index}" for index, finding in enumerate(shown)}
@@ -70,7 +76,16 @@ class Site:
         for method in methods:
             yield from self._page(method["page"], "method", {"method": method, **method["view"]()})
         yield from self._page(AUDIT, "audit", {"audit": self._audit()})
+        for verdict, design in self.designs:
+            page = causes_page(verdict)
+            body = rendered(text(design, page.removesuffix(".html")))
+            yield from self._page(page, "causes", {"heading": heading(verdict), "body": body, "run": run_page(verdict)})
         yield from self._explorer()
+
+    def pictures(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the names and contents of pictures that pages show."""
+        for verdict, design in self.designs:
+            yield from pictures(design, causes_page(verdict).removesuffix(".html")).items()
 
     def shown_trials(self) -> Iterator[str]:
         """Yield the ids of all trials that the explorer has."""
@@ -93,6 +108,7 @@ class Site:
         story = next(filter(None, map(curves.collapse_figure, telling)), None)
         return {
             "runs": [self._run_line(verdict) for verdict in self.runs],
+            "designs": [(causes_page(verdict), heading(verdict)) for verdict, _ in self.designs],
             "first_command": f"python -m harness run {self.every[0].loaded.path.as_posix()}" if self.every else "",
             "story": view(story) if story else None,
             "environment": environment_lines(self.verdicts),
@@ -154,6 +170,9 @@ class Site:
             "on_papers": self._paper_links(_papers([verdict])) if there else [],
             "tables": [] if there else [tables.table(verdict, table) for table in verdict.tables],
             "shown_claims": [] if there else claims(verdict, verdict.claims),
+            "hypothesis_columns": HYPOTHESIS_COLUMNS,
+            "hypotheses": [(item, hypothesis_texts(item)) for item in verdict.hypotheses],
+            "causes": causes_page(verdict) if any(verdict is one for one, _ in self.designs) else None,
             "searches": search_texts(verdict),
             "search_columns": search_columns(verdict),
             "baseline_columns": BASELINE_COLUMNS,

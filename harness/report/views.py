@@ -14,8 +14,10 @@ from harness.analysis.cells import NOT_COMPARABLE, CellVerdict, RowVerdict, Tabl
 from harness.analysis.claims import ClaimVerdict
 from harness.analysis.coverage import Marks, cell_key
 from harness.analysis.difference import ALPHA
+from harness.analysis.hypotheses import CONFIDENCE, HypothesisVerdict
 from harness.analysis.means import spread_text
 from harness.analysis.outcomes import Outcome
+from harness.analysis.responses import RESPONSES
 from harness.analysis.series import ACCURACY, FIRST_LOSS, LOSS, Series
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import CONSISTENCIES, Consistency, Mark
@@ -328,6 +330,22 @@ def effect_text(claim: ClaimVerdict) -> str:
     """Write how often the claimed side is above the other, with the interval."""
     found = claim.effect
     return f"{found.probability:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else NOTHING
+
+
+HYPOTHESIS_COLUMNS = (
+    *("hypothesis", "effect", f"{CONFIDENCE:.1%} interval", "smallest that matters", "all of it larger"),
+    *("verdict", "why"),
+)
+
+
+def hypothesis_texts(item: HypothesisVerdict) -> tuple[str, str, str, str]:
+    """Return the second to fifth of `HYPOTHESIS_COLUMNS`; the interval is of this effect alone, at one of two looks."""
+    of, unit = item.hypothesis, RESPONSES[item.hypothesis.response][1]
+    least = f"{'less than ' if of.relation == '<=' else ''}{of.least:g}"
+    if item.found is None or item.interval is None:
+        return NOTHING, NOTHING, least, NOTHING
+    low, high = (signed(bound, 2) for bound in item.interval)
+    return f"{signed(item.found.effect, 2)} {unit}".strip(), f"{low} to {high}", least, item.size
 
 
 CLAIM_COLUMNS = ("claim", "values by seed", "mean margin", "P(as claimed) [95%]", "verdict", "why")

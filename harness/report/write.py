@@ -64,6 +64,7 @@ def _contents(verdicts: Sequence[SuiteVerdict], site: Site) -> Iterator[tuple[st
     from harness.report.export import results_csv, verdicts_csv
 
     yield from ((name, text.encode()) for name, text in site.pages())
+    yield from site.pictures()
     yield "verdicts.csv.gz", gzip.compress(verdicts_csv(verdicts).encode(), mtime=0)
     yield "results.csv.gz", gzip.compress(results_csv(verdicts).encode(), mtime=0)
     yield from _static(STATIC, "")

@@ -45,7 +45,7 @@ def _effects(ax: Axes, response: str, found: Sequence[MainEffect]) -> None:
         if effect.found is None:
             continue
         low, high = effect.found.interval(CONFIDENCE)
-        colour = PALETTE["grey"] if low <= 0 <= high else PALETTE["blue" if effect.found.effect > 0 else "vermilion"]
+        colour = PALETTE["grey" if low <= 0 <= high else "blue"]
         ax.plot([low, high], [place, place], color=colour, linewidth=2)
         ax.plot([effect.found.effect], [place], "o", color=colour, markersize=4)
     ax.set_title("\n".join(textwrap.wrap(text, 30)), loc="left")
@@ -84,11 +84,11 @@ def _collapse(
             found = trials[(trials["weights"] == weight) & (trials["alpha"] == rate)]["collapsed"].dropna()
             counts[i, j] = len(found)
             shares[i, j] = found.mean() if len(found) else np.nan
-    image = ax.imshow(shares, vmin=0, vmax=1, cmap="cividis_r", aspect="auto")
+    image = ax.imshow(shares, vmin=0, vmax=1, cmap="Oranges", aspect="auto")
     for i, j in np.ndindex(shares.shape):
         known = not np.isnan(shares[i, j])
         text = f"{shares[i, j] * counts[i, j]:.0f} of {counts[i, j]}" if known else "not run"
-        colour = "white" if known and shares[i, j] > 0.5 else INK
+        colour = "white" if known and shares[i, j] > 0.7 else INK
         ax.text(j, i - 0.12, text, ha="center", va="center", color=colour, fontsize=9)
         mark = textwrap.fill(marks.get((weights[i], alpha[j]), ""), 12)
         ax.text(j, i + 0.22, mark, ha="center", va="center", color=colour, fontsize=7)

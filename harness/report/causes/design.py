@@ -1,0 +1,108 @@
+"""A design with what was found of it: trials, levels of its factors, verdicts on hypotheses; and how a page writes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.contrasts import Estimate
+from harness.analysis.hypotheses import CONFIDENCE, LOOKS
+from harness.analysis.responses import Best, missing, trials_of
+from harness.analysis.verdicts import SuiteVerdict
+from harness.report.views import signed
+from harness.suite.schema import Suite
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an array
+SELECTED = "core-selected"  # the core's supernets under another selection
+LEVEL = f"{CONFIDENCE:.1%}"
+
+
+class Design:
+    """A suite's factors, its trials with their responses, and the verdicts on its hypotheses."""
+
+    def __init__(self, verdict: SuiteVerdict, best: Best | None = None) -> None:
+        """``best``: the best accuracy that some operations can reach, for the response ``regret``."""
+        self.loaded, self.suite, self.evidence = verdict.loaded, verdict.loaded.suite, verdict.evidence
+        self.profile, self.path = verdict.profile_name, verdict.loaded.path.as_posix()
+        self.verdicts = verdict.hypotheses
+        self.trials: DataFrame = trials_of(self.suite, self.evidence, best)
+
+    def done(self) -> dict[str, tuple[int, int]]:
+        """Return by table how many trials of the first look are done, and how many it has."""
+        return dict(missing(self.suite, self.evidence, LOOKS[0]))
+
+    def complete(self, *names: str) -> DataFrame | None:
+        """Return the trials of the first look in some tables; None where one of them misses some."""
+        counts = self.done()
+        if any(have < wanted for have, wanted in (counts[name] for name in names)):
+            return None
+        return self.trials[self.trials["table"].isin(names) & (self.trials["seed"] < LOOKS[0])]
+
+    def levels(self, name: str) -> dict[str, list[str]]:
+        """Return the levels of a table's factors, in the order of its rows."""
+        found: dict[str, dict[str, None]] = {}
+        for row in self.suite.tables[name].rows.values():
+            for factor, level in row.levels.items():
+                found.setdefault(factor, {})[level] = None
+        order = {f: list(of) for t in self.suite.tables.values() if t.grid for f, of in t.grid.factors.items()}
+        return {factor: [level for level in order[factor] if level in of] for factor, of in found.items()}
+
+    def labels(self, factor: str) -> dict[str, str]:
+        """Return what the levels of a factor of the core are called."""
+        grid = self.suite.tables[CORE].grid
+        assert grid is not None
+        return {level: str(part.get("label", level)) for level, part in grid.factors[factor].items()}
+
+    def rates(self, factor: str) -> dict[str, str]:
+        """Return labels of a rate's levels: what they are called, and what they are under the profile."""
+        found = {}
+        for row, settings in self.suite.tables[CORE].rows.items():
+            spec, level = self.loaded.resolve(CORE, row, self.profile), settings.levels[factor]
+            optimiser = spec.weight_optimiser if factor == "weights" else spec.architecture_optimiser
+            found[level] = f"{level.partition('-')[2]}\n{optimiser.lr:g}"
+        return found
+
+
+def is_design(suite: Suite) -> bool:
+    """Tell whether a suite has hypotheses, and the tables that the page is of."""
+    return bool(suite.hypotheses) and all(
+        name in suite.tables and suite.tables[name].grid is not None for name in (CORE, AROUND, SELECTED)
+    )
+
+
+def having(trials: DataFrame, levels: Mapping[str, str]) -> DataFrame:
+    """Return the trials with some levels."""
+    chosen: Any = (trials[list(levels)] == list(levels.values())).all(axis=1)
+    return trials[chosen]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def paragraph(text: str) -> str:
+    """Fill the lines of a paragraph, however many its source has."""
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def number(value: float) -> str:
+    """Write a difference."""
+    return signed(value, 2)
+
+
+def interval(found: Estimate) -> str:
+    """Write the interval of an effect."""
+    low, high = found.interval(CONFIDENCE)
+    return f"{number(low)} to {number(high)}"
+
+
+def so(found: Estimate) -> str:
+    """Say what the interval of an effect on the accuracy leaves open."""
+    low, high = found.interval(CONFIDENCE)
+    return "better" if low > 0 else "worse" if high < 0 else "cannot be told"

@@ -1,0 +1,181 @@
+"""Hypotheses wherever verdicts show, and the page on the causes that a design varies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
+from harness.methods.catalogue import load_catalogue
+from harness.report import write_report
+from harness.report.causes.design import Design
+from harness.report.causes.html import rendered
+from harness.report.causes.page import pictures, text
+from harness.report.check import render_check
+from harness.report.export import verdict_rows
+from harness.runner.record import Record
+from harness.suite.load import load_suite
+from tests.analysis import synthetic
+from tests.report.conftest import read
+from tests.report.page_reader import Page
+
+LOADED = load_suite(Path(__file__).parents[2] / "suites" / "why.yaml", load_catalogue())
+ENDS = {"halves": 70.0, "shared": 85.0, "joint": 92.0}
+UNIQUE = "<b>bold</b> & `x` [link](javascript:alert(1))"
+
+
+def judged(tables: dict[str, Callable[[dict[str, str], int], float]], **options: object) -> SuiteVerdict:
+    """Judge made-up records: of each table, accuracies by levels and seed, of five seeds."""
+    plan = synthetic.plan(LOADED, "reduced", **options)  # type: ignore[arg-type]
+    trials, records = {trial.id: trial for trial in plan.trials}, list[Record]()
+    for table, accuracy in tables.items():
+        for row, settings in LOADED.suite.tables[table].rows.items():
+            for trial in (trials[name] for name in plan.rows[f"{table}/{row}"][:5]):
+                records.append(synthetic.record(trial, accuracy(settings.levels, trial.seed), before=91.0))
+    return judge(LOADED, "reduced", plan, records)
+
+
+def by_update(levels: dict[str, str], seed: int) -> float:
+    """Joint ends at 92, halves at 70 and one set at 85, whatever the rates."""
+    return ENDS[levels["update"]] + 0.1 * seed
+
+
+@pytest.fixture(scope="module")
+def core() -> SuiteVerdict:
+    return judged({"core": by_update})
+
+
+@pytest.fixture(scope="module")
+def selected() -> SuiteVerdict:
+    """Perturbation gives 90 where magnitude collapsed, and else nothing."""
+    return judged(
+        {"core": by_update, "core-selected": lambda levels, seed: max(by_update(levels, seed), 90 + seed / 10)}
+    )
+
+
+def line_of(page: str, start: str) -> str:
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {start} |")]
+    return line
+
+
+# verdicts -------------------------------------------------------------------------------------------------------
+
+
+def test_hypotheses_count_among_the_verdicts_of_a_suite(core: SuiteVerdict) -> None:
+    counts = core.counts()["hypotheses"]
+    assert (counts["PASS"], counts["UNDECIDED"], counts["NOT RUN"]) == (1, 2, 6)
+    assert counts["INCOMPLETE"] == 1  # selection, of which the core alone is there
+    assert exit_code([core]) == 3
+
+
+def test_an_opposite_effect_fails_the_check() -> None:
+    worse = judged(
+        {"core": lambda levels, seed: by_update(levels, seed) if levels["update"] != "joint" else 50 - seed / 10}
+    )
+    assert worse.counts()["hypotheses"]["FAIL"] == 1 and exit_code([worse]) == 1
+
+
+def test_searches_with_overrides_show_nothing_of_a_hypothesis() -> None:
+    changed = judged({"core": by_update}, overrides=("weight_optimiser.weight_decay=0.001",))
+    found = {item.key: item for item in changed.hypotheses}
+    assert found["bi-level"].verdict == "NOT JUDGED"
+    assert found["bi-level"].reason == "overridden, weight_optimiser.weight_decay=0.001"
+    assert found["late-alpha"].verdict == "NOT RUN"
+
+
+def test_check_prints_effects_with_their_intervals(core: SuiteVerdict) -> None:
+    shown = render_check([core], width=240)
+    (line,) = [line for line in shown.splitlines() if line.lstrip().startswith("bi-level: Joint updates find")]
+    assert "+22.00 points" in line and "+22.00 to +22.00" in line and "yes" in line and "PASS" in line
+    assert "0 of 360 trials of its cells" in shown and "hypotheses: 1 PASS" in shown
+
+
+def test_verdicts_as_rows_have_them(core: SuiteVerdict) -> None:
+    rows = {row["row"]: row for row in verdict_rows([core]) if row["kind"] == "hypothesis"}
+    assert set(rows) == set(LOADED.suite.hypotheses)
+    row = rows["bi-level"]
+    assert row["delta"] == pytest.approx(22.0) and row["width"] == pytest.approx(0.0, abs=1e-6)
+    assert (row["table"], row["metric"], row["ours_n"], row["verdict"]) == ("core", "accuracy", 5, "PASS")
+    assert rows["late-alpha"]["values"] == "effect <= 2" and rows["late-alpha"]["delta"] is None
+
+
+# page -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_is_there_and_what_is_missing(core: SuiteVerdict) -> None:
+    page = text(Design(core))
+    assert "135 searches" in page and "around 0 of 360" in page
+    line = line_of(page, "bi-level | single-darts")
+    assert "| +22.00 points |" in line and "| yes | PASS |" in line and line.endswith("at 5 seeds |")
+    assert "- like-operations: 0 of 360 trials of its cells, seeds 0 to 4." in page
+    assert "- **Supported**: Joint updates find better architectures than bi-level ones on halves" in page
+    assert "- **Refuted**" not in page and "- **Waits for searches**: late-alpha," in page
+    assert "`around`: not all of its cells have 5 seeds." in page and "| update | 100.0 | 100.0 to 100.0 |" in page
+    assert "| halves | 704 | 2,000 | 2,000 | 368 |" in page
+
+
+def test_every_cell_has_its_accuracy_and_its_collapses(core: SuiteVerdict) -> None:
+    line = line_of(text(Design(core)), "default 0.025 | exchanged 0.1")
+    assert line.endswith("| 70.2; 5 of 5; — | 85.2; 0 of 5; — | 92.2; 0 of 5; — |")
+
+
+def test_parts_of_joint_updates_add_up(core: SuiteVerdict) -> None:
+    page = text(Design(core))
+    for place in ("at the default rates", "at exchanged rates"):
+        line = line_of(page, f"joint updates for bi-level ones on halves, {place}")
+        assert "| +22.00 points |" in line and line.endswith("| better | 0 and 5 of 5 |")
+    assert "| +15.00 points |" in line_of(page, "one set for halves, both in turn")
+    assert "| +7.00 points |" in line_of(page, "one step for two in turn, both on one set")
+    assert line_of(page, "exchanged rates for the default ones, joint").endswith("| cannot be told | 0 and 0 of 5 |")
+
+
+def test_what_selection_gains_is_told_by_update(core: SuiteVerdict, selected: SuiteVerdict) -> None:
+    assert "perturbation for magnitude" not in text(Design(core))
+    page = text(Design(selected))
+    assert "| +20.00 points |" in line_of(page, "perturbation for magnitude, bi-level, halves")
+    assert "| +5.00 points |" in line_of(page, "perturbation for magnitude, bi-level, one set")
+    assert "| +0.00 points |" in line_of(page, "perturbation for magnitude, joint")
+
+
+def test_a_page_without_records_is_written_as_well() -> None:
+    empty = Design(judged({}))
+    page = text(empty)
+    assert "0 searches" in page and "PASS |" not in page and pictures(empty) == {}
+
+
+def test_pictures_are_drawn_of_what_is_known(core: SuiteVerdict) -> None:
+    drawn = pictures(Design(core), "stem")
+    assert set(drawn) == {"stem-collapse.png", "stem-effects.png"}
+    assert all(picture.startswith(b"\x89PNG") for picture in drawn.values())
+
+
+# report ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_has_the_page_and_leads_to_it(core: SuiteVerdict, tmp_path: Path) -> None:
+    write_report([core], tmp_path)
+    page = Page(read(tmp_path, "causes-why-reduced.html"))
+    assert "Is one a special case of another?" in page.text and "| ---" not in page.text
+    images = page.values("src")
+    assert images and all(
+        (tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in images if name.endswith("png")
+    )
+    for name in ("index.html", "run-why-reduced.html"):
+        assert "causes-why-reduced.html" in Page(read(tmp_path, name)).values("href")
+    run = Page(read(tmp_path, "run-why-reduced.html")).text
+    assert "+22.00 to +22.00" in run and LOADED.suite.hypotheses["bi-level"].text in run
+
+
+def test_a_suite_without_a_design_has_no_such_page(site: Path) -> None:
+    assert not list(site.glob("causes-*")) and "Hypotheses" not in read(site, "run-sample-reduced.html")
+
+
+def test_no_text_of_a_suite_is_markup() -> None:
+    page = str(rendered(f"# Title\n\n- {UNIQUE}\n\n| a | b |\n| --- | --- |\n| <i>c</i> | d |\n"))
+    assert (
+        "<b>" not in page and "<i>" not in page and "javascript:" not in json.dumps(page).replace("](javascript:", "")
+    )
+    assert '<div class="wide" tabindex="0">\n<table>' in page and page.count("<div") == page.count("</div>") == 1
