@@ -1,4 +1,4 @@
-"""Write docs/why.md and its pictures from the records of `suites/why.yaml`, whatever is there of them.
+"""Write docs/why.md and its pictures from the records of `suites/why.yaml` and `why_s2.yaml` that are there.
 
 Usage: ``python scripts/why.py [--results FOLDER] [--profile reduced] [--out docs] [--table FILE]``. The table is one
 parquet file of all trials: levels of factors and responses.
@@ -13,12 +13,12 @@ from harness.api.reader import Reader
 from harness.api.request import Request
 from harness.data.atomic import replacing
 from harness.data.sources import data_root
-from harness.report.causes.design import Design
+from harness.report.causes.design import ELSEWHERE, Design
 from harness.report.causes.page import best_of, pictures, text
 from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Filters
 
-SUITE = Path("suites/why.yaml")
+SUITES = [Path("suites") / f"{name}.yaml" for name in ("why", ELSEWHERE)]
 
 
 def main() -> None:
@@ -29,12 +29,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--table", type=Path)
     asked = parser.parse_args()
-    (verdict,) = Reader(Request((str(SUITE),), asked.profile, Filters(), (), asked.results)).verdicts()
+    request = Request(tuple(map(str, SUITES)), asked.profile, Filters(), (), asked.results)
+    verdict, elsewhere = Reader(request).verdicts()
     best = best_of(load_table(data_root())) if table_problem(data_root()) is None else None
     design = Design(verdict, best)
     if asked.table is not None:
         design.trials.to_parquet(asked.table, index=False)
-    for name, content in {"why.md": text(design).encode(), **pictures(design)}.items():
+    for name, content in {"why.md": text(design, elsewhere=elsewhere).encode(), **pictures(design)}.items():
         with replacing(asked.out / name) as temporary:
             temporary.write_bytes(content)
 

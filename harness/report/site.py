@@ -15,7 +15,7 @@ from harness.audit.consistency import CONSISTENCIES
 from harness.audit.finding import Finding
 from harness.audit.present import render_audit_section
 from harness.report import curves
-from harness.report.causes.design import Design, is_design
+from harness.report.causes.design import ELSEWHERE, Design, is_design
 from harness.report.causes.html import rendered
 from harness.report.causes.page import pictures, text
 from harness.report.declared import declared_figures
@@ -78,9 +78,14 @@ class Site:
         yield from self._page(AUDIT, "audit", {"audit": self._audit()})
         for verdict, design in self.designs:
             page = causes_page(verdict)
-            body = rendered(text(design, page.removesuffix(".html")))
+            body = rendered(text(design, page.removesuffix(".html"), self._elsewhere(verdict)))
             yield from self._page(page, "causes", {"heading": heading(verdict), "body": body, "run": run_page(verdict)})
         yield from self._explorer()
+
+    def _elsewhere(self, verdict: SuiteVerdict) -> SuiteVerdict | None:
+        """Return the runs that repeat a design on another space, under the same profile."""
+        alike = (v for v in self.runs if v.profile_name == verdict.profile_name)
+        return next((v for v in alike if v.loaded.suite.suite == ELSEWHERE), None)
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """Yield the names and contents of pictures that pages show."""

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from harness.config import Strict
 
 Response = Literal[
-    "accuracy", "collapsed", "skip", "convolution", "collapse-epoch", "best", "selective-stop", "supernet-accuracy",
-    "eigenvalue",
+    "accuracy", "collapsed", "skip", "skips", "convolution", "collapse-epoch", "best", "selective-stop",
+    "supernet-accuracy", "eigenvalue",
 ]  # fmt: skip
 # Of a row whose grid does not have the factor: what it is selected by unless its table says otherwise.
 DEFAULT_LEVELS = {"selection": "magnitude"}

@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.evidence import gather
 from harness.analysis.manipulations import CHECKS, check_manipulations, moved
 from harness.analysis.outcomes import digest
-from harness.analysis.responses import COLLAPSED, RANDOM, collapse_epoch, missing, trials_of
+from harness.analysis.responses import COLLAPSED, RANDOM, collapse_epoch, missing, responses, trials_of
 from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue
 from harness.report.causes.page import best_of
@@ -61,6 +61,14 @@ def test_trials_have_levels_and_responses() -> None:
         54,
         54,
     )
+
+
+def test_skips_are_those_of_the_last_architecture() -> None:
+    made = record(plan(LOADED, "reduced").trials[0], 90.0)
+    assert made.trajectory is not None and responses(digest(made))["skips"] == 0  # it begins with skips alone
+    mixed = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|skip_connect~2|"
+    made.trajectory.architectures[-1] = mixed
+    assert responses(digest(made))["skips"] == 3
 
 
 def test_trials_of_a_cell_that_two_tables_share_count_in_both() -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.verdicts import SuiteVerdict, exit_code, judge
 from harness.methods.catalogue import load_catalogue
 from harness.report import write_report
-from harness.report.causes.design import Design
+from harness.report.causes.design import ELSEWHERE, Design
 from harness.report.causes.html import rendered
 from harness.report.causes.page import pictures, text
 from harness.report.check import render_check
@@ -167,6 +167,17 @@ def test_the_report_has_the_page_and_leads_to_it(core: SuiteVerdict, tmp_path: P
         assert "causes-why-reduced.html" in Page(read(tmp_path, name)).values("href")
     run = Page(read(tmp_path, "run-why-reduced.html")).text
     assert "+22.00 to +22.00" in run and LOADED.suite.hypotheses["bi-level"].text in run
+
+
+def test_what_was_found_on_another_space_stands_on_the_page(core: SuiteVerdict, tmp_path: Path) -> None:
+    loaded = load_suite(Path(__file__).parents[2] / "suites" / f"{ELSEWHERE}.yaml", load_catalogue())
+    found = judge(loaded, "reduced", synthetic.plan(loaded, "reduced"), [])
+    page = text(Design(core), elsewhere=found)
+    assert "## On another space" in page and loaded.suite.hypotheses["exchanged-rates"].text in page
+    assert "| NOT RUN | 0 of 20 trials of its cells, seeds 0 to 4 |" in page
+    assert "## On another space" not in text(Design(core))
+    write_report([core, found], tmp_path)  # it has no record: the page is as without it
+    assert "On another space" not in read(tmp_path, "causes-why-reduced.html")
 
 
 def test_a_suite_without_a_design_has_no_such_page(site: Path) -> None:

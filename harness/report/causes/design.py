@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an array
+ELSEWHERE = "why_s2"  # the suite that repeats it on another space
 SELECTED = "core-selected"  # the core's supernets under another selection
 LEVEL = f"{CONFIDENCE:.1%}"
 

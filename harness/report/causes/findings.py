@@ -10,6 +10,7 @@ from harness.analysis.contrasts import estimate
 from harness.analysis.factors import chance_of_all, collapse_odds, exact_collapse, shares
 from harness.analysis.hypotheses import LOOKS, HypothesisVerdict, factors_of
 from harness.analysis.responses import COLLAPSED, RANDOM
+from harness.analysis.verdicts import SuiteVerdict
 from harness.report.causes.design import (
     AROUND,
     CORE,
@@ -135,6 +136,18 @@ Not looked at yet:
         if waiting
         else ""
     }{_further(design)}"""
+
+
+def repeated(verdict: SuiteVerdict, written: str) -> str:
+    """Show what came of hypotheses on another space."""
+    suite, path = verdict.loaded.suite, verdict.loaded.path.as_posix()
+    name, *others = HYPOTHESIS_COLUMNS
+    rows = [[f"{v.key}: {v.hypothesis.text}", *hypothesis_texts(v), v.verdict, v.reason] for v in verdict.hypotheses]
+    said = paragraph(f"""
+`{path}`, {suite.title}: {verdict.done} searches, its hypotheses written before the first of them (commit {written}). No
+table knows the accuracies there; what is chosen is counted, in edges with a skip connection of the sixteen that both cells
+keep.""")
+    return f"## On another space\n\n{said}\n\n{table((name, *others), rows)}"
 
 
 def _quoted(verdict: HypothesisVerdict) -> str:

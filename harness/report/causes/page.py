@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.analysis.factors import MainEffect, main_effects
 from harness.analysis.responses import Best
+from harness.analysis.verdicts import SuiteVerdict
 from harness.benchmarks.nb201 import Nb201Table
 from harness.report.causes import findings, method
 from harness.report.causes.design import AROUND, CORE, LEVEL, Design
@@ -24,11 +25,15 @@ MARKS = {  # the papers' settings by update and rates
 }
 
 
-def text(design: Design, stem: str = "why") -> str:
-    """Return the page as markdown; ``stem``: what the names of its pictures begin with."""
+def text(design: Design, stem: str = "why", elsewhere: SuiteVerdict | None = None) -> str:
+    """Return the page as markdown.
+
+    ``stem``: what the names of its pictures begin with; ``elsewhere``: hypotheses on another space.
+    """
     sections = (
         *(method.opening(design), findings.in_short(design), _pictures(design, stem), findings.cells(design)),
         *(findings.hypotheses(design, written(design.loaded.path)), findings.special_cases(design)),
+        *((findings.repeated(elsewhere, written(elsewhere.loaded.path)),) if elsewhere is not None else ()),
         *(findings.explained(design), findings.collapses(design)),
         *(method.words(), method.manipulations(design), method.confounds(design), method.plan(design)),
         method.limits(design),
