@@ -145,8 +145,8 @@ def repeated(verdict: SuiteVerdict, written: str) -> str:
     rows = [[f"{v.key}: {v.hypothesis.text}", *hypothesis_texts(v), v.verdict, v.reason] for v in verdict.hypotheses]
     said = paragraph(f"""
 `{path}`, {suite.title}: {verdict.done} searches, its hypotheses written before the first of them (commit {written}). No
-table knows the accuracies there; what is chosen is counted, in edges with a skip connection of the sixteen that both cells
-keep.""")
+table knows the accuracies there; what is chosen is counted, in edges with a skip connection of the sixteen that both
+cells keep.""")
     return f"## On another space\n\n{said}\n\n{table((name, *others), rows)}"
 
 
