@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUITE ?= suites/nb201.yaml
+RESULTS ?= results
 EVIDENCE ?= suites/nb201.yaml suites/nb201_sp.yaml suites/nb201_delve.yaml suites/darts_pt.yaml
 
 .PHONY: run evidence test long full contract regression lint report examples readme why bench bench-short clean
@@ -15,9 +16,9 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 run: $(READY) ## the main job: search, look up, report, judge (digits when no data is at hand); a verdict is no failure
-	$(BIN)/python -m harness run $(SUITE) --profile reduced
-	$(BIN)/python -m harness report $(SUITE) --profile reduced
-	$(BIN)/python -m harness check $(SUITE) --profile reduced || case $$? in 1|3) ;; *) exit 1 ;; esac
+	$(BIN)/python -m harness run $(SUITE) --profile reduced --results $(RESULTS)
+	$(BIN)/python -m harness report $(SUITE) --profile reduced --results $(RESULTS)
+	$(BIN)/python -m harness check $(SUITE) --profile reduced --results $(RESULTS) || case $$? in 1|3) ;; *) exit 1 ;; esac
 
 evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
 	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19
