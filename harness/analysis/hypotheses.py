@@ -132,5 +132,5 @@ def _corrected(family: Sequence[str], looked: Mapping[str, HypothesisVerdict]) -
 
 def _decided(verdict: HypothesisVerdict, p: tuple[float, float]) -> HypothesisVerdict:
     word: Verdict = "PASS" if p[0] <= ALPHA else "FAIL" if p[1] <= ALPHA else "UNDECIDED"
-    reason = verdict.reason or f"p {p[0]:.2g}, of its opposite {p[1]:.2g}, at {verdict.seeds} seeds"
+    reason = verdict.reason or f"adjusted p {p[0]:.2g}, of the opposite {p[1]:.2g}, at {verdict.seeds} seeds"
     return HypothesisVerdict(verdict.key, verdict.hypothesis, word, reason, verdict.seeds, verdict.found, p)

@@ -333,7 +333,7 @@ def effect_text(claim: ClaimVerdict) -> str:
 
 
 HYPOTHESIS_COLUMNS = (
-    *("hypothesis", "effect", f"{CONFIDENCE:.1%} interval", "smallest that matters", "all of it larger"),
+    *("hypothesis", "effect", f"{CONFIDENCE:.1%} interval", "smallest that matters", "interval beyond it"),
     *("verdict", "why"),
 )
 

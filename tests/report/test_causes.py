@@ -113,13 +113,27 @@ def test_the_page_says_what_is_there_and_what_is_missing(core: SuiteVerdict) -> 
     assert "- like-operations: 0 of 360 trials of its cells, seeds 0 to 4." in page
     assert "- **Supported**: Joint updates find better architectures than bi-level ones on halves" in page
     assert "- **Refuted**" not in page and "- **Waits for searches**: late-alpha," in page
-    assert "`around`: not all of its cells have 5 seeds." in page and "| update | 100.0 | 100.0 to 100.0 |" in page
+    assert "of `around` there are 0 of 360 trials." in page and "| update | 100.0 | 100.0 to 100.0 |" in page
     assert "| halves | 704 | 2,000 | 2,000 | 368 |" in page
 
 
 def test_every_cell_has_its_accuracy_and_its_collapses(core: SuiteVerdict) -> None:
-    line = line_of(text(Design(core)), "default 0.025 | exchanged 0.1")
+    line = line_of(text(Design(core)), "high 0.025 | high 0.1")
     assert line.endswith("| 70.2; 5 of 5; — | 85.2; 0 of 5; — | 92.2; 0 of 5; — |")
+
+
+def test_an_average_says_of_what_it_is_one(core: SuiteVerdict) -> None:
+    """Joint updates gain 22 points, and 2 where the weights' rate is low: (22 + 22 + 2) / 3."""
+
+    def accuracy(levels: dict[str, str], seed: int) -> float:
+        low = levels["weights"] == "w-exchanged" and levels["update"] == "halves"
+        return by_update(levels, seed) + 20 * low
+
+    (line,) = [x for x in text(Design(judged({"core": accuracy}))).splitlines() if "(*bi-level*)" in x]
+    assert "+15.33 points" in line and "(mean of +22.00 with weights' rate high 0.025; +22.00 with" in line
+    assert line.endswith("; +2.00 with weights' rate low 0.002); 2 would matter; 5 seeds a cell.")
+    (line,) = [x for x in text(Design(core)).splitlines() if "(*exchanged-rates*)" in x]
+    assert "(mean of +0.00 with bi-level, halves; +0.00 with bi-level, one set)" in line
 
 
 def test_parts_of_joint_updates_add_up(core: SuiteVerdict) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an array
 ELSEWHERE = "why_s2"  # the suite that repeats it on another space
 SELECTED = "core-selected"  # the core's supernets under another selection
+RATES = ("weights", "alpha")  # the factors that are learning rates
 LEVEL = f"{CONFIDENCE:.1%}"
 
 
@@ -43,6 +44,11 @@ class Design:
             return None
         return self.trials[self.trials["table"].isin(names) & (self.trials["seed"] < LOOKS[0])]
 
+    def lacks(self, name: str) -> str:
+        """Say what an incomplete table has."""
+        have, wanted = self.done()[name]
+        return f"of `{name}` there are {have} of {wanted} trials."
+
     def levels(self, name: str) -> dict[str, list[str]]:
         """Return the levels of a table's factors, in the order of its rows."""
         found: dict[str, dict[str, None]] = {}
@@ -59,13 +65,20 @@ class Design:
         return {level: str(part.get("label", level)) for level, part in grid.factors[factor].items()}
 
     def rates(self, factor: str) -> dict[str, str]:
-        """Return labels of a rate's levels: what they are called, and what they are under the profile."""
+        """Return labels of a rate's levels: low, middle or high, and what they are under the profile."""
         found = {}
         for row, settings in self.suite.tables[CORE].rows.items():
-            spec, level = self.loaded.resolve(CORE, row, self.profile), settings.levels[factor]
+            spec = self.loaded.resolve(CORE, row, self.profile)
             optimiser = spec.weight_optimiser if factor == "weights" else spec.architecture_optimiser
-            found[level] = f"{level.partition('-')[2]}\n{optimiser.lr:g}"
-        return found
+            found[settings.levels[factor]] = optimiser.lr
+        words = dict(zip(sorted(set(found.values())), ("low", "middle", "high"), strict=True))
+        return {level: f"{words[rate]}\n{rate:g}" for level, rate in found.items()}
+
+    def named(self, factor: str, level: str) -> str:
+        """Return what a level is called in a sentence."""
+        if factor in RATES:
+            return self.rates(factor)[level].replace("\n", " ")
+        return self.labels(factor).get(level, level) if factor in self.levels(CORE) else level
 
 
 def is_design(suite: Suite) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.bands import Verdict
 from harness.analysis.contrasts import estimate
 from harness.analysis.factors import chance_of_all, collapse_odds, exact_collapse, shares
-from harness.analysis.hypotheses import LOOKS, HypothesisVerdict, factors_of
+from harness.analysis.hypotheses import ALPHA, LOOKS, HypothesisVerdict, factors_of
 from harness.analysis.responses import COLLAPSED, RANDOM
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.causes.design import (
@@ -44,6 +44,10 @@ Asked = tuple[str, Contrast, dict[str, str]]  # a contrast in words, and the lev
 SPECIAL: tuple[Asked, ...] = (
     ("joint updates for bi-level ones on halves, at the default rates", JOINT, DEFAULT),
     ("joint updates for bi-level ones on halves, at exchanged rates", JOINT, EXCHANGED),
+    *(
+        (f"joint updates for bi-level ones on halves, weights' rate {word}", JOINT, {"weights": level})
+        for word, level in (("high", "w-default"), ("middle", "w-small"), ("low", "w-exchanged"))
+    ),
     ("exchanged rates for the default ones, bi-level on halves", RATES, {"update": "halves"}),
     ("exchanged rates for the default ones, bi-level on one set", RATES, {"update": "shared"}),
     ("exchanged rates for the default ones, joint", RATES, {"update": "joint"}),
@@ -55,10 +59,14 @@ PARTS: tuple[Asked, ...] = (
 EFFECT = ("effect on the accuracy", "estimate", f"{LEVEL} interval", "so it is", "collapses with and without")
 
 
+REDUCED = """
+All of this is at the reduced size, whose rates were chosen so that DARTS' own search has the time to collapse."""
+
+
 def in_short(design: Design) -> str:
     """Say in a line each what is supported, what is refuted, and what is open."""
     lines = [
-        f"- **{word}**: {_said(verdict)}" if verdict.found else f"- **{word}**: {verdict.hypothesis.text.lower()}."
+        f"- **{word}**: {_said(design, verdict) if verdict.found else f'{verdict.hypothesis.text}.'}"
         for word, of in SHORT.items()
         for verdict in design.verdicts
         if verdict.verdict in of and word != "Waits for searches"
@@ -66,38 +74,75 @@ def in_short(design: Design) -> str:
     waiting = [v.key for v in design.verdicts if v.verdict in SHORT["Waits for searches"]]
     lines += [f"- **Waits for searches**: {', '.join(waiting)}."] if waiting else []
     scope = paragraph(f"""
-An effect is an average over all combinations of the other factors: at some of them it may be absent, or the other way
-round (*Every cell*). An architecture counts as *collapsed* below {COLLAPSED} % (CIFAR-10 test), as one in ten drawn at
-random is; such a draw has {RANDOM} % in the mean.""")
+{REDUCED if design.profile == "reduced" else ""} An effect is an average over all combinations of the other factors: at
+some of them it may be absent, or the other way round. An architecture is *collapsed* below {COLLAPSED} % (CIFAR-10
+test), as one in ten of the space is; drawn at random, architectures have {RANDOM} % in the mean.{_levels(design)}""")
     return "## In short\n\n" + "\n".join(lines) + "\n\n" + scope
 
 
-def _said(verdict: HypothesisVerdict) -> str:
+def _said(design: Design, verdict: HypothesisVerdict) -> str:
     effect, width, least, _ = hypothesis_texts(verdict)
+    factor, levels = "update", verdict.hypothesis.among.get("update", [])
+    if verdict.hypothesis.effect == JOINT and verdict.hypothesis.at is None:  # whatever the rates: at each of them
+        factor, levels = "weights", list(design.labels("weights"))
+    parts = _parts(design, verdict, factor, levels) if len(levels) > 1 else ""
     return (
-        f"{verdict.hypothesis.text} (*{verdict.key}*): {effect}, {LEVEL} interval {width}; {least} would matter; "
-        f"{verdict.seeds} seeds a cell."
+        f"{verdict.hypothesis.text} (*{verdict.key}*): {effect}, {LEVEL} interval {width}{parts}; "
+        f"{least} would matter; {verdict.seeds} seeds a cell."
     )
+
+
+def _parts(design: Design, verdict: HypothesisVerdict, factor: str, levels: Sequence[str]) -> str:
+    """Say of what an average is one, where all of its cells are there."""
+    of = verdict.hypothesis
+    chosen = design.trials[design.trials["table"].isin(of.tables) & (design.trials["seed"] < verdict.seeds)]
+    factors, found = factors_of(design.suite, of.tables), []
+    prefix = "weights' rate " if factor == "weights" else ""
+    for level in levels:
+        part = estimate(having(chosen, {factor: level}), of.response, factors, of.effect, of.at)
+        found.append(f"{number(part.effect)} with {prefix}{design.named(factor, level)}")
+    return f" (mean of {'; '.join(found)})"
+
+
+def _levels(design: Design) -> str:
+    """Say what ways of updating end with, and how good the best is that they pass through."""
+    core = design.complete(CORE)
+    if core is None:
+        return ""
+    ends = [
+        f"{label} {having(core, {'update': update})['accuracy'].mean():.1f}"
+        for update, label in design.labels("update").items()
+    ]
+    best = estimate(core, "best", factors_of(design.suite, [CORE]), JOINT)
+    return f""" In the mean over all rates searches end at: {"; ".join(ends)}. The best architecture that a search
+passes through, by the table, which it does not see, is another under joint updates than under bi-level ones on halves
+by {number(best.effect)} points ({interval(best)})."""
 
 
 def cells(design: Design) -> str:
     """Show what every cell of the core gave, in numbers that are no differences."""
-    core, updates = design.trials[design.trials["table"] == CORE], design.labels("update")
-    rates = {factor: {level: text.replace("\n", " ") for level, text in design.rates(factor).items()}
-             for factor in ("weights", "alpha")}  # fmt: skip
-    rows = [
-        [weights, alpha, *(_cell(having(core, {"update": u, "weights": w, "alpha": a})) for u in updates)]
-        for w, weights in rates["weights"].items()
-        for a, alpha in rates["alpha"].items()
-    ]
-    header = ("rate of the weights", "rate of alpha", *updates.values())
+    magnitude = _cells(design, CORE)
+    perturbed = f"\n\nThe same supernets, selected by perturbation:\n\n{_cells(design, SELECTED)}"
     return f"""## Every cell
 
 Mean accuracy of the architectures that were found, in % (CIFAR-10 test); how many collapsed; the supernet's own
-accuracy at the end, in %, which says how far it was trained at all (on images of alpha's, which on one set the weights
-see too).
+accuracy at the end, in %, which says how far it was trained at all (to compare within a column: on one set the weights
+have seen its images).
 
-{table(header, rows)}"""
+{magnitude}{perturbed if design.done()[SELECTED][0] else ""}"""
+
+
+def _cells(design: Design, name: str) -> str:
+    trials, updates = design.trials[design.trials["table"] == name], design.labels("update")
+    rows = [
+        [
+            *(design.named("weights", weights), design.named("alpha", alpha)),
+            *(_cell(having(trials, {"update": u, "weights": weights, "alpha": alpha})) for u in updates),
+        ]
+        for weights in design.labels("weights")
+        for alpha in design.labels("alpha")
+    ]
+    return table(("rate of the weights", "rate of alpha", *updates.values()), rows)
 
 
 def _cell(found: DataFrame) -> str:
@@ -120,7 +165,7 @@ def hypotheses(design: Design, written: str) -> str:
     rules = paragraph(f"""
 Written before the first record (commit {written}). PASS: supported; FAIL: its opposite is. Both by one-sided tests,
 the p-values adjusted by Holm over all {len(design.verdicts)} and at most 1, at {LOOKS[0]} seeds a cell and, for what is
-open then, at {LOOKS[1]}; each look may err in 2.5%, hence intervals of {LEVEL}, which are of one effect alone.""")
+open then, at {LOOKS[1]}; each look decides at {ALPHA:g}, hence intervals of {LEVEL}, which are of one effect alone.""")
     return f"""## Hypotheses
 
 {rules}
@@ -170,11 +215,11 @@ def special_cases(design: Design) -> str:
     core = design.complete(CORE)
     title = "## Is one a special case of another?\n\n"
     if core is None:
-        return f"{title}`{CORE}`: not all of its cells have {LOOKS[0]} seeds."
+        return f"{title}{design.lacks(CORE)}"
     both = table(EFFECT, [_asked(design, core, asked) for asked in SPECIAL])
     parts = table(EFFECT, [_asked(design, core, asked) for asked in PARTS])
-    return f"""{title}It would be if its effect were gone where the other is at work, and there where it is not. Whether
-the first two lines differ is the hypothesis *bi-level-at-exchanged-rates*.
+    return f"""{title}It would be if its effect were absent where the other is at work, and present where it is not.
+Whether the first two lines differ is the hypothesis *bi-level-at-exchanged-rates*; no other line is one.
 
 {both}
 
@@ -216,16 +261,16 @@ def explained(design: Design) -> str:
 def _shares(design: Design, name: str, factors: list[str] | None, order: int) -> str:
     complete = design.complete(name)
     if complete is None:
-        return f"`{name}`: not all of its cells have {LOOKS[0]} seeds."
+        return design.lacks(name)
     factors = factors or list(next(iter(design.suite.tables[name].rows.values())).levels)
     found = shares(complete, "accuracy", factors, order)
     rows = [[" x ".join(s.term), f"{100 * s.share:.1f}", f"{100 * s.low:.1f} to {100 * s.high:.1f}"] for s in found]
-    rest = 100 * (1 - sum(max(s.share, 0.0) for s in found))
+    rest = 100 * (1 - sum(s.share for s in found))
     p = chance_of_all(complete, "accuracy", factors)
     said = paragraph(f"""
 `{name}`: of the accuracy's variance over its trials (omega squared, %; below 0 is as good as 0; 95% intervals by
-bootstrap). An interaction (x) belongs to neither of its factors; about {rest:.0f} % is chance among repeated searches.
-A permutation test of all main effects together, within seeds: p = {p:.2g}.""")
+bootstrap). An interaction (x) belongs to neither of its factors; the rest, {rest:.0f} %, is between searches that
+differ in their seed alone. A permutation test of all main effects together, within seeds: p = {p:.2g}.""")
     return f"{said}\n\n{table(('term', 'share', 'interval'), rows)}"
 
 
@@ -241,7 +286,7 @@ def collapses(design: Design) -> str:
         text += table(header, rows) + "\n\n"
     around = design.complete(AROUND)
     if around is None:
-        return text + f"Logistic regression waits for {LOOKS[0]} seeds of every cell of `{AROUND}`."
+        return text + f"Logistic regression on the array: {design.lacks(AROUND)}"
     odds = collapse_odds(around, design.levels(AROUND))
     lines = [[f"{f}: {lv}", number(o), f"{number(lo)} to {number(hi)}"] for (f, lv), (o, lo, hi) in odds.items()]
     if not lines:
@@ -263,11 +308,6 @@ def _exact(design: Design) -> list[list[str]]:
             chosen = chosen[chosen[factor].isin(of_factor)]
         exact = exact_collapse(chosen, factors_of(design.suite, of.tables), of.effect)
         if exact is not None:
-            sides = [_named(side) for side in (of.effect.left, of.effect.right)]
+            sides = [", ".join(design.named(*level) for level in s.items()) for s in (of.effect.left, of.effect.right)]
             rows.append([verdict.key, *sides, *(f"{p:.2g}" for p in exact)])
     return rows
-
-
-def _named(levels: dict[str, str]) -> str:
-    names: Sequence[str] = list(levels.values())
-    return ", ".join(names)

@@ -11,6 +11,7 @@ from harness.methods.spec import SearchSpec
 from harness.report.causes.design import AROUND, CORE, Design, paragraph, table
 from harness.runner.availability import TRAINING_IMAGES
 from harness.suite.grid import Array
+from harness.suite.hypotheses import DEFAULT_LEVELS
 
 
 def opening(design: Design) -> str:
@@ -20,11 +21,13 @@ def opening(design: Design) -> str:
     papers = [
         design.suite.papers[key].title for key in dict.fromkeys(v.hypothesis.paper for v in design.verdicts) if key
     ]
+    again = design.trials[design.trials["selection"] != DEFAULT_LEVELS["selection"]]
     named = "; ".join(f"*{title}*" for title in papers)
     return "# Why DARTS collapses\n\n" + paragraph(f"""
 Papers that each have a cause of their own, and test it alone ({named}), two more that they quote, and one ground:
 `{design.path}` varies the causes together, in searches on NAS-Bench-201 that are looked up in its table. Profile
-{design.profile}: {len(design.trials)} searches, {seconds / 3600:.1f} hours of a core, on CIFAR-10. Of the first
+{design.profile}: {len(design.trials) - len(again)} searches on CIFAR-10, {len(again)} of whose supernets another
+selection started from as well, {seconds / 3600:.1f} hours of a core in all. Of the first
 {LOOKS[0]} seeds there are: {"; ".join(done)}. The page is made from the records (`scripts/why.py`).
 """)
 
@@ -36,10 +39,11 @@ def words() -> str:
 - **bi-level, halves** (halves): a step of alpha on one half of the images, then one of the weights on the other, as
   DARTS does. **bi-level, one set** (shared): the same in turn, on different batches of one set. **joint**: one batch of
   that set, one backward pass, both steps (Single-DARTS).
-- **default, small, exchanged** are names of rates. In the profile `paper` they are those that DARTS, SS-DARTS (Delve,
-  section 3) and Delve's fifth experiment set: the last gives the weights alpha's small rate, and alpha the weights'
-  large one. The profile `reduced` has a thirtieth of the steps; its rates are chosen for that length, in the same
-  order: *Every cell* has the numbers. **near Single-DARTS**: its weights' rate, 0.005, lies between two of these.
+- **default rates** are DARTS' own: of the weights (SGD) the high one, of alpha (Adam) the low one. **exchanged rates**
+  are those of Delve's fifth experiment, which gives the weights alpha's rate and alpha the weights': low and high. The
+  middle ones are both of SS-DARTS (Delve, section 3). So in the profile `paper`: 0.025, 0.003, 3e-4 of the weights,
+  3e-4, 0.001, 0.025 of alpha. `reduced` has a thirtieth of the steps, and rates for that length in the same order:
+  *Every cell* has them. **near Single-DARTS**: its weights' rate, 0.005, lies between two of these.
 - **magnitude**: an edge takes the operation of the largest weight; **perturbation**: the one without which the supernet
   loses most (DARTS-PT).
 - **core**: update x rates, all combinations. **core-selected**: the same supernets, selected by perturbation.
@@ -75,7 +79,13 @@ def confounds(design: Design) -> str:
         spec = design.loaded.resolve(CORE, row, design.profile)
         found.setdefault(settings.levels["update"], set()).add(matched(spec))
     rows = [[level, *values] for level, of in found.items() for values in sorted(of)]
-    header = ("update", "weight updates", "images of the weights", "images of alpha", "sum of rate / first rate")
+    header = (
+        "update",
+        "weight updates",
+        "images of the weights",
+        "images of alpha",
+        "the same in steps at the first rate",
+    )
     return f"""## What is matched
 
 {table(header, rows)}

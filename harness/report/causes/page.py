@@ -50,10 +50,10 @@ def _pictures(design: Design, stem: str) -> str:
 
 *How many of the searches of a cell collapse: the darker, the more. Names are those of papers whose setting it is.*
 
-![Main effects of all factors on four responses, with their intervals]({stem}-effects.png)
+![Main effects of the factors on four responses, with their intervals]({stem}-effects.png)
 
-*A level against the factor's first, with its {LEVEL} interval, in grey where that holds 0: in the core a mean of
-differences cell by cell, for the other factors a main effect of the array.*"""
+*A level against the factor's first, with its {LEVEL} interval, in grey where that holds 0, not corrected for how many
+they are: in the core a mean of differences cell by cell, for the other factors a main effect of the array.*"""
 
 
 def written(suite: Path) -> str:
@@ -99,5 +99,5 @@ def pictures(design: Design, stem: str = "why") -> dict[str, bytes]:
     rates = (design.rates("weights"), design.rates("alpha"))
     return {
         f"{stem}-collapse.png": collapse_png(core, design.labels("update"), *rates, MARKS),
-        f"{stem}-effects.png": effects_png(shown, "What a level changes"),
+        f"{stem}-effects.png": effects_png(shown, "What a level changes", design.named),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 DOTS = 160
 
 
-def effects_png(effects: Mapping[str, Sequence[MainEffect]], title: str) -> bytes:
-    """Draw the main effects on several responses: a level against the factor's first, with its interval."""
+def effects_png(effects: Mapping[str, Sequence[MainEffect]], title: str, named: Callable[[str, str], str]) -> bytes:
+    """Draw the main effects on several responses: a level against the factor's first, with its interval.
+
+    ``named``: what a factor's level is called.
+    """
     names = [effect for found in effects.values() for effect in found][: len(next(iter(effects.values())))]
     with matplotlib.rc_context(SETTINGS):
         size = (2.2 + 2.3 * len(effects), 1.5 + 0.24 * len(names))
@@ -32,10 +35,14 @@ def effects_png(effects: Mapping[str, Sequence[MainEffect]], title: str) -> byte
         axes = figure.subplots(1, len(effects), sharey=True, squeeze=False).flat
         for ax, (response, found) in zip(axes, effects.items(), strict=True):
             _effects(ax, response, found)
-        axes[0].set_yticks(range(len(names)), [f"{e.factor}: {e.level}, not {e.first}" for e in names])
+        axes[0].set_yticks(range(len(names)), [_line(effect, named) for effect in names])
         axes[0].set_ylim(len(names) - 0.5, -0.5)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         return as_png(figure, DOTS)
+
+
+def _line(effect: MainEffect, named: Callable[[str, str], str]) -> str:
+    return f"{effect.factor}: {named(effect.factor, effect.level)} against {named(effect.factor, effect.first)}"
 
 
 def _effects(ax: Axes, response: str, found: Sequence[MainEffect]) -> None:
