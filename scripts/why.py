@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from harness.analysis.responses import best_of, trials_of
 from harness.api.reader import Reader
 from harness.api.request import Request
 from harness.data.atomic import replacing
 from harness.data.sources import data_root
-from harness.report.causes.design import ELSEWHERE, Design
-from harness.report.causes.page import best_of, pictures, text
+from harness.report.causes.page import pictures, text
+from harness.report.causes.study import ELSEWHERE, Study
 from harness.runner.evaluate import load_table, table_problem
 from harness.runner.plan import Filters
 
@@ -31,11 +32,11 @@ def main() -> None:
     asked = parser.parse_args()
     request = Request(tuple(map(str, SUITES)), asked.profile, Filters(), (), asked.results)
     verdict, elsewhere = Reader(request).verdicts()
-    best = best_of(load_table(data_root())) if table_problem(data_root()) is None else None
-    design = Design(verdict, best)
+    study = Study(verdict)
     if asked.table is not None:
-        design.trials.to_parquet(asked.table, index=False)
-    for name, content in {"why.md": text(design, elsewhere=elsewhere).encode(), **pictures(design)}.items():
+        best = best_of(load_table(data_root())) if table_problem(data_root()) is None else None
+        trials_of(study.suite, study.evidence, best).to_parquet(asked.table, index=False)
+    for name, content in {"why.md": text(study, elsewhere=elsewhere).encode(), **pictures(study)}.items():
         with replacing(asked.out / name) as temporary:
             temporary.write_bytes(content)
 

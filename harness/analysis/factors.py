@@ -168,6 +168,25 @@ def exact_collapse(trials: DataFrame, factors: Sequence[str], effect: Contrast) 
     return float(chances[total:].sum()), float(chances[: total + 1].sum())
 
 
+def paired_collapse(trials: DataFrame, factors: Sequence[str], effect: Contrast) -> tuple[float, float] | None:
+    """As `exact_collapse`, of two sides that start from one supernet for each seed: McNemar's exact test."""
+    from scipy import stats
+
+    keys = [*(factor for factor in factors if factor not in effect.left), "seed"]
+    left, right = (
+        trials[(trials[list(levels)] == list(levels.values())).all(axis=1)].set_index(keys)["collapsed"].dropna()
+        for levels in (effect.left, effect.right)
+    )
+    both = left.to_frame("left").join(right.to_frame("right"), how="inner")
+    if both.empty:
+        return None
+    more, fewer = int((both["left"] > both["right"]).sum()), int((both["left"] < both["right"]).sum())
+    if more + fewer == 0:
+        return 1.0, 1.0
+    above, below = (stats.binomtest(more, more + fewer, alternative=side).pvalue for side in ("greater", "less"))
+    return float(above), float(below)
+
+
 def collapse_odds(trials: DataFrame, levels: dict[str, list[str]]) -> dict[tuple[str, str], tuple[float, float, float]]:
     """Return the log odds of a collapse by factor and level against the first, each with its 95% interval.
 

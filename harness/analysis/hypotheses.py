@@ -8,7 +8,8 @@ decided at the first look. Intervals have a confidence of 97.5%, so that both lo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.analysis.bands import Verdict
@@ -61,14 +62,20 @@ def factors_of(suite: Suite, tables: Sequence[str]) -> list[str]:
     return [factor for factor in rows[0] if all(factor in levels for levels in rows)]
 
 
-def judge_hypotheses(suite: Suite, trials: DataFrame) -> list[HypothesisVerdict]:
-    """Judge every hypothesis of a suite by its trials (`harness.analysis.responses.trials_of`)."""
+def judge_hypotheses(
+    suite: Suite, trials: DataFrame, left_out: Mapping[str, str] = MappingProxyType({})
+) -> list[HypothesisVerdict]:
+    """Judge every hypothesis of a suite by its trials (`harness.analysis.responses.trials_of`).
+
+    ``left_out``: which are not to be judged, and why; they count with p = 1.
+    """
     verdicts = {key: HypothesisVerdict(key, of, "NOT RUN", "") for key, of in suite.hypotheses.items()}
+    verdicts |= {key: replace(verdicts[key], verdict="NOT JUDGED", reason=why) for key, why in left_out.items()}
     for seeds in LOOKS:
         looked = {
             key: _look(suite, trials, verdict, seeds)
             for key, verdict in verdicts.items()
-            if verdict.verdict not in ("PASS", "FAIL")
+            if verdict.verdict not in ("PASS", "FAIL", "NOT JUDGED")
         }
         corrected = _corrected(list(verdicts), {key: v for key, v in looked.items() if v.seeds == seeds})
         for key, verdict in looked.items():
@@ -79,7 +86,7 @@ def judge_hypotheses(suite: Suite, trials: DataFrame) -> list[HypothesisVerdict]
 def _look(suite: Suite, trials: DataFrame, before: HypothesisVerdict, seeds: int) -> HypothesisVerdict:
     """Estimate the effect from the first seeds; where trials are missing, keep what an earlier look found."""
     hypothesis = before.hypothesis
-    planned, chosen = _cells(suite, hypothesis), _chosen(trials, hypothesis, seeds)
+    planned, chosen = len(cells(suite, hypothesis)), of_cells(trials, hypothesis, seeds)
     done, wanted = len(chosen), seeds * planned
     if done < wanted:
         if before.reason:
@@ -94,17 +101,22 @@ def _look(suite: Suite, trials: DataFrame, before: HypothesisVerdict, seeds: int
     return HypothesisVerdict(before.key, hypothesis, "UNDECIDED", "", seeds, found)
 
 
+def cells(suite: Suite, hypothesis: Hypothesis) -> list[str]:
+    """Return the rows of a hypothesis' cells, as ``table/row``."""
+    return [
+        f"{table}/{name}"
+        for table in hypothesis.tables
+        for name, row in suite.tables[table].rows.items()
+        if counts(hypothesis, {**DEFAULT_LEVELS, **row.levels})
+    ]
+
+
 def counts(hypothesis: Hypothesis, levels: Mapping[str, str]) -> bool:
     """Tell whether a cell with such levels counts for a hypothesis."""
     return all(levels.get(factor) in of for factor, of in hypothesis.among.items())
 
 
-def _cells(suite: Suite, hypothesis: Hypothesis) -> int:
-    rows = [row for table in hypothesis.tables for row in suite.tables[table].rows.values()]
-    return sum(counts(hypothesis, {**DEFAULT_LEVELS, **row.levels}) for row in rows)
-
-
-def _chosen(trials: DataFrame, hypothesis: Hypothesis, seeds: int) -> DataFrame:
+def of_cells(trials: DataFrame, hypothesis: Hypothesis, seeds: int) -> DataFrame:
     """Return the trials of a hypothesis' cells with the first seeds and a known response."""
     if trials.empty:
         return trials

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from harness.analysis.evidence import Evidence
 from harness.analysis.measures import accuracy_at, history, magnitude_at, own_accuracy_key
 from harness.analysis.outcomes import Outcome
 from harness.methods.stops import MagnitudePeak
+from harness.spaces.registry import published
 from harness.suite.hypotheses import DEFAULT_LEVELS
 from harness.suite.schema import Suite
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from harness.benchmarks.nb201 import Nb201Table
+
 COLLAPSED = 79.57  # percent: nine tenths of NAS-Bench-201's architectures are above it (CIFAR-10 test, 200 epochs)
+JUDGED = "cifar10/test/200"  # what both are of
 RANDOM = 87.06  # percent: what they have in the mean
 WITHIN = 5.0  # points from the best that a search ever had, which count as not collapsed yet
 SKIP, CONVOLUTION = "skip_connect", "nor_conv_3x3"
@@ -40,7 +45,7 @@ Best = Callable[[Sequence[str]], float]  # the best accuracy, percent, of archit
 
 
 def trials_of(suite: Suite, evidence: Evidence, best: Best | None = None) -> DataFrame:
-    """Return the done trials of all grids: table, row, seed, a level of every factor, responses.
+    """Return the done searches of all grids: table, row, seed, a level of every factor, responses.
 
     A factor that a trial's grid does not have is missing, but for those of `DEFAULT_LEVELS`. Stand-ins for images that
     are not at hand are left out.
@@ -56,7 +61,7 @@ def _rows(suite: Suite, evidence: Evidence, best: Best | None) -> Iterator[dict[
     for table, entry in suite.tables.items():
         for row, settings in entry.rows.items() if entry.grid else ():
             for outcome in evidence.done(evidence.of_row(f"{table}/{row}")):
-                if not outcome.embedded:
+                if outcome.architectures and not outcome.embedded:
                     levels = {**DEFAULT_LEVELS, **settings.levels}
                     yield {"table": table, "row": row, "seed": outcome.seed, **levels, **responses(outcome, best)}
 
@@ -70,7 +75,7 @@ def responses(outcome: Outcome, best: Best | None = None) -> dict[str, float]:
     return {
         "accuracy": _number(last),
         "regret": _number(None if best is None or last is None else best(_operations(outcome)) - last),
-        "collapsed": _number(None if last is None else float(last < COLLAPSED)),
+        "collapsed": _number(None if last is None or key != JUDGED else float(last < COLLAPSED)),
         "skip": _number(magnitude_at(outcome, SKIP)),
         "skips": float(sum(edge.operation == SKIP for edges in outcome.cells[-1].values() for edge in edges)),
         "convolution": _number(magnitude_at(outcome, CONVOLUTION)),
@@ -80,6 +85,21 @@ def responses(outcome: Outcome, best: Best | None = None) -> dict[str, float]:
         "supernet-accuracy": _last_known(supernet),
         "eigenvalue": _last_known(outcome.eigenvalues),
     }
+
+
+def best_of(table: Nb201Table) -> Best:
+    """Return what gives the best test accuracy on CIFAR-10 of the architectures that are made of some operations."""
+    accuracies, space = table.accuracies(table.strings)[JUDGED], published("nb201")
+    used = [
+        frozenset(edge.operation for edges in space.operations(text).values() for edge in edges)
+        for text in table.strings
+    ]
+
+    @cache
+    def best(operations: Sequence[str]) -> float:
+        return max(a for a, of in zip(accuracies, used, strict=True) if of <= set(operations))
+
+    return best
 
 
 def collapse_epoch(curve: np.ndarray[Any, np.dtype[np.float64]]) -> float:
@@ -101,16 +121,3 @@ def _number(value: float | None) -> float:
 def _last_known(curve: Any) -> float:
     known = curve[~np.isnan(curve)]
     return float(known[-1]) if len(known) else np.nan
-
-
-def missing(suite: Suite, evidence: Evidence, seeds: int) -> Mapping[str, tuple[int, int]]:
-    """Return by table how many of its trials with the first seeds are done, and how many there are."""
-    found = {}
-    for table, entry in suite.tables.items():
-        if entry.grid:
-            done = [
-                sum(outcome.seed < seeds and not outcome.embedded for outcome in evidence.done(evidence.of_row(name)))
-                for name in (f"{table}/{row}" for row in entry.rows)
-            ]
-            found[table] = sum(done), seeds * len(done)
-    return found

@@ -12,7 +12,7 @@ from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baseline
 from harness.analysis.cells import CellVerdict, TableVerdict
 from harness.analysis.claims import ClaimVerdict, judge_claims
 from harness.analysis.evidence import Evidence, gather
-from harness.analysis.hypotheses import HypothesisVerdict, judge_hypotheses
+from harness.analysis.hypotheses import HypothesisVerdict, cells, judge_hypotheses
 from harness.analysis.outcomes import Outcome, digest
 from harness.analysis.protocol import overrides
 from harness.analysis.responses import trials_of
@@ -177,15 +177,20 @@ def _ranking(plan: Plan) -> Ranking | None:
     return known if known is not None and any(map(known.covers, specs)) else None
 
 
-def _hypotheses(suite: Suite, evidence: Evidence) -> Iterator[HypothesisVerdict]:
-    """Judge the hypotheses of a suite; what ran with overrides shows nothing of one."""
-    found = judge_hypotheses(suite, trials_of(suite, evidence)) if suite.hypotheses else ()
-    for verdict in found:
-        rows = [f"{table}/{row}" for table in verdict.hypothesis.tables for row in suite.tables[table].rows]
+def _hypotheses(suite: Suite, evidence: Evidence) -> list[HypothesisVerdict]:
+    """Judge the hypotheses of a suite; what ran with overrides, or on a stand-in for images, shows nothing of one."""
+    if not suite.hypotheses:
+        return []
+    left_out = {}
+    for key, hypothesis in suite.hypotheses.items():
+        rows = cells(suite, hypothesis)
+        done = evidence.done([trial for row in rows for trial in evidence.of_row(row)])
         changed = dict.fromkeys(text for row in rows for text in overrides(suite, row, evidence))
-        if changed and verdict.verdict != "NOT RUN":
-            verdict = replace(verdict, verdict="NOT JUDGED", reason=f"overridden, {', '.join(changed)}")
-        yield verdict
+        if done and changed:
+            left_out[key] = f"overridden, {', '.join(changed)}"
+        elif any(outcome.embedded for outcome in done):
+            left_out[key] = f"{done[0].dataset} stands in for its images: this shows the machinery alone"
+    return judge_hypotheses(suite, trials_of(suite, evidence), left_out)
 
 
 def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) -> ClaimVerdict:

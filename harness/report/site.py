@@ -15,9 +15,9 @@ from harness.audit.consistency import CONSISTENCIES
 from harness.audit.finding import Finding
 from harness.audit.present import render_audit_section
 from harness.report import curves
-from harness.report.causes.design import ELSEWHERE, Design, is_design
 from harness.report.causes.html import rendered
 from harness.report.causes.page import pictures, text
+from harness.report.causes.study import ELSEWHERE, Study, is_study
 from harness.report.declared import declared_figures
 from harness.report.explorer import NUMBERS, TRIALS, number_rows, script, trial_rows, unplanned
 from harness.report.figure_view import declared_view, view
@@ -52,7 +52,7 @@ class Site:
         self.verdicts, self.printed, self.records = verdicts, printed, records
         self.every = [*verdicts, *(v for v in printed.verdicts if not any(v is one for one in verdicts))]
         self.runs = [v for v in verdicts if v.evidence.outcomes or v.evidence.rejected]
-        self.designs = [(v, Design(v)) for v in self.runs if is_design(v.loaded.suite)]
+        self.studies = [(v, Study(v)) for v in self.runs if is_study(v)]
         used = {mark.finding for mark in printed.marks.values()}
         shown = [finding for finding in printed.findings if finding.severity != "info" or finding in used]
         self.findings: dict[Finding, str] = {finding: f"finding-{index}" for index, finding in enumerate(shown)}
@@ -76,9 +76,9 @@ class Site:
         for method in methods:
             yield from self._page(method["page"], "method", {"method": method, **method["view"]()})
         yield from self._page(AUDIT, "audit", {"audit": self._audit()})
-        for verdict, design in self.designs:
+        for verdict, study in self.studies:
             page = causes_page(verdict)
-            body = rendered(text(design, page.removesuffix(".html"), self._elsewhere(verdict)))
+            body = rendered(text(study, page.removesuffix(".html"), self._elsewhere(verdict)))
             yield from self._page(page, "causes", {"heading": heading(verdict), "body": body, "run": run_page(verdict)})
         yield from self._explorer()
 
@@ -89,8 +89,8 @@ class Site:
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """Yield the names and contents of pictures that pages show."""
-        for verdict, design in self.designs:
-            yield from pictures(design, causes_page(verdict).removesuffix(".html")).items()
+        for verdict, study in self.studies:
+            yield from pictures(study, causes_page(verdict).removesuffix(".html")).items()
 
     def shown_trials(self) -> Iterator[str]:
         """Yield the ids of all trials that the explorer has."""
@@ -113,7 +113,7 @@ class Site:
         story = next(filter(None, map(curves.collapse_figure, telling)), None)
         return {
             "runs": [self._run_line(verdict) for verdict in self.runs],
-            "designs": [(causes_page(verdict), heading(verdict)) for verdict, _ in self.designs],
+            "studies": [(causes_page(verdict), heading(verdict)) for verdict, _ in self.studies],
             "first_command": f"python -m harness run {self.every[0].loaded.path.as_posix()}" if self.every else "",
             "story": view(story) if story else None,
             "environment": environment_lines(self.verdicts),
@@ -177,7 +177,7 @@ class Site:
             "shown_claims": [] if there else claims(verdict, verdict.claims),
             "hypothesis_columns": HYPOTHESIS_COLUMNS,
             "hypotheses": [(item, hypothesis_texts(item)) for item in verdict.hypotheses],
-            "causes": causes_page(verdict) if any(verdict is one for one, _ in self.designs) else None,
+            "causes": causes_page(verdict) if any(verdict is one for one, _ in self.studies) else None,
             "searches": search_texts(verdict),
             "search_columns": search_columns(verdict),
             "baseline_columns": BASELINE_COLUMNS,

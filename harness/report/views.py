@@ -340,8 +340,7 @@ HYPOTHESIS_COLUMNS = (
 
 def hypothesis_texts(item: HypothesisVerdict) -> tuple[str, str, str, str]:
     """Return the second to fifth of `HYPOTHESIS_COLUMNS`; the interval is of this effect alone, at one of two looks."""
-    of, unit = item.hypothesis, RESPONSES[item.hypothesis.response][1]
-    least = f"{'less than ' if of.relation == '<=' else ''}{of.least:g}"
+    unit, least = RESPONSES[item.hypothesis.response][1], f"{item.hypothesis.least:g}"
     if item.found is None or item.interval is None:
         return NOTHING, NOTHING, least, NOTHING
     low, high = (signed(bound, 2) for bound in item.interval)

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
 from harness.analysis.contrasts import Estimate, estimate
-from harness.analysis.factors import chance_of_all, collapse_odds, exact_collapse, main_effects, shares
+from harness.analysis.factors import chance_of_all, collapse_odds, exact_collapse, main_effects, paired_collapse, shares
 from harness.errors import HarnessError
 from harness.suite.hypotheses import Contrast
 
@@ -166,3 +166,20 @@ def test_odds_of_a_collapse_are_those_of_a_two_by_two_table() -> None:
     assert found["update", "joint"][0] == pytest.approx(math.log(5 * 8 / (15 * 12)))
     separated = [row for row in rows if (row["update"] == "joint") == (row["collapsed"] == 0)]
     assert collapse_odds(pd.DataFrame(separated), levels) == {}
+
+
+def test_collapses_in_pairs_are_mcnemar_s_test() -> None:
+    """Of 12 supernets 7 collapse on the left alone, 1 on the right alone, 2 on both: 1 or 0 of 8, (1 + 8) / 256."""
+    left, right = [1] * 7 + [0] + [1] * 2 + [0] * 2, [0] * 7 + [1] + [1] * 2 + [0] * 2
+    sides = {"pt": left, "magnitude": right}
+    rows = [
+        {"selection": side, "rate": "low" if i % 2 else "high", "seed": i // 2, "collapsed": float(value)}
+        for side, values in sides.items()
+        for i, value in enumerate(values)
+    ]
+    effect = Contrast(left={"selection": "pt"}, right={"selection": "magnitude"})
+    found = paired_collapse(pd.DataFrame(rows), ["selection", "rate"], effect)
+    assert found == pytest.approx((9 / 256, 255 / 256))
+    assert paired_collapse(pd.DataFrame(rows[10:14]), ["selection", "rate"], effect) is None  # no pair
+    alike = pd.DataFrame([row | {"collapsed": 0.0} for row in rows])
+    assert paired_collapse(alike, ["selection", "rate"], effect) == (1.0, 1.0)

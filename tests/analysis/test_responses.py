@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -11,10 +12,9 @@ import pytest
 from harness.analysis.evidence import gather
 from harness.analysis.manipulations import CHECKS, check_manipulations, moved
 from harness.analysis.outcomes import digest
-from harness.analysis.responses import COLLAPSED, RANDOM, collapse_epoch, missing, responses, trials_of
+from harness.analysis.responses import COLLAPSED, RANDOM, best_of, collapse_epoch, responses, trials_of
 from harness.data.sources import data_root
 from harness.methods.catalogue import load_catalogue
-from harness.report.causes.page import best_of
 from harness.runner.evaluate import load_table
 from harness.suite.load import load_suite
 from tests.analysis.synthetic import plan, record, weights_towards
@@ -57,10 +57,6 @@ def test_trials_have_levels_and_responses() -> None:
     assert set(halves["collapsed"]) == {1.0} and set(halves["best"]) == {91.0}
     assert halves["skip"].to_numpy() == pytest.approx(0.3) and halves["convolution"].to_numpy() == pytest.approx(0.175)
     assert set(halves["collapse-epoch"]) == {0.75} and trials["eigenvalue"].isna().all()
-    assert missing(LOADED.suite, evidence, 5)["core"] == (54, 135) and missing(LOADED.suite, evidence, 2)["core"] == (
-        54,
-        54,
-    )
 
 
 def test_skips_are_those_of_the_last_architecture() -> None:
@@ -69,6 +65,22 @@ def test_skips_are_those_of_the_last_architecture() -> None:
     mixed = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|skip_connect~0|avg_pool_3x3~1|skip_connect~2|"
     made.trajectory.architectures[-1] = mixed
     assert responses(digest(made))["skips"] == 3
+
+
+def test_a_collapse_is_known_where_its_bound_is() -> None:
+    """The bound is of CIFAR-10, 200 epochs."""
+    trial = plan(LOADED, "reduced").trials[0]
+    assert responses(digest(record(trial, {"cifar10/test/200": 70.0})))["collapsed"] == 1.0
+    other = responses(digest(record(trial, {"cifar10/test/12": 70.0})))
+    assert other["accuracy"] == 70.0 and math.isnan(other["collapsed"])
+
+
+def test_what_is_no_search_has_no_responses() -> None:
+    """A training, or what was only computed, ends in no architecture of its own."""
+    planned = plan(LOADED, "reduced")
+    trial = planned.trials[0]
+    outcome = dataclasses.replace(digest(record(trial, 90.0)), architectures=())
+    assert trials_of(LOADED.suite, gather(planned, {trial.id: outcome})).empty
 
 
 def test_trials_of_a_cell_that_two_tables_share_count_in_both() -> None:

@@ -8,26 +8,24 @@ from harness.analysis.hypotheses import LOOKS
 from harness.analysis.manipulations import check_manipulations
 from harness.analysis.responses import WITHIN
 from harness.methods.spec import SearchSpec
-from harness.report.causes.design import AROUND, CORE, Design, paragraph, table
+from harness.report.causes.study import AROUND, CORE, Study, paragraph, table
 from harness.runner.availability import TRAINING_IMAGES
 from harness.suite.grid import Array
 from harness.suite.hypotheses import DEFAULT_LEVELS
 
 
-def opening(design: Design) -> str:
+def opening(study: Study) -> str:
     """Say what this is, and what is there."""
-    done = [f"{name} {have} of {all_}" for name, (have, all_) in design.done().items()]
-    seconds = sum(outcome.cpu_seconds or 0.0 for outcome in design.evidence.outcomes.values())
-    papers = [
-        design.suite.papers[key].title for key in dict.fromkeys(v.hypothesis.paper for v in design.verdicts) if key
-    ]
-    again = design.trials[design.trials["selection"] != DEFAULT_LEVELS["selection"]]
+    done = [f"{name} {have} of {all_}" for name, (have, all_) in study.done().items()]
+    seconds = sum(outcome.cpu_seconds or 0.0 for outcome in study.evidence.outcomes.values())
+    papers = [study.suite.papers[key].title for key in dict.fromkeys(v.hypothesis.paper for v in study.verdicts) if key]
+    again = study.trials[study.trials["selection"] != DEFAULT_LEVELS["selection"]]
     named = "; ".join(f"*{title}*" for title in papers)
     return "# Why DARTS collapses\n\n" + paragraph(f"""
 Papers that each have a cause of their own, and test it alone ({named}), two more that they quote, and one ground:
-`{design.path}` varies the causes together, in searches on NAS-Bench-201 that are looked up in its table. Profile
-{design.profile}: {len(design.trials) - len(again)} searches on CIFAR-10, {len(again)} of whose supernets another
-selection started from as well, {seconds / 3600:.1f} hours of a core in all. Of the first
+`{study.path}` varies the causes together, in searches on NAS-Bench-201 that are looked up in its table. Profile
+{study.profile}: {len(study.trials) - len(again)} searches on CIFAR-10, {len(again)} of whose supernets another
+selection started from as well, at least {seconds / 3600:.1f} hours of a core in all. Of the first
 {LOOKS[0]} seeds there are: {"; ".join(done)}. The page is made from the records (`scripts/why.py`).
 """)
 
@@ -50,10 +48,10 @@ def words() -> str:
   **core-measured**: some of them with eigenvalues and gradients. **around**: an array of nine factors."""
 
 
-def manipulations(design: Design) -> str:
+def manipulations(study: Study) -> str:
     """Show what each factor was measured to change."""
     rows, waiting = [], []
-    for checked in check_manipulations(design.suite, design.evidence):
+    for checked in check_manipulations(study.suite, study.evidence):
         if checked.holds is None:
             waiting.append(f"{checked.check.factor} ({checked.check.text})")
             continue
@@ -72,11 +70,11 @@ A factor counts where what it sets was measured to change.
 {table(header, rows)}{later}"""
 
 
-def confounds(design: Design) -> str:
+def confounds(study: Study) -> str:
     """Show what is the same in all cells, computed from what they resolve to."""
     found: dict[str, set[tuple[str, ...]]] = {}
-    for row, settings in design.suite.tables[CORE].rows.items():
-        spec = design.loaded.resolve(CORE, row, design.profile)
+    for row, settings in study.suite.tables[CORE].rows.items():
+        spec = study.loaded.resolve(CORE, row, study.profile)
         found.setdefault(settings.levels["update"], set()).add(matched(spec))
     rows = [[level, *values] for level, of in found.items() for values in sorted(of)]
     header = (
@@ -103,11 +101,11 @@ def matched(spec: SearchSpec) -> tuple[str, ...]:
     return f"{spec.epochs * steps:,}", f"{weights:,}", f"{alpha:,}", f"{integral:,.0f}"
 
 
-def plan(design: Design) -> str:
+def plan(study: Study) -> str:
     """Say how the design is built."""
-    grid = design.suite.tables[AROUND].grid
+    grid = study.suite.tables[AROUND].grid
     assert grid is not None and isinstance(grid.design, Array)
-    of, cells = grid.design.correlations, {name: len(design.suite.tables[name].rows) for name in (CORE, AROUND)}
+    of, cells = grid.design.correlations, {name: len(study.suite.tables[name].rows) for name in (CORE, AROUND)}
     built = paragraph(
         f"`core` has all {cells[CORE]} cells of update and the two rates. `around` has {cells[AROUND]} cells of nine "
         f"factors: {grid.design.source}. Its main effects are correlated by up to {of.main_effects:g} with one another "
@@ -126,15 +124,19 @@ effect, or a test of nothing finds nothing, less often than stated. Also recorde
 architecture is within {WITHIN:g} points of the search's best), the best epoch, where Delve's selective stop would end.
 
 To add a factor: levels in a `grid:` of the suite, a hypothesis about it before its first record, and what it is to move
-in `harness/analysis/manipulations.py`. `python -m harness check {design.path}` gives the verdicts alone."""
+in `harness/analysis/manipulations.py`. `python -m harness check {study.path}` gives the verdicts alone."""
 
 
-def limits(design: Design) -> str:
-    """Say what it does not show."""
-    return f"""## What it does not show
+REDUCED = """
+The reduced profile is a small supernet, half a minute of a core and a few thousand images, its rates chosen so that the
+search has time to collapse: what is strongest here need not be at full size. At the lowest rate of the weights the
+supernet is barely trained (*Every cell*), which alone may undo an effect."""
 
-One space, with a skip connection that costs nothing; one data set. The reduced profile is a small supernet, half a
-minute of a core and a few thousand images, its rates chosen so that the search has time to collapse: what is strongest
-here need not be at full size. At the smallest rate of the weights the supernet is barely trained (see *Every cell*), so
-that what is found there is nearer to a random draw than to what a longer search would find; that alone may undo an
-effect. `harness run {design.path} --profile paper --dry-run` says what the full size costs."""
+
+def limits(study: Study, elsewhere: bool) -> str:
+    """Say what it does not show; ``elsewhere``: it was repeated on another space."""
+    spaces = "Two spaces, the other for what is chosen alone" if elsewhere else "One space"
+    said = paragraph(f"""
+{spaces}; here a skip connection costs nothing. One data set. {REDUCED if study.profile == "reduced" else ""}
+`harness run {study.path} --profile paper --dry-run` says what the full size costs.""")
+    return f"## What it does not show\n\n{said}"

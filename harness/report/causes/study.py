@@ -8,46 +8,53 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.contrasts import Estimate
 from harness.analysis.hypotheses import CONFIDENCE, LOOKS
-from harness.analysis.responses import Best, missing, trials_of
+from harness.analysis.responses import trials_of
 from harness.analysis.verdicts import SuiteVerdict
 from harness.report.views import signed
-from harness.suite.schema import Suite
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an array
+NAME = "why"
 ELSEWHERE = "why_s2"  # the suite that repeats it on another space
 SELECTED = "core-selected"  # the core's supernets under another selection
 RATES = ("weights", "alpha")  # the factors that are learning rates
-LEVEL = f"{CONFIDENCE:.1%}"
+CONFIDENT = f"{CONFIDENCE:.1%}"
 
 
-class Design:
+class Study:
     """A suite's factors, its trials with their responses, and the verdicts on its hypotheses."""
 
-    def __init__(self, verdict: SuiteVerdict, best: Best | None = None) -> None:
-        """``best``: the best accuracy that some operations can reach, for the response ``regret``."""
+    def __init__(self, verdict: SuiteVerdict) -> None:
         self.loaded, self.suite, self.evidence = verdict.loaded, verdict.loaded.suite, verdict.evidence
         self.profile, self.path = verdict.profile_name, verdict.loaded.path.as_posix()
         self.verdicts = verdict.hypotheses
-        self.trials: DataFrame = trials_of(self.suite, self.evidence, best)
+        self.trials: DataFrame = trials_of(self.suite, self.evidence)
 
-    def done(self) -> dict[str, tuple[int, int]]:
-        """Return by table how many trials of the first look are done, and how many it has."""
-        return dict(missing(self.suite, self.evidence, LOOKS[0]))
+    def done(self, seeds: int = LOOKS[0]) -> dict[str, tuple[int, int]]:
+        """Return by table how many trials of a look are done, and how many it has."""
+        first = self.trials[self.trials["seed"] < seeds]
+        tables = {name: entry for name, entry in self.suite.tables.items() if entry.grid}
+        return {name: (int((first["table"] == name).sum()), seeds * len(of.rows)) for name, of in tables.items()}
 
     def complete(self, *names: str) -> DataFrame | None:
-        """Return the trials of the first look in some tables; None where one of them misses some."""
-        counts = self.done()
-        if any(have < wanted for have, wanted in (counts[name] for name in names)):
-            return None
-        return self.trials[self.trials["table"].isin(names) & (self.trials["seed"] < LOOKS[0])]
+        """Return the trials of some tables at the last look that all of them have whole; None without one."""
+        for seeds in reversed(LOOKS):
+            counts = self.done(seeds)
+            if all(have == wanted for have, wanted in (counts[name] for name in names)):
+                return self.trials[self.trials["table"].isin(names) & (self.trials["seed"] < seeds)]
+        return None
+
+    def shown(self, name: str) -> DataFrame:
+        """Return the trials of a table at its last whole look; before the first one, all that there are."""
+        whole = self.complete(name)
+        return self.trials[self.trials["table"] == name] if whole is None else whole
 
     def lacks(self, name: str) -> str:
         """Say what an incomplete table has."""
         have, wanted = self.done()[name]
-        return f"of `{name}` there are {have} of {wanted} trials."
+        return f"`{name}` has {have} of {wanted} trials."
 
     def levels(self, name: str) -> dict[str, list[str]]:
         """Return the levels of a table's factors, in the order of its rows."""
@@ -81,11 +88,9 @@ class Design:
         return self.labels(factor).get(level, level) if factor in self.levels(CORE) else level
 
 
-def is_design(suite: Suite) -> bool:
-    """Tell whether a suite has hypotheses, and the tables that the page is of."""
-    return bool(suite.hypotheses) and all(
-        name in suite.tables and suite.tables[name].grid is not None for name in (CORE, AROUND, SELECTED)
-    )
+def is_study(verdict: SuiteVerdict) -> bool:
+    """Tell whether a page is of a suite as it stands: what the page says in words is of that one alone."""
+    return verdict.loaded.suite.suite == NAME and not any(verdict.evidence.plan.overrides.values())
 
 
 def having(trials: DataFrame, levels: Mapping[str, str]) -> DataFrame:
