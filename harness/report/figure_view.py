@@ -78,7 +78,13 @@ def _panel(panel: Panel, name: str, own_legend: bool, first: str) -> dict[str, A
 
 def _to_explain(panel: Panel) -> list[Line]:
     """Return the lines that neither the title nor a name below the axis tells of."""
-    return [] if panel.behind else [line for line in panel.every_line if line.label not in panel.x_names]
+    return [] if panel.behind else [line for line in panel.every_line if not _is_at_its_name(line, panel.x_names)]
+
+
+def _is_at_its_name(line: Line, names: Sequence[str]) -> bool:
+    """Tell whether all of a line stands above its own name, and nothing of it above another's."""
+    known = np.rint(line.x[~np.isnan(line.mean)])
+    return line.label in names and bool((known == names.index(line.label)).all())
 
 
 def _legend(lines: Sequence[Line]) -> list[dict[str, str]]:

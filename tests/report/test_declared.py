@@ -15,9 +15,11 @@ import pytest
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.report import write_report
 from harness.report.declared import DeclaredFigure, declared_figures
+from harness.report.figure_view import view
 from harness.report.figures import to_svg
 from harness.report.operations import correlation_lines, gradients_panel
-from harness.report.panels import FigureData, Panel, to_csv
+from harness.report.panels import FigureData, Line, Panel, to_csv
+from harness.report.style import COLOURS
 from harness.runner.plan import Filters, Plan
 from harness.runner.record import Record
 from harness.runner.trial import Trial
@@ -307,3 +309,19 @@ def test_correlations_are_a_line_per_node_and_dashes_per_row() -> None:
     assert one.x.tolist() == [0, 2] and one.mean.tolist() == [0.5, 2.0] and one.n == 2
     assert two.mean.tolist() == [0.0, 3.0] and one.colour != two.colour
     assert correlation_lines("DARTS", (), [], "gradient-correlation/last") == ()
+
+
+def test_the_legend_has_what_no_name_below_the_axis_tells() -> None:
+    """A bar above its own name needs no entry; a correlation with an operation stands above all others' names."""
+    empty, names = np.zeros((0, 2)), ("skip", "pool")
+    places = np.arange(2.0)
+
+    def legend(*lines: Line) -> list[str]:
+        data = FigureData("name", "title", "caption", [Panel("", "", "y", lines, x_names=names)])
+        return [entry["label"] for entry in view(data)["legend"]]
+
+    def line(label: str, x: Sequence[float], y: Sequence[float]) -> Line:
+        return Line(label, COLOURS[0], (), 0, np.array(x), np.array(y), empty, joined=False)
+
+    assert legend(line("skip", [0.1], [1.0]), line("pool", [1.0, 0.9], [2.0, 3.0])) == []
+    assert legend(line("skip", places, [math.nan, 0.8]), line("pool", places, [0.8, math.nan])) == list(names)
