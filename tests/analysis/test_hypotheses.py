@@ -56,6 +56,16 @@ def test_all_hypotheses_are_one_family() -> None:
     assert all((v.verdict == "PASS") == (v.p[0] <= ALPHA) for v in looked)
 
 
+def test_what_is_left_out_counts_with_1() -> None:
+    """As if it had no trials: it makes no other hypothesis easier to pass."""
+    some = trials()
+    left_out = {v.key: v for v in judge_hypotheses(SUITE, some, {"depth-gap": "overridden"})}
+    without = {v.key: v for v in judge_hypotheses(SUITE, some.assign(skip=np.nan))}
+    assert (left_out["depth-gap"].verdict, left_out["depth-gap"].p) == ("NOT JUDGED", (1.0, 1.0))
+    others = [key for key in SUITE.hypotheses if SUITE.hypotheses[key].response != "skip"]
+    assert len(others) == 9 and all(left_out[key].p == without[key].p for key in others)
+
+
 def test_what_is_decided_at_the_first_look_keeps_its_word() -> None:
     """Five more seeds that say the opposite change nothing for it, and are looked at for what is open."""
     both = trials(10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from tests.report.page_reader import Page
 
 LOADED = load_suite(Path(__file__).parents[2] / "suites" / "why.yaml", load_catalogue())
 ENDS = {"halves": 70.0, "shared": 85.0, "joint": 92.0}
-UNIQUE = "<b>bold</b> & `x` [link](javascript:alert(1))"
+MARKUP = "<b>bold</b> & `x` [link](javascript:alert(1))"
 
 
 def judged(tables: dict[str, Callable[[dict[str, str], int], float]], **options: object) -> SuiteVerdict:
@@ -256,8 +255,6 @@ def test_a_suite_without_a_design_has_no_such_page(site: Path) -> None:
 
 
 def test_no_text_of_a_suite_is_markup() -> None:
-    page = str(rendered(f"# Title\n\n- {UNIQUE}\n\n| a | b |\n| --- | --- |\n| <i>c</i> | d |\n"))
-    assert (
-        "<b>" not in page and "<i>" not in page and "javascript:" not in json.dumps(page).replace("](javascript:", "")
-    )
+    page = str(rendered(f"# Title\n\n- {MARKUP}\n\n| a | b |\n| --- | --- |\n| <i>c</i> | d |\n"))
+    assert "<b>" not in page and "<i>" not in page and "href" not in page
     assert '<div class="wide" tabindex="0">\n<table>' in page and page.count("<div") == page.count("</div>") == 1
