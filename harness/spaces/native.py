@@ -1,7 +1,8 @@
 """Loader of optional C++ kernels: one source file, compiled on first use, in seconds.
 
 A library is kept in the user's cache for the same source, compiler and processor. Without a compiler, on other systems
-than Linux, or with HARNESS_KERNELS=0 there is none, and a supernet computes the same in torch's operations alone.
+than Linux, or with HARNESS_KERNELS=0 there is none, and a supernet computes the same in torch's operations alone; a
+compiler that fails is a warning, too.
 """
 
 from __future__ import annotations
@@ -13,20 +14,32 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 FLAGS = ["-O3", "-march=native", "-fopenmp", "-fPIC"]
 
 
+def compiler() -> str | None:
+    """Return the path of the compiler, None where there is none or kernels are not wanted."""
+    if os.environ.get("HARNESS_KERNELS") == "0" or platform.system() != "Linux":
+        return None
+    return shutil.which(os.environ.get("CXX", "c++"))
+
+
 def load(source: Path) -> ctypes.CDLL | None:
     """Return the compiled source, None where that cannot be."""
-    compiler = shutil.which(os.environ.get("CXX", "c++"))
-    if os.environ.get("HARNESS_KERNELS") == "0" or platform.system() != "Linux" or compiler is None:
+    command = compiler()
+    if command is None:
         return None
     try:
-        return ctypes.CDLL(str(_compiled(source, compiler)))
-    except (OSError, RuntimeError, subprocess.CalledProcessError):  # no file, no home, no success
-        return None
+        return ctypes.CDLL(str(_compiled(source, command)))
+    except subprocess.CalledProcessError as error:
+        said = next((line for line in error.stderr.decode(errors="replace").splitlines() if "error" in line), error)
+        warnings.warn(f"{source.name}: not compiled, searches are slower ({said})", stacklevel=2)
+    except (OSError, RuntimeError):  # no file, no home
+        pass
+    return None
 
 
 def _compiled(source: Path, compiler: str) -> Path:

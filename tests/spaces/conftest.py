@@ -2,19 +2,26 @@
 
 import pytest
 
+from harness.spaces import native
+
 
 @pytest.fixture(params=["kernels", "torch"])
 def form(request, monkeypatch, space_kernels):
     """Run a test in both forms."""
     if request.param == "torch":
         monkeypatch.setattr(space_kernels, "library", lambda: None)
-    elif space_kernels.library() is None:
-        pytest.skip("no compiler")
+    else:
+        _need(space_kernels)
     return request.param
 
 
 @pytest.fixture
 def compiled(space_kernels):
     """Run a test only where there are kernels."""
-    if space_kernels.library() is None:
+    _need(space_kernels)
+
+
+def _need(space_kernels):
+    if native.compiler() is None:
         pytest.skip("no compiler")
+    assert space_kernels.library() is not None, "the kernels do not compile"

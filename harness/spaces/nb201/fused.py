@@ -48,12 +48,13 @@ class Job:
 
 @dataclass
 class Sources:
-    """Of every source node: its value, its pooled value, and outputs of its convolutions, or gradients of them.
+    """Of every source node: value, positive part, pooled value and outputs of its convolutions, or gradients of them.
 
     ``convs[op][source]``: one tensor [B, H, W, C] for each edge that leaves, or all of them merged in one [.., m C].
     """
 
     nodes: list[Tensor]
+    relus: list[Tensor]
     pooled: list[Tensor]
     convs: dict[int, list[list[Tensor]]]
 
@@ -70,23 +71,24 @@ class Sources:
 
     def tensors(self) -> list[Tensor]:
         """List all tensors but the first node."""
-        return [*self.nodes[1:], *self.pooled, *(t for lists in self.convs.values() for parts in lists for t in parts)]
+        convs = (t for lists in self.convs.values() for parts in lists for t in parts)
+        return [*self.nodes[1:], *self.relus, *self.pooled, *convs]
 
     @classmethod
     def of(cls, x: Tensor, job: Job, tensors: Sequence[Tensor]) -> Sources:
         """Take apart what ``tensors`` listed."""
         rest = iter(tensors)
         nodes = [x, next(rest), next(rest)]
-        pooled = [next(rest) for _ in nodes]
+        relus, pooled = [next(rest) for _ in nodes], [next(rest) for _ in nodes]
         counts = [1 if job.merged else NODES - 1 - source for source in range(NODES - 1)]
-        return cls(nodes, pooled, {op: [[next(rest) for _ in range(k)] for k in counts] for op in job.convs})
+        return cls(nodes, relus, pooled, {op: [[next(rest) for _ in range(k)] for k in counts] for op in job.convs})
 
     def empty(self, ops: tuple[int, ...]) -> Sources:
         """Return room for gradients: zeros where no operation writes them."""
         nodes = [torch.empty_like(t) if SKIP in ops else torch.zeros_like(t) for t in self.nodes]
         pooled = [torch.empty_like(t) if POOL in ops else torch.zeros_like(t) for t in self.pooled]
         convs = {op: [[torch.empty_like(t) for t in parts] for parts in lists] for op, lists in self.convs.items()}
-        return Sources(nodes, pooled, convs)
+        return Sources(nodes, [], pooled, convs)
 
 
 def leaving(source: int) -> list[int]:
@@ -161,18 +163,19 @@ class FusedCell(torch.autograd.Function):
         image, matrix, *weights = tensors
         x = image.permute(0, 2, 3, 1).contiguous()
         rows = matrix.tolist()
-        values = Sources([x], [], {op: [] for op in job.convs})
-        node, relu = x, x.clamp_min(0)
+        values = Sources([x], [x.clamp_min(0)], [], {op: [] for op in job.convs})
         for source in range(NODES - 1):
-            values.pooled.append(kernels.pool(node) if POOL in job.ops else node)
+            value, positive = values.nodes[source], values.relus[source]
+            values.pooled.append(kernels.pool(value) if POOL in job.ops else value)
             for op, outputs in values.convs.items():
-                outputs.append([convolve(relu, w) for w in weights_of(weights, job, op, source, x.dtype)])
-            node, relu = torch.empty_like(x), torch.empty_like(x)
-            last = source == NODES - 2
+                outputs.append([convolve(positive, w) for w in weights_of(weights, job, op, source, x.dtype)])
+            node, relu = torch.empty_like(x), None
             terms, _ = terms_of(source + 1, job, rows, values)
-            kernels.mix(terms, node, None if last else relu, job.eps)
-            if not last:
+            if source < NODES - 2:
+                relu = torch.empty_like(x)
                 values.nodes.append(node)
+                values.relus.append(relu)
+            kernels.mix(terms, node, relu, job.eps)
         ctx.again, ctx.job = again, job
         ctx.save_for_backward(image, matrix, *weights, *values.tensors())
         return node.permute(0, 3, 1, 2)
@@ -208,20 +211,19 @@ def _through_operations(
     wanted: bool,
 ) -> Tensor:
     """Complete and return a node's gradient; fill in those of the weights of the convolutions that leave it."""
-    node = values.nodes[source]
-    relu, passed = node.clamp_min(0), None
+    relu, passed = values.relus[source], []
     for number, op in enumerate(job.convs):
         parts, gradients.convs[op][source] = gradients.convs[op][source], []
         slopes: list[Tensor] = []
-        for part, weight in zip(parts, weights_of(weights, job, op, source, node.dtype), strict=True):
+        for part, weight in zip(parts, weights_of(weights, job, op, source, relu.dtype), strict=True):
             of_relu, of_weight = convolve_backward(part, relu, weight, wanted)
-            passed = of_relu if passed is None else passed.add_(of_relu)
-            slopes += [] if of_weight is None else torch.split(of_weight, node.shape[-1])
+            passed.append(of_relu)
+            slopes += [] if of_weight is None else torch.split(of_weight, relu.shape[-1])
         for edge, slope in zip(leaving(source), slopes, strict=wanted):
             place = number * len(EDGES) + edge
             found[place] = slope.to(weights[place].dtype)
     total = gradients.nodes[source]
-    kernels.pool_backward(total, gradients.pooled[source], node, torch.zeros_like(node) if passed is None else passed)
+    kernels.pool_backward(total, gradients.pooled[source], relu, passed)
     return total
 
 
@@ -255,7 +257,7 @@ def many(job: Job, image: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
     def node(number: int, past: Rows) -> Tensor:
         before = [source(start, past[: start * (start + 1) // 2]) for start in range(number)]
         convs = {op: [outputs[op] for _, _, outputs in before] for op in job.convs}
-        values = Sources([value for value, _, _ in before], [pooled for _, pooled, _ in before], convs)
+        values = Sources([value for value, _, _ in before], [], [pooled for _, pooled, _ in before], convs)
         out = torch.empty_like(x)
         kernels.mix(terms_of(number, job, past, values)[0], out, None, job.eps)
         return out

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <vector>
 
 struct Term {
@@ -48,13 +49,32 @@ struct Wide<double> {
     using type = double;
 };
 
-// Rows are worked on a span at a time, of about so many elements: its sums stay in the first-level cache.
-constexpr int64_t SPAN = 256;
-constexpr int64_t BLOCK = 64;  // spans that are summed up in the type T or float before the sums go on in double
+// Room that begins on a cache line: no vector of it lies on two.
+template <class W>
+struct Aligned {
+    using value_type = W;
+    Aligned() = default;
+    template <class V>
+    Aligned(const Aligned<V>&) {}
+    W* allocate(size_t n) { return static_cast<W*>(::operator new(n * sizeof(W), std::align_val_t(64))); }
+    void deallocate(W* p, size_t) { ::operator delete(p, std::align_val_t(64)); }
+    bool operator==(const Aligned&) const { return true; }
+    bool operator!=(const Aligned&) const { return false; }
+};
+template <class W>
+using Room = std::vector<W, Aligned<W>>;
+
+// Rows are worked on a span at a time, of about so many elements: sums, or the factors of all terms, stay in the
+// first-level cache. A longer span sums up in other order: it is what the records in single precision were made with.
+constexpr int64_t MAPPED = 64;
+template <class T>
+constexpr int64_t SUMMED = sizeof(T) == 2 ? 64 : 256;
+template <class T>  // spans that are summed up in the type T or float before the sums go on in double
+constexpr int64_t BLOCK = 16384 / SUMMED<T>;
 
 struct Grid {
     int64_t c, rows, lanes, spans;
-    Grid(int64_t n, int64_t channels) : c(channels), rows(std::max<int64_t>(1, SPAN / channels)) {
+    Grid(int64_t n, int64_t channels, int64_t span) : c(channels), rows(std::max<int64_t>(1, span / channels)) {
         while (n % rows) rows--;
         lanes = rows * c;
         spans = n / rows;
@@ -89,23 +109,24 @@ inline void each(bool dense, const Grid& grid, F f) {
 
 // Mean and biased variance of every channel.
 template <class T>
-void measure(const Term& term, const Grid& grid, int64_t n, int threads) {
+void measure(const Term& term, int64_t n, int64_t c, int threads) {
     using W = typename Wide<T>::type;
-    const int64_t c = grid.c, lanes = grid.lanes, stride = term.value_stride;
+    const Grid grid(n, c, SUMMED<T>);
+    const int64_t lanes = grid.lanes, stride = term.value_stride;
     const T* value = static_cast<const T*>(term.value);
-    std::vector<W> first(lanes);  // squares are of differences from the first row, so that they do not cancel
+    Room<W> first(lanes);  // squares are of differences from the first row, so that they do not cancel
     for (int64_t i = 0; i < lanes; i++) first[i] = load(value[i % c]);
     std::vector<double> sums(2 * c * threads, 0.0);
 #pragma omp parallel num_threads(threads)
     {
         double* mine = sums.data() + 2 * c * omp_get_thread_num();
-        std::vector<W> part(2 * lanes);
+        Room<W> part(2 * lanes);
 #pragma omp for schedule(static)
-        for (int64_t start = 0; start < grid.spans; start += BLOCK) {
+        for (int64_t start = 0; start < grid.spans; start += BLOCK<T>) {
             std::fill(part.begin(), part.end(), W(0));
             W *sum = part.data(), *square = sum + lanes;
             const W* origin = first.data();
-            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK); k++) {
+            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK<T>); k++) {
                 const T* v = value + k * grid.rows * stride;
                 each(stride == c, grid, [=](int64_t lane, int64_t row, int64_t i) {
                     const W difference = W(load(v[row * stride + i])) - origin[lane];
@@ -134,12 +155,12 @@ void measure(const Term& term, const Grid& grid, int64_t n, int threads) {
 template <class T>
 void mix(Term* terms, int count, int64_t n, int64_t c, T* out, T* relu, double eps, int threads) {
     using W = typename Wide<T>::type;
-    const Grid grid(n, c);
+    const Grid grid(n, c, MAPPED);
     const int64_t lanes = grid.lanes;
-    std::vector<W> gains(count * lanes), level(lanes, W(0));
+    Room<W> gains(count * lanes), level(lanes, W(0));
     for (int j = 0; j < count; j++) {
         const Term& term = terms[j];
-        if (term.mean) measure<T>(term, grid, n, threads);
+        if (term.mean) measure<T>(term, n, c, threads);
         for (int64_t i = 0; i < lanes; i++) {
             const double gain = term.mean ? term.weight / std::sqrt(term.var[i % c] + eps) : term.weight;
             gains[j * lanes + i] = gain;
@@ -148,7 +169,7 @@ void mix(Term* terms, int count, int64_t n, int64_t c, T* out, T* relu, double e
     }
 #pragma omp parallel num_threads(threads)
     {
-        std::vector<W> sums(lanes);
+        Room<W> sums(lanes);
         W* sum = sums.data();
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < grid.spans; k++) {
@@ -174,19 +195,20 @@ void mix(Term* terms, int count, int64_t n, int64_t c, T* out, T* relu, double e
 
 // Per channel, the sums of gradient * value term by term, and last those of the gradient: [count + 1, c].
 template <class T>
-std::vector<double> products(Term* terms, int count, const Grid& grid, const T* gradient, int threads, bool plain) {
+std::vector<double> products(Term* terms, int count, int64_t n, int64_t c, const T* gradient, int threads, bool plain) {
     using W = typename Wide<T>::type;
-    const int64_t c = grid.c, lanes = grid.lanes, size = (count + 1) * c;
+    const Grid grid(n, c, SUMMED<T>);
+    const int64_t lanes = grid.lanes, size = (count + 1) * c;
     std::vector<double> sums(size * threads, 0.0);
 #pragma omp parallel num_threads(threads)
     {
         double* mine = sums.data() + size * omp_get_thread_num();
-        std::vector<W> part((count + 1) * lanes), wide(lanes);
+        Room<W> part((count + 1) * lanes), wide(lanes);
         W *g = wide.data(), *total = part.data() + count * lanes;
 #pragma omp for schedule(static)
-        for (int64_t start = 0; start < grid.spans; start += BLOCK) {
+        for (int64_t start = 0; start < grid.spans; start += BLOCK<T>) {
             std::fill(part.begin(), part.end(), W(0));
-            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK); k++) {
+            for (int64_t k = start; k < std::min(grid.spans, start + BLOCK<T>); k++) {
                 const T* from = gradient + k * lanes;
                 each(true, grid, [=](int64_t lane, int64_t, int64_t) {
                     g[lane] = load(from[lane]);
@@ -217,10 +239,10 @@ std::vector<double> products(Term* terms, int count, const Grid& grid, const T* 
 template <class T>
 void mix_backward(Term* terms, int count, int64_t n, int64_t c, const T* gradient, double eps, int threads, int plain) {
     using W = typename Wide<T>::type;
-    const Grid grid(n, c);
+    const Grid grid(n, c, MAPPED);
     const int64_t lanes = grid.lanes;
-    const std::vector<double> sums = products<T>(terms, count, grid, gradient, threads, plain);
-    std::vector<W> factors(3 * count * lanes);  // a term's gradient is slope * gradient + bend * value + level
+    const std::vector<double> sums = products<T>(terms, count, n, c, gradient, threads, plain);
+    Room<W> factors(3 * count * lanes);  // a term's gradient is slope * gradient + bend * value + level
     for (int j = 0; j < count; j++) {
         Term& term = terms[j];
         term.weight_gradient = 0;
@@ -247,7 +269,7 @@ void mix_backward(Term* terms, int count, int64_t n, int64_t c, const T* gradien
     }
 #pragma omp parallel num_threads(threads)
     {
-        std::vector<W> wide(lanes);
+        Room<W> wide(lanes);
         W* g = wide.data();
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < grid.spans; k++) {
@@ -284,16 +306,21 @@ void mix_backward(Term* terms, int count, int64_t n, int64_t c, const T* gradien
 inline int inside(int64_t at, int64_t size) { return (at > 0) + 1 + (at + 1 < size); }
 
 // Pooling: out = the mean over the part of each 3x3 neighbourhood that lies in the image [h, w].
-// Its gradient (BACK): out += what pooling passes back, plus `through` where x is positive.
+// Its gradient (BACK): out += what pooling passes back, plus the sum of `through` where x is positive.
 template <class T, bool BACK>
-void pool(const T* in, T* out, int64_t images, int64_t h, int64_t w, int64_t c, const T* x, const T* through,
-          int threads) {
+void pool(const T* in, T* out, int64_t images, int64_t h, int64_t w, int64_t c, const T* x, const T* const* through,
+          int count, int threads) {
     using W = typename Wide<T>::type;
     const int64_t line = w * c;
+    Room<W> shares(3 * line);  // of a pixel in its mean, by how many rows lie inside; back, of a column
+    for (int64_t i = 0; i < 3 * line; i++) {
+        shares[i] = W(1) / ((BACK ? 1 : i / line + 1) * inside(i % line / c, w));
+    }
 #pragma omp parallel num_threads(threads)
     {
-        std::vector<W> padded(line + 2 * c, W(0));
+        Room<W> padded(line + 2 * c, W(0));
         W* column = padded.data() + c;  // sums of three rows
+        Room<W> passed(line);
 #pragma omp for schedule(static)
         for (int64_t k = 0; k < images * h; k++) {
             const int64_t y = k % h;
@@ -302,26 +329,29 @@ void pool(const T* in, T* out, int64_t images, int64_t h, int64_t w, int64_t c, 
                 const T* from = in + (k + dy) * line;
                 const W share = BACK ? W(1) / inside(y + dy, h) : W(1);
 #pragma omp simd
-                for (int64_t i = 0; i < line; i++) column[i] += share * W(load(from[i]));
+                for (int64_t i = 0; i < line; i++) column[i] += share * load(from[i]);
             }
-            for (int64_t i = 0; BACK && i < w; i++) {
-                for (int64_t j = 0; j < c; j++) column[i * c + j] *= W(1) / inside(i, w);
-            }
-            for (int64_t i = 0; i < w; i++) {
-                const W share = W(1) / (inside(y, h) * inside(i, w));
-                const W* s = column + i * c;
-                T* to = out + k * line + i * c;
-                if (BACK) {
-                    const T *sign = x + k * line + i * c, *passed = through + k * line + i * c;
+            const W* share = shares.data() + (inside(y, h) - 1) * line;
+            T* to = out + k * line;
+            if (BACK) {
+                const T* sign = x + k * line;
+                W* sum = passed.data();
+                std::fill(sum, sum + line, W(0));
+                for (int j = 0; j < count; j++) {
+                    const T* part = through[j] + k * line;
 #pragma omp simd
-                    for (int64_t j = 0; j < c; j++) {
-                        const W other = load(sign[j]) > 0 ? W(load(passed[j])) : W(0);
-                        store(to[j], W(load(to[j])) + other + s[j - c] + s[j] + s[j + c]);
-                    }
-                } else {
-#pragma omp simd
-                    for (int64_t j = 0; j < c; j++) store(to[j], share * (s[j - c] + s[j] + s[j + c]));
+                    for (int64_t i = 0; i < line; i++) sum[i] += load(part[i]);
                 }
+#pragma omp simd
+                for (int64_t i = 0; i < line; i++) column[i] *= share[i];
+#pragma omp simd
+                for (int64_t i = 0; i < line; i++) {
+                    const W other = load(sign[i]) > 0 ? sum[i] : W(0);
+                    store(to[i], load(to[i]) + other + column[i - c] + column[i] + column[i + c]);
+                }
+            } else {
+#pragma omp simd
+                for (int64_t i = 0; i < line; i++) store(to[i], share[i] * (column[i - c] + column[i] + column[i + c]));
             }
         }
     }
@@ -338,11 +368,11 @@ void pool(const T* in, T* out, int64_t images, int64_t h, int64_t w, int64_t c, 
         mix_backward<T>(t, k, n, c, gradient, eps, threads, plain);                                                \
     }                                                                                                              \
     extern "C" void pool_##T(const T* in, T* out, int64_t b, int64_t h, int64_t w, int64_t c, int threads) {       \
-        pool<T, false>(in, out, b, h, w, c, nullptr, nullptr, threads);                                            \
+        pool<T, false>(in, out, b, h, w, c, nullptr, nullptr, 0, threads);                                         \
     }                                                                                                              \
     extern "C" void pool_backward_##T(const T* in, T* out, int64_t b, int64_t h, int64_t w, int64_t c, const T* x, \
-                                      const T* through, int threads) {                                             \
-        pool<T, true>(in, out, b, h, w, c, x, through, threads);                                                   \
+                                      const T* const* through, int count, int threads) {                           \
+        pool<T, true>(in, out, b, h, w, c, x, through, count, threads);                                            \
     }
 EXPORT(float)
 EXPORT(double)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def library() -> ctypes.CDLL | None:
         "mix": [pointer, number, whole, whole, pointer, pointer, ctypes.c_double, number],
         "mix_backward": [pointer, number, whole, whole, pointer, ctypes.c_double, number, number],
         "pool": [pointer, pointer, whole, whole, whole, whole, number],
-        "pool_backward": [pointer, pointer, whole, whole, whole, whole, pointer, pointer, number],
+        "pool_backward": [pointer, pointer, whole, whole, whole, whole, pointer, pointer, number, number],
     }
     for name, types in arguments.items():
         for suffix in TYPES.values():
@@ -85,7 +86,8 @@ def pool(x: Tensor) -> Tensor:
     return out
 
 
-def pool_backward(out: Tensor, pooled: Tensor, x: Tensor, relu: Tensor) -> None:
-    """Add to ``out``, the gradient of x, what comes from those of pool(x) and of relu(x)."""
-    arguments = _address(x), _address(relu), torch.get_num_threads()
-    _call("pool_backward", x, _address(pooled), _address(out), *x.shape, *arguments)
+def pool_backward(out: Tensor, pooled: Tensor, relu: Tensor, through: Sequence[Tensor]) -> None:
+    """Add to ``out``, the gradient of x, what comes from those of pool(x) and of relu(x), the sum of ``through``."""
+    addresses = (ctypes.c_void_p * len(through))(*map(_address, through))
+    arguments = _address(relu), addresses, len(through), torch.get_num_threads()
+    _call("pool_backward", relu, _address(pooled), _address(out), *relu.shape, *arguments)

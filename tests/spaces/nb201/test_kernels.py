@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from harness.spaces import native
 from harness.spaces.nb201 import kernels
 
 # kernels ----------------------------------------------------------------------------------------------------
@@ -18,11 +19,11 @@ def test_pooling_and_its_gradient(shape):
     image = x.permute(0, 3, 1, 2).clone().requires_grad_()
     wanted = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     assert torch.allclose(kernels.pool(x).permute(0, 3, 1, 2), wanted, rtol=1e-12)
-    pooled, through = torch.randn(2, *shape, dtype=torch.float64)
+    pooled, *through = torch.randn(4, *shape, dtype=torch.float64)
     total = other.clone()
-    kernels.pool_backward(total, pooled, x, through)
+    kernels.pool_backward(total, pooled, x.clamp_min(0), through)
     (slope,) = torch.autograd.grad(wanted, image, pooled.permute(0, 3, 1, 2))
-    assert torch.allclose(total, other + slope.permute(0, 2, 3, 1) + through * (x > 0), rtol=1e-12)
+    assert torch.allclose(total, other + slope.permute(0, 2, 3, 1) + sum(through) * (x > 0), rtol=1e-12)
 
 
 @pytest.mark.usefixtures("compiled")
@@ -47,12 +48,24 @@ def fresh():
 
 
 @pytest.mark.usefixtures("compiled", "fresh")
-@pytest.mark.parametrize(("name", "value"), [("HARNESS_KERNELS", "0"), ("CXX", "no-such-compiler"), ("CXX", "false")])
+@pytest.mark.parametrize(("name", "value"), [("HARNESS_KERNELS", "0"), ("CXX", "no-such-compiler")])
 def test_there_may_be_no_kernels(monkeypatch, tmp_path, name, value):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv(name, value)
     assert kernels.library() is None
     assert not kernels.usable(torch.zeros(1))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_source_that_does_not_compile_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "wrong.cpp"
+    source.write_text("int size() { return length; }\n")
+    with pytest.warns(UserWarning, match=r"wrong\.cpp: not compiled, searches are slower \(.*length"):
+        assert native.load(source) is None
+    monkeypatch.setenv("CXX", "false")
+    with pytest.warns(UserWarning, match=r"not compiled.*exit status 1"):
+        assert native.load(source) is None
 
 
 @pytest.mark.usefixtures("compiled", "fresh")
