@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from harness.runner.environment import cores, machine
 from harness.spaces.nb201 import kernels
 
-RECORDED = Path(__file__).with_name("recorded.json")
+RECORDED = Path(__file__).with_name("recorded")  # a file for each processor: ratios are not those of another one
 LATEST = Path(__file__).with_name("results") / "latest.json"
 LEAST = 0.6  # of the recorded ratio; timings on shared cores scatter
 
@@ -54,18 +55,31 @@ class Comparison:
         }
 
 
-def recorded() -> dict[str, Any]:
-    """Return the recorded comparisons by name."""
-    if not RECORDED.exists():
+def own_record() -> Path:
+    """Return the file of this machine's processor."""
+    return RECORDED / f"{re.sub('[^a-z0-9]+', '-', machine('cpu').lower()).strip('-')}.json"
+
+
+def recorded(file: Path) -> dict[str, Any]:
+    """Return the comparisons of a file by name."""
+    if not file.exists():
         return {}
-    found: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))["comparisons"]
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["comparisons"]
     return found
+
+
+def expected(name: str) -> float | None:
+    """Return the ratio recorded on this processor, else the least of other processors; None where there is none."""
+    own = recorded(own_record()).get(name)
+    others = [found[name]["ratio"] for found in map(recorded, sorted(RECORDED.glob("*.json"))) if name in found]
+    ratios: list[float] = [own["ratio"]] if own else others
+    return min(ratios, default=None)
 
 
 def floor(name: str) -> float | None:
     """Return the ratio below which a comparison has failed; None where none is recorded."""
-    found = recorded().get(name)
-    return None if found is None else LEAST * found["ratio"]
+    ratio = expected(name)
+    return None if ratio is None else LEAST * ratio
 
 
 def write(path: Path, comparisons: Sequence[Comparison], keep: dict[str, Any]) -> None:
@@ -87,13 +101,13 @@ def table(comparisons: Sequence[Comparison]) -> list[str]:
     """Return lines that show all comparisons."""
     width = max(len(comparison.name) for comparison in comparisons)
     lines = [f"{'':{width}}      ours     other   ratio  [least,  most]  goal  recorded"]
-    before = recorded()
     for c in comparisons:
         scale, unit = (1e3, "ms") if c.unit == "s" and median(c.ours) < 1 else (1.0, c.unit)
         numbers = f"{scale * median(c.ours):9.4g} {scale * median(c.other):9.4g} {unit:2}"
         ratios = f"{c.ratio:6.2f}  [{min(c.ratios):5.2f}, {max(c.ratios):5.2f}]"
         goal = "    -" if c.goal is None else f"{c.goal:5.2f}"
-        old = f"{before[c.name]['ratio']:9.2f}" if c.name in before else "        -"
+        before = expected(c.name)
+        old = "        -" if before is None else f"{before:9.2f}"
         missed = "  goal missed" if c.goal is not None and c.ratio < c.goal else ""
         lines.append(f"{c.name:{width}} {numbers} {ratios} {goal} {old}{missed}")
     return lines

@@ -1,6 +1,7 @@
 """`pytest speed --benchmark-only`: all comparisons; with ``--short`` a few cheap ones, in some minutes.
 
-A comparison fails where its ratio falls below 60% of the recorded one. ``--record`` writes the recorded ones anew.
+A comparison fails where its ratio falls below 60% of the one recorded on this processor, or of the least recorded on
+others. ``--record`` writes those of this processor anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FOUND = pytest.StashKey[list[Comparison]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="a few cheap comparisons")
-    parser.addoption("--record", action="store_true", help="write speed/recorded.json")
+    parser.addoption("--record", action="store_true", help="write what is recorded for this processor")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,7 +50,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for line in comparison.table(found):
         terminalreporter.write_line(line)
     if config.getoption("--record"):
-        comparison.write(comparison.RECORDED, found, comparison.recorded())
+        own = comparison.own_record()
+        comparison.write(own, found, comparison.recorded(own))
 
 
 class Against:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
+from speed import comparison
 from speed.reference_training import DartsNetwork
 from speed.searches import ROWS, SIZES, ordinary_step, search_of, step_of
 from speed.trainings import KINDS, ordinary_network, training_of
@@ -52,3 +56,22 @@ def test_a_timed_step_moves_the_training() -> None:
     training_step(training)()
     assert any((weight != old).any() for weight, old in zip(training.weights, before, strict=True))
     ordinary_training(kind)()
+
+
+def recorded(**ratios: float) -> str:
+    return json.dumps({"machine": {}, "comparisons": {name: {"ratio": ratio} for name, ratio in ratios.items()}})
+
+
+def test_a_comparison_is_held_to_its_own_processor_else_to_the_least_of_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(comparison, "RECORDED", tmp_path)
+    monkeypatch.setattr(comparison, "machine", lambda device: "Linux x86_64, A (R) 1")
+    assert comparison.expected("step") is None
+    (tmp_path / "b.json").write_text(recorded(step=3, table=9))
+    (tmp_path / "c.json").write_text(recorded(step=2))
+    assert (comparison.expected("step"), comparison.floor("table")) == (2, pytest.approx(5.4))
+    made = comparison.Comparison("step", (1.0, 2.0, 1.0), (5.0, 8.0, 3.0), "s", None)
+    comparison.write(comparison.own_record(), [made], {})
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["b.json", "c.json", "linux-x86-64-a-r-1.json"]
+    assert (comparison.expected("step"), comparison.expected("table")) == (4, 9)

@@ -411,7 +411,8 @@ def _match_seeds(seeds: Sequence[int], rows: Sequence[RowPlan]) -> None:
     most = max((1 if row.in_one else row.seeds for row in rows), default=0)
     for seed in seeds:
         if rows and seed >= most:
-            raise HarnessError(f"seed {seed} is not planned; valid: {_range(most)}")
+            more = "; --until-decided adds those that an open claim wants"
+            raise HarnessError(f"seed {seed} is not planned; valid: {_range(most)}{more}")
 
 
 def _range(count: int) -> str:

@@ -128,9 +128,9 @@ in `harness/analysis/manipulations.py`. `python -m harness check {study.path}` g
 
 
 REDUCED = """
-The reduced profile is a small supernet, half a minute of a core and a few thousand images, its rates chosen so that the
-search has time to collapse: what is strongest here need not be at full size. At the lowest rate of the weights the
-supernet is barely trained (*Every cell*), which alone may undo an effect."""
+The reduced profile is a small supernet, half a minute of a core and a few thousand images: what is strongest here need
+not be at full size. At the lowest rate of the weights the supernet is barely trained (*Every cell*), which alone may
+undo an effect."""
 
 
 def limits(study: Study, elsewhere: bool) -> str:
