@@ -23,7 +23,7 @@ run: $(READY) ## the main job: search, look up, report, judge (digits when no da
 evidence: $(READY) ## searches at paper size, what says most first, until it is stopped; the same again goes on
 	$(BIN)/python -m harness run $(EVIDENCE) --profile paper --first --jobs 2 --threads 1 --nice 19
 
-test: $(READY) ## all tests, on all cores
+test: $(READY) ## all tests but those of `make long` and `make contract`, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 long: $(READY) ## tests that take most of a minute each: runs killed, a worker of a cluster killed, Triton's interpreter

@@ -1,4 +1,4 @@
-"""Foreign files read safely: regular ones only, of bounded size, found through links to folders too."""
+"""Foreign files read safely: regular ones, of bounded size, found through links to folders too; the cache folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+CACHE_VARIABLE = "HARNESS_CACHE"
 LARGEST_TEXT = 2**26  # bytes of a record, which has some hundred KB
 # What `harness.text.CONTROL` finds, as JSON escapes it (an even number of backslashes before it is text) and in UTF-8.
 _ESCAPED = re.compile(
@@ -16,6 +17,13 @@ _ESCAPED = re.compile(
     re.IGNORECASE,
 )
 _AS_THEY_ARE = re.compile(rb"\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+
+
+def cache_folder() -> Path | None:
+    """Return where lies what can be made anew: ``$HARNESS_CACHE``, else ``~/.cache/harness``; None without a home."""
+    home = os.path.expanduser("~")
+    chosen = os.environ.get(CACHE_VARIABLE) or ("" if home == "~" else f"{home}/.cache/harness")
+    return Path(chosen) if chosen else None
 
 
 def read_regular(path: Path, limit: int = LARGEST_TEXT) -> bytes:

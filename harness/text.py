@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Control characters (C0 but tab and newline, C1), what turns the direction of text, and halves of characters, such as
@@ -33,6 +34,12 @@ def brief(value: Any) -> str:
         return _brief.repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table for a page of markdown, without a new line at its end."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,7 +7,6 @@ test first.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,6 @@ from functools import cache
 from unittest import mock
 
 import numpy as np
-import statsmodels.stats.multitest  # noqa: F401  (before the freeze)
 from numpy.typing import NDArray
 
 from harness.analysis import sequential
@@ -135,7 +133,6 @@ def check_twin(rng: np.random.Generator) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Simulate with the twin in the place of the exact test."""
     check_twin(np.random.default_rng(1))
-    gc.freeze()  # statsmodels collects garbage at every call
     with mock.patch.object(sequential, "exact_p", fast_p):
         for line in lines(int(arguments[0]) if arguments else 1000):
             print(line, flush=True)

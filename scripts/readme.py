@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.aggregate import Summary
@@ -26,16 +25,11 @@ from harness.report.printed import Printed, coverage_rows
 from harness.runner.availability import TRAINING_IMAGES, DataAvailability
 from harness.runner.plan import Filters, make_plan
 from harness.suite.load import find_suites, load_suite
+from harness.text import markdown_table
 
 ROOT = Path(__file__).parents[1]
 METHODS = ROOT / "docs" / "methods.md"
 PICTURE = ROOT / "docs" / "collapse.png"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def reduced_settings(catalogue: Catalogue) -> set[tuple[str, str, str]]:
@@ -76,7 +70,7 @@ def methods_table(catalogue: Catalogue) -> str:
         [f"[`{name}`](docs/methods.md#{name})", method.title, accuracy(found.get(name))]
         for name, method in catalogue.methods.items()
     ]
-    return table(["method", "title", "reduced: finds"], rows)
+    return markdown_table(["method", "title", "reduced: finds"], rows)
 
 
 def methods_page(catalogue: Catalogue) -> str:
@@ -118,7 +112,7 @@ def render(text: str) -> str:
     evidence = Reader(request)
     printed = Printed.of(list(evidence.printed()), evidence.findings)
     header, *rows = coverage_rows(printed.listed)
-    text = splice(text, "coverage", f"{table(header, rows)}\n\n{printed.rest}.")
+    text = splice(text, "coverage", f"{markdown_table(header, rows)}\n\n{printed.rest}.")
     return splice(text, "methods", methods_table(load_catalogue()))
 
 

@@ -26,11 +26,13 @@ from harness.analysis.means import spread_text
 from harness.analysis.spread import judge_spread
 from harness.api.reader import Reader
 from harness.api.request import Request
+from harness.data.atomic import replacing
 from harness.methods.catalogue import load_catalogue
 from harness.report.style import FAINT, INK, PALETTE
 from harness.suite.load import load_suite
 from harness.suite.published import PublishedCell, published_cells
 from harness.suite.schema import ToleranceBand
+from harness.text import markdown_table
 
 ROOT = Path(__file__).parents[1]
 DRAWS = 4000
@@ -244,11 +246,6 @@ def draw_shares(axes: plt.Axes, found: dict[tuple[float, int, int, float], Share
     axes.grid(axis="x", color=FAINT, lw=0.5)
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Write a table."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:]))
-
-
 def main() -> None:
     """Replace the tables and draw the picture."""
     found, cells = simulations(), list(blackbox())
@@ -264,8 +261,12 @@ def main() -> None:
     text = page.read_text(encoding="utf-8")
     for name, rows in parts.items():
         marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
-        text = marks.sub(lambda m, rows=rows: f"{m[1]}{markdown(rows)}\n{m[2]}", text)  # type: ignore[misc]
-    page.write_text(text, encoding="utf-8")
+        content = markdown_table(rows[0], rows[1:])
+        text, count = marks.subn(lambda m, content=content: f"{m[1]}{content}\n{m[2]}", text)  # type: ignore[misc]
+        if count != 1:
+            raise SystemExit(f"{page}: expected one block {name!r}, found {count}")
+    with replacing(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     draw(cells, found, ROOT / "docs" / "verdicts.png")
 
 

@@ -60,6 +60,14 @@ def run_child(point: dict[str, int]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def ended(child: subprocess.Popen[str]) -> str:
+    """Wait for a child; return what it says, raise where it failed."""
+    out, _ = child.communicate()
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, child.args)
+    return out
+
+
 def measure() -> dict[str, Any]:
     """Measure all sizes, and how much several searches of a few steps take, start included."""
     points = [{**BASE, key: value} for key, values in GRID.items() for value in values] + [FULL]
@@ -67,14 +75,14 @@ def measure() -> dict[str, Any]:
     for point in points:
         if any(all(old[key] == value for key, value in point.items()) for old in found):
             continue
-        out, _ = run_child(point).communicate()
-        found.append(point | {key: float(f"{value:.4g}") for key, value in json.loads(out).items()})
+        said = json.loads(ended(run_child(point)))
+        found.append(point | {key: float(f"{value:.4g}") for key, value in said.items()})
         print(found[-1], flush=True)
     trials = []
     for count in TRIALS:
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         for _ in range(count):
-            run_child(BASE).communicate()
+            ended(run_child(BASE))
         trials.append({"trials": count, "seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before})
     return {"machine": machine("cpu"), "steps": found, "trials": trials}
 

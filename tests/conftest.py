@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from harness import shipped
 from harness.cli import app
+from harness.cli.app import DEFECT
+from harness.files import cache_folder
 from harness.runner import environment
 from harness.runner.record import Record
 from harness.runner.store import read_record
@@ -44,6 +46,7 @@ class Project:
         result = CliRunner().invoke(app, [str(word) for word in words])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
+        assert result.exit_code != DEFECT, result.stderr
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     def run(self, *words: str) -> Answer:
@@ -80,11 +83,25 @@ def real_root() -> Path:
     return Path(value)
 
 
+@pytest.fixture(scope="session")
+def libraries() -> list[Path]:
+    """Compile the kernels once, into the user's cache folder."""
+    from harness.spaces.darts import kernels as darts
+    from harness.spaces.nb201 import kernels as nb201
+
+    folder = cache_folder()
+    return sorted(folder.glob("kernels-*.so")) if nb201.library() and darts.library() and folder else []
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, libraries: list[Path]) -> Project:
     """A project without any data but the digits, and without what comes with the package."""
     monkeypatch.delenv("HARNESS_DATA", raising=False)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path.parent / f"{tmp_path.name}-cache"))
+    cache = tmp_path.parent / f"{tmp_path.name}-cache"
+    cache.mkdir()
+    for library in libraries:
+        (cache / library.name).symlink_to(library)
+    monkeypatch.setenv("HARNESS_CACHE", str(cache))
     monkeypatch.delenv("COLUMNS", raising=False)  # of the terminal that the tests were started from
     monkeypatch.setattr(shipped, "PACKAGE", tmp_path / "nowhere" / "harness")
     monkeypatch.setattr(environment, "threads_per_worker", lambda jobs: 1)  # steady on a busy machine

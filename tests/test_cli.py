@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.cli.app import DEFECT
 from harness.runner.store import Store
 from tests.records import ID
 
@@ -181,6 +183,20 @@ def test_check_goes_from_incomplete_to_in_band_or_out_of_it(project):
     assert answer.code == 1 and "FAIL" in answer.out
 
 
+def test_a_defect_is_no_verdict(project, monkeypatch):
+    """Its exit code is one of its own: `check` answers 1 for a FAIL."""
+
+    def broken(*_, **__):
+        raise LookupError("nobody foresaw this")
+
+    monkeypatch.setattr("harness.cli.judge.check_suites", broken)
+    answer = CliRunner().invoke(app, ["check"])
+    assert answer.exit_code == DEFECT and "LookupError: nobody foresaw this" in answer.stderr
+    monkeypatch.setattr("harness.cli.judge.check_suites", lambda *_, **__: Path("absent.yaml").read_text())
+    answer = CliRunner().invoke(app, ["check"])
+    assert (answer.exit_code, answer.stderr) == (2, "error: absent.yaml: No such file or directory\n")
+
+
 def test_a_failed_trial_is_not_averaged(project, monkeypatch):
     import harness.engine.search
 
@@ -257,6 +273,17 @@ def test_no_baseline_is_recorded_from_nothing(project):
     answer = project.cli("check", "--record-baseline")
     assert answer.code == 2 and "no complete series" in answer.err
     assert not (project.folder / "suites" / "baselines").exists()
+
+
+def test_no_baseline_is_recorded_of_overrides(project):
+    """The one that is there stays: it is of the suite as it stands."""
+    project.train()
+    project.run("-m", "darts-v1")
+    assert project.cli("check", "-m", "darts-v1", "--record-baseline").code == 0
+    path = project.folder / "suites" / "baselines" / "tiny-reduced.json"
+    before = path.read_text()
+    answer = project.cli("check", "-m", "darts-v1", "--set", "epochs=1", "--record-baseline")
+    assert answer.code == 2 and "leave out --set" in answer.err and path.read_text() == before
 
 
 def test_reports_are_written_and_named(project):
@@ -378,6 +405,22 @@ def test_show_finds_a_trial_by_the_beginning_of_its_id(project):
     assert [line.split()[0] for line in epochs] == ["0", "1", "2"] and epochs[0].split()[1:6] == ["-"] * 5
     ambiguous = project.cli("show", "")
     assert ambiguous.code == 2 and "2 ids" in ambiguous.err
+
+
+def test_every_stage_is_shown_with_its_own_seconds(project):
+    """Of two stages of two epochs: seconds of all follow each other in the record."""
+    project.run("-m", "darts-v1", "--seeds", "0")
+    data = json.loads(project.paths()[0].read_text())
+    last = data["trajectory"]
+    data["trajectory"] = last | {"earlier": [last]}
+    count = len(last["architectures"]) - 1
+    data["provenance"]["epoch_seconds"] = [float(number) for number in range(1, 2 * count + 1)]
+    project.paths()[0].write_text(json.dumps(data))
+    text = project.cli("show", str(project.paths()[0])).out
+    for number, epochs in enumerate(re.split(r"epochs of stage \d of 2:\n", text)[1:]):
+        rows = [line.split() for line in epochs.splitlines()[2 : 2 + count]]
+        assert [row[6] for row in rows] == [f"{number * count + epoch:.1f}" for epoch in range(1, count + 1)]
+    assert text.count("epochs of stage") == 2
 
 
 def test_a_failed_trial_is_shown_with_its_error(project, make_record):

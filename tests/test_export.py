@@ -68,6 +68,9 @@ def test_what_cannot_be_exported_is_one_line(project: Project) -> None:
         (("verdict",), "did you mean 'verdicts'"),
         (("verdicts", "--to", "parquet"), "--out"),
         (("t1", "--to", "word"), "word"),
+        (("verdicts", "--out", "suites"), "--out suites: is a folder"),
+        (("verdicts", "--out", "suites/tiny.yaml/verdicts.csv"), "suites/tiny.yaml is not a folder"),
+        (("verdicts", "--out", "/proc/nobody/verdicts.csv"), "/proc cannot be written"),
     ):
         answer = project.cli("export", *words)
         assert answer.code == 2 and said in answer.err

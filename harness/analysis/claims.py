@@ -55,17 +55,21 @@ class _Side:
     seconds: Mapping[str, float | None]
 
 
-def judge_claims(suite: Suite, evidence: Evidence, further: Evidence | None = None) -> tuple[ClaimVerdict, ...]:
+def judge_claims(
+    suite: Suite, evidence: Evidence, further: Evidence | None = None, left_out: Mapping[str, str] | None = None
+) -> tuple[ClaimVerdict, ...]:
     """Judge the claims about rows that were selected, among all of the suite; on the embedded digits none is judged.
 
-    ``further``: the same rows with more seeds than planned, where there are such.
+    ``further``: the same rows with more seeds than planned, where there are such. ``left_out``: why some are
+    not judged; as those without values they make no other claim easier to pass.
     """
+    left_out = left_out or {}
     found = {key: _sides(claim, suite, evidence, further or evidence) for key, claim in suite.claims.items()}
-    samples = {key: _sample(suite.claims[key], both) for key, both in found.items()}
+    samples = {key: None if key in left_out else _sample(suite.claims[key], both) for key, both in found.items()}
     looks = dict(zip(samples, take_looks(list(samples.values())), strict=True))
     return tuple(
         _judge(key, claim, found[key], samples[key], looks[key], len(suite.claims))
-        if (absent := _absent(claim, evidence)) is None
+        if (absent := _absent(claim, evidence) or _left_out(left_out.get(key))) is None
         else ClaimVerdict(key, claim, *absent)
         for key, claim in suite.claims.items()
         if all(row in evidence.plan.rows or row in evidence.plan.not_run for row in sides(claim))
@@ -91,6 +95,10 @@ def _absent(claim: Claim, evidence: Evidence) -> tuple[Verdict, str] | None:
         if any(trial.embedded for trial in evidence.of_row(row)):
             return "NOT JUDGED", "digits show the machinery and no claim"
     return None
+
+
+def _left_out(why: str | None) -> tuple[Verdict, str] | None:
+    return ("NOT JUDGED", why) if why else None
 
 
 def _sides(claim: Claim, suite: Suite, evidence: Evidence, further: Evidence) -> list[_Side]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from harness.analysis.cells import CellVerdict, RowVerdict
+from harness.analysis.measures import COUNTED
 from harness.analysis.verdicts import SuiteVerdict
 from harness.audit.consistency import Consistency, Mark
 from harness.audit.settings import our_setting
@@ -23,7 +24,6 @@ from harness.suite.values import Published
 JUDGED: tuple[Reproduction, ...] = ("PASS", "DRIFT", "FAIL")
 Reproduction = Literal["PASS", "DRIFT", "FAIL", "UNDECIDED", "INCOMPLETE", "NOT RUN", "not a result"]
 REPRODUCTIONS: tuple[Reproduction, ...] = get_args(Reproduction)
-COUNTED = ("parameters", "flops")
 
 Marks = Mapping[str, Mark]  # by `Entry.cell`
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.analysis.evidence import Evidence
 from harness.analysis.outcomes import Outcome
+from harness.spaces.operations import of_kind
 from harness.suite.schema import Suite
 
 
@@ -46,10 +47,6 @@ def _weights(outcome: Outcome) -> Any:
     return next(iter(outcome.weights.values())).astype(np.float64)
 
 
-def _space(outcome: Outcome) -> Any:
-    return json.loads(outcome.setup)["search"]["space"]
-
-
 def moved(outcome: Outcome, share: float) -> float:
     """Return how far mixing weights are from their start, in the mean, after a share of the epochs: one at least."""
     weights = _weights(outcome)
@@ -59,7 +56,7 @@ def moved(outcome: Outcome, share: float) -> float:
 
 def convolutions(outcome: Outcome) -> float:
     """Return how many options of an edge convolve."""
-    return float(sum("nor_conv" in name for name in _space(outcome)["ops"]))
+    return float(len(of_kind("conv", outcome.groups[0].options[0])))
 
 
 def first_loss(outcome: Outcome) -> float:

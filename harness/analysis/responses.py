@@ -26,8 +26,6 @@ COLLAPSED = 79.57  # percent: nine tenths of NAS-Bench-201's architectures are a
 JUDGED = "cifar10/test/200"  # what both are of
 RANDOM = 87.06  # percent: what they have in the mean
 WITHIN = 5.0  # points from the best that a search ever had, which count as not collapsed yet
-SKIP, CONVOLUTION = "skip_connect", "nor_conv_3x3"
-STOP = MagnitudePeak(name="magnitude-peak", equation=13, operation=CONVOLUTION)
 RESPONSES = {  # by name: what it is, and its unit
     "accuracy": ("accuracy of the last epoch's architecture", "points"),
     "regret": ("what the best architecture of these operations has more", "points"),
@@ -72,16 +70,18 @@ def responses(outcome: Outcome, best: Best | None = None) -> dict[str, float]:
     curve = outcome.accuracy[key][1:] if key else np.array([])
     last = accuracy_at(outcome, key) if key else None
     supernet = outcome.diagnostics.get("supernet-accuracy", np.array([]))
+    skip, convolution = outcome.space.telling
+    stop = MagnitudePeak(name="magnitude-peak", equation=13, operation=convolution)
     return {
         "accuracy": _number(last),
         "regret": _number(None if best is None or last is None else best(_operations(outcome)) - last),
         "collapsed": _number(None if last is None or key != JUDGED else float(last < COLLAPSED)),
-        "skip": _number(magnitude_at(outcome, SKIP)),
-        "skips": float(sum(edge.operation == SKIP for edges in outcome.cells[-1].values() for edge in edges)),
-        "convolution": _number(magnitude_at(outcome, CONVOLUTION)),
+        "skip": _number(magnitude_at(outcome, skip)),
+        "skips": float(sum(edge.operation == skip for edges in outcome.cells[-1].values() for edge in edges)),
+        "convolution": _number(magnitude_at(outcome, convolution)),
         "collapse-epoch": collapse_epoch(curve) if len(curve) else np.nan,
         "best": float(np.nanmax(curve)) if len(curve) else np.nan,
-        "selective-stop": _number(accuracy_at(outcome, key, STOP.epoch(history(outcome, key))) if key else None),
+        "selective-stop": _number(accuracy_at(outcome, key, stop.epoch(history(outcome, key))) if key else None),
         "supernet-accuracy": _last_known(supernet),
         "eigenvalue": _last_known(outcome.eigenvalues),
     }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from harness.analysis.bands import VERDICTS, Verdict
 from harness.analysis.baselines import Baseline, BaselineVerdict, judge_baselines
 from harness.analysis.cells import CellVerdict, TableVerdict
-from harness.analysis.claims import ClaimVerdict, judge_claims
+from harness.analysis.claims import ClaimVerdict, judge_claims, sides
 from harness.analysis.evidence import Evidence, gather
 from harness.analysis.hypotheses import HypothesisVerdict, cells, judge_hypotheses
 from harness.analysis.outcomes import Outcome, digest
@@ -19,7 +19,7 @@ from harness.analysis.responses import trials_of
 from harness.analysis.rows import judge_tables
 from harness.analysis.series import Series, find_series
 from harness.analysis.strength import TableMeans, capped_share, edge_strengths, measures_strength, table_means
-from harness.benchmarks.ranking import Ranking, recorded
+from harness.benchmarks.ranking import Ranking
 from harness.benchmarks.spec import NB201
 from harness.methods.training import TrainingSpec
 from harness.runner.integrity import problem
@@ -28,7 +28,7 @@ from harness.runner.record import Record
 from harness.runner.trial import ProfileName
 from harness.suite.loaded import LoadedSuite
 from harness.suite.published import published_cells
-from harness.suite.schema import Measure, Suite
+from harness.suite.schema import Suite
 
 if TYPE_CHECKING:
     from harness.benchmarks.nb201 import Nb201Table
@@ -133,11 +133,13 @@ def judge(
     baseline: Baseline | None = None,
     tables: Mapping[str, Table] | None = None,
     further: Plan | None = None,
+    ranking: Ranking | None = None,
 ) -> SuiteVerdict:
     """Judge a suite by the records of a profile's plan; others may be among them, and are left out.
 
     ``tables``: the benchmarks', those that are at hand: records that say otherwise are named and not judged.
     ``further``: the plan of the claims' rows with the seeds of all looks; only claims look beyond the planned ones.
+    ``ranking``: how well short trainings rank, as it was measured.
     ``records`` may be a generator: each record is boiled down at once, so that many never lie in memory together.
     Raises `HarnessError` for a record whose trajectory is broken.
     """
@@ -161,20 +163,19 @@ def judge(
         follows_papers=comparable,
         evidence=evidence,
         tables=judge_tables(loaded, comparable, evidence),
-        claims=tuple(_unless_overridden(claim, suite, evidence) for claim in judge_claims(suite, evidence, beyond)),
+        claims=judge_claims(suite, evidence, beyond, _overridden(suite, evidence)),
         hypotheses=tuple(_hypotheses(suite, evidence)),
         baselines=judge_baselines(series, baseline),
         series=series,
-        ranking=None if comparable else _ranking(plan),
+        ranking=None if comparable else _covering(ranking, plan),
         means=table_means(cast("Nb201Table", table)) if table is not None and measures_strength(plan.trials) else None,
     )
 
 
-def _ranking(plan: Plan) -> Ranking | None:
+def _covering(ranking: Ranking | None, plan: Plan) -> Ranking | None:
     """Return how well trainings of a plan rank, where some are those that were measured."""
     specs = [trial.spec for trial in plan.trials if isinstance(trial.spec, TrainingSpec)]
-    known = recorded() if specs else None
-    return known if known is not None and any(map(known.covers, specs)) else None
+    return ranking if ranking is not None and any(map(ranking.covers, specs)) else None
 
 
 def _hypotheses(suite: Suite, evidence: Evidence) -> list[HypothesisVerdict]:
@@ -193,13 +194,13 @@ def _hypotheses(suite: Suite, evidence: Evidence) -> list[HypothesisVerdict]:
     return judge_hypotheses(suite, trials_of(suite, evidence), left_out)
 
 
-def _unless_overridden(claim: ClaimVerdict, suite: Suite, evidence: Evidence) -> ClaimVerdict:
-    """A claim is about the suite's searches; what ran with overrides shows nothing of it."""
-    measures = [side for side in (claim.claim.left, claim.claim.right) if isinstance(side, Measure)]
-    changed = dict.fromkeys(text for side in measures for text in overrides(suite, side.row, evidence))
-    if not changed or claim.verdict == "NOT RUN":
-        return claim
-    return replace(claim, verdict="NOT JUDGED", reason=f"overridden, {', '.join(changed)}")
+def _overridden(suite: Suite, evidence: Evidence) -> dict[str, str]:
+    """Say of which claims something ran with overrides: they are about the suite's searches."""
+    changed = {
+        key: dict.fromkeys(text for row in sides(claim) for text in overrides(suite, row, evidence))
+        for key, claim in suite.claims.items()
+    }
+    return {key: f"overridden, {', '.join(texts)}" for key, texts in changed.items() if texts}
 
 
 def exit_code(verdicts: Iterable[SuiteVerdict]) -> int:

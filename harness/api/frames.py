@@ -39,11 +39,16 @@ def records(results: str | Path = RESULTS, *, profile: ProfileName | None = None
 
 
 def _readable(store: Store, profile: str) -> Iterator[dict[str, Any]]:
+    seen = set()
     for path in store.files(profile):
         try:
-            yield _of_record(read_record(path), path)
+            record = read_record(path)
         except RecordError as error:
             warnings.warn(f"{error}; it is left out", stacklevel=3)
+            continue
+        if record.id not in seen:  # of two files the first, as everywhere
+            yield _of_record(record, path)
+        seen.add(record.id)
 
 
 def _of_record(record: Record, path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from harness.audit.finding import Finding
 from harness.audit.published_rows import collect
 from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
+from harness.benchmarks.ranking import Ranking, recorded
 from harness.benchmarks.spec import TABLES
 from harness.data.atomic import check_writable
 from harness.data.sources import data_root
@@ -78,7 +79,7 @@ class Reader:
                 baseline = load_baseline(baseline_path(loaded, profile))
                 further = self.further(loaded, profile, plan)
                 records = self.records(plan, further or plan)
-                yield judge(loaded, profile, plan, records, baseline, self.tables, further)
+                yield judge(loaded, profile, plan, records, baseline, self.tables, further, self.ranking)
 
     def further(self, loaded: LoadedSuite, profile: ProfileName, plan: Plan) -> Plan | None:
         """Plan the rows of claims up to the last look; None where seeds were chosen, beyond which nothing is read."""
@@ -94,6 +95,11 @@ class Reader:
         root = data_root()
         names = [name for name in TABLES if self.index and table_problem(root, name) is None]
         return {name: load_table(root, name) for name in names}
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """Return what is recorded of how well short trainings rank."""
+        return recorded(self.request.results)
 
     def printed(self, verdicts: Sequence[SuiteVerdict] = ()) -> Iterator[SuiteVerdict]:
         """Judge every suite under the paper profile, whatever the request selects or has records of.

@@ -48,8 +48,8 @@ class Ranking(BaseModel):
         )
 
 
-def recorded() -> Ranking | None:
-    """Read what is recorded; None where nothing is."""
-    folder = shipped.folder("results")
-    path = folder / FILE if folder else Path(FILE)
-    return Ranking.model_validate_json(read_json(path)) if path.is_file() else None
+def recorded(results: Path | None = None) -> Ranking | None:
+    """Read what is recorded in a folder, else what comes with the package; None where nothing is."""
+    folders = [folder for folder in (results, shipped.folder("results")) if folder is not None]
+    path = next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
+    return None if path is None else Ranking.model_validate_json(read_json(path))

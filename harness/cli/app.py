@@ -1,11 +1,13 @@
 """Commands and options: parse, call one function, exit with its code.
 
-0: done, in band; 1: out of band, or a trial failed; 2: wrong usage or input; 3: incomplete; 130: interrupted.
+0: done, in band; 1: out of band, or a trial failed; 2: wrong usage or input; 3: incomplete; 70: a defect of the
+program; 130: interrupted.
 Results go to stdout, everything else to stderr. Heavy modules are imported inside the commands that need them.
 """
 
 from __future__ import annotations
 
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,8 +31,11 @@ Examples:
 """
 
 
-class Group(TyperGroup):
-    """Turns the user's mistakes into one line and exit code 2, and Ctrl-C into exit code 130."""
+DEFECT = 70  # as sysexits.h has it: never taken for a verdict
+
+
+class Commands(TyperGroup):
+    """Turns the user's mistakes into one line and exit code 2, Ctrl-C into 130, and what nobody foresaw into 70."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
@@ -42,6 +47,14 @@ class Group(TyperGroup):
         except KeyboardInterrupt as error:
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from error
+        except Exception as error:
+            if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):  # typer's own
+                raise
+            if isinstance(error, OSError) and error.filename is not None:
+                typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+                raise typer.Exit(2) from error
+            traceback.print_exc()
+            raise typer.Exit(DEFECT) from error
 
 
 class ProfileOption(StrEnum):
@@ -116,7 +129,7 @@ class StemOption(StrEnum):
 
 
 app = typer.Typer(
-    cls=Group,
+    cls=Commands,
     help="Published numbers of differentiable architecture search, measured anew and judged.",
     epilog=EXAMPLES,
     add_completion=False,
@@ -124,9 +137,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-new_app = typer.Typer(cls=Group, help="Begin something: a suite.", rich_markup_mode=None, no_args_is_help=True)
+new_app = typer.Typer(cls=Commands, help="Begin something: a suite.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(new_app, name="new")
-data_app = typer.Typer(cls=Group, help="Data at hand, import and download; alone: status.", rich_markup_mode=None)
+data_app = typer.Typer(cls=Commands, help="Data at hand, import and download; alone: status.", rich_markup_mode=None)
 app.add_typer(data_app, name="data", invoke_without_command=True)
 
 Suites = Annotated[

@@ -60,9 +60,10 @@ def find(text: str, asked: Asked) -> Found:
     cell = load_cells().get(text)
     architecture = text if cell is None else cell.architecture
     space = _space(text, asked.space or (cell.space if cell else None))
-    for option, value in (("--cells", asked.cells), ("--channels", asked.channels), ("--classes", asked.classes)):
+    sizes = {"cells": asked.cells, "channels": asked.channels, "classes": asked.classes, "image-size": asked.image_size}
+    for option, value in sizes.items():
         if value is not None and value < 1:
-            raise HarnessError(f"{option} {value}: must be at least 1")
+            raise HarnessError(f"--{option} {value}: must be at least 1")
     stem = asked.stem or ("imagenet" if (asked.image_size or 0) >= LARGE else "cifar")
     size = space.standard if stem == "cifar" else space.large
     if size is None:

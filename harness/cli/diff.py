@@ -33,12 +33,12 @@ def diff(a: Path, b: Path, layout: str) -> int:
 def _records(folder: Path) -> dict[str, Record]:
     if not folder.is_dir():
         raise HarnessError(f"{folder}: no folder of records")
-    found = {}
+    found: dict[str, Record] = {}
     for record in Store(folder).read_all():
         if isinstance(record, RecordError):
             typer.echo(f"warning: {record}; left out", err=True)
         else:
-            found[record.id] = record
+            found.setdefault(record.id, record)  # of two files the first, as everywhere
     if not found:
         raise HarnessError(f"{folder}: holds no record")
     return found

@@ -13,7 +13,7 @@ from harness.analysis.cells import TableVerdict
 from harness.analysis.verdicts import SuiteVerdict
 from harness.api.reader import Reader
 from harness.api.request import Request
-from harness.data.atomic import replacing
+from harness.data.atomic import check_writable, replacing
 from harness.errors import HarnessError, nearest
 from harness.report.frames import paper_frame, published_frame, results_frame, verdict_frame
 from harness.text import no_formula
@@ -28,6 +28,10 @@ def export(request: Request, what: str, to: str, out: Path | None) -> int:
     """Write what is asked for into a file, or to stdout."""
     if to == "parquet" and out is None:
         raise HarnessError("--to parquet: name a file with --out, it is no text")
+    if out is not None:
+        check_writable(out.parent)
+        if out.is_dir():
+            raise HarnessError(f"--out {out}: is a folder")
     content = _content(_frame(request, what, to), to)
     if out is None:
         sys.stdout.write(content.decode())

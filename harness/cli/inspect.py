@@ -12,6 +12,7 @@ from harness.api.request import DEFAULT_SUITES
 from harness.benchmarks.spec import TABLES, NoBenchmark, TrainingBenchmark
 from harness.cli.layout import Rows, Value, emit, emit_json, only_text_or_json, thousands
 from harness.cli.text import percent
+from harness.data.large import LARGE
 from harness.data.sources import CIFAR, FOLDERS
 from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
@@ -117,6 +118,7 @@ def _datasets() -> Listed:
     rows: list[tuple[Value, ...]] = [("digits", "comes with scikit-learn")]
     rows += [(s.name, f"data root: {s.folder}, {s.archive.file} or parquet") for s in CIFAR.values()]
     rows += [(s.name, f"data root: {s.folder}, {', '.join(sum(s.members.values(), ()))}") for s in FOLDERS.values()]
+    rows += [(s.name, f"data root: {s.folder}, folders of classes, parquet or webdataset") for s in LARGE.values()]
     return Rows(("dataset", "where"), rows, wrapped=True), []
 
 

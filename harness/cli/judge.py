@@ -14,12 +14,15 @@ from harness.api.reader import Reader, store_baseline
 from harness.api.request import Request
 from harness.cli.layout import emit_json, finite, terminal_width
 from harness.data.atomic import check_writable
+from harness.errors import HarnessError
 
 PIPED_WIDTH = 160  # characters of a table where the output is no terminal
 
 
 def check_suites(request: Request, layout: str, *, record: bool) -> int:
     """Print the verdicts; with ``record`` first make the present state the baseline. Return the exit code."""
+    if record and request.overrides:
+        raise HarnessError("--record-baseline: a baseline is of the suite as it stands, leave out --set")
     if record:
         for verdict in Reader(request).verdicts():
             store_baseline(verdict)

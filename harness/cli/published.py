@@ -15,7 +15,7 @@ from harness.api.reader import Reader
 from harness.api.request import Request
 from harness.audit.consistency import CONSISTENCIES
 from harness.report.export import PUBLISHED_FIELDS, published_row
-from harness.text import no_formula
+from harness.text import markdown_table, no_formula
 
 
 def list_published(request: Request, layout: str) -> int:
@@ -67,8 +67,7 @@ def as_csv(listed: Sequence[Entry]) -> str:
 
 def as_markdown(listed: Sequence[Entry]) -> str:
     """Write a table for a page of markdown."""
-    lines = [PUBLISHED_FIELDS, tuple("---" for _ in PUBLISHED_FIELDS), *map(_cells, listed)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return markdown_table(PUBLISHED_FIELDS, map(_cells, listed)) + "\n"
 
 
 def as_json(listed: Sequence[Entry]) -> str:

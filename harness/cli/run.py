@@ -112,4 +112,5 @@ def _conclude(asked: RunRequest, summary: RunSummary, said: bool) -> None:
     typer.echo(str(summary), err=not said)
     if summary.tally.unfinished:
         how = "time is up" if summary.tally.late else "interrupted"
-        typer.echo(f"{how}; go on with: {command(asked.words())}", err=True)
+        then = "begin all of it once more with" if asked.force else "go on with"
+        typer.echo(f"{how}; {then}: {command(asked.words())}", err=True)

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.layout import Rows, Value, emit_json, only_text_or_json
 from harness.cli.text import percent
-from harness.engine.trajectory import TrainingCurve
+from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.runner.evaluate import test_accuracy
 from harness.runner.record import Record
@@ -49,7 +49,8 @@ def _lines(record: Record) -> Iterator[str]:
         yield f"error: {record.error}"
     if record.trajectory is not None:
         last = record.trajectory.architectures[-1]
-        yield from ("epochs:", _epochs(record).text(), f"found: {last}")
+        yield from _stages(record, record.trajectory)
+        yield f"found: {last}"
         yield from (f"  {key}: {percent(value)}" for key, value in record.evaluations.get(last, {}).items())
     if record.training is not None:
         yield from ("epochs:", _trained(record.training, record.provenance.epoch_seconds).text())
@@ -97,12 +98,19 @@ def _found(architectures: Sequence[str], most: int = 5) -> Rows:
     return Rows(("runs", "architecture"), [(architectures.count(one), one) for one in counts])
 
 
-def _epochs(record: Record) -> Rows:
-    """Lay the trajectory out by epoch, with the test accuracy of each epoch's architecture where it is known."""
-    track = record.trajectory
-    assert track is not None, "asked for by the caller"
+def _stages(record: Record, last: Trajectory) -> Iterator[str]:
+    """Lay out the epochs of all stages; the seconds of all follow each other."""
+    seconds, stages = record.provenance.epoch_seconds, (*last.earlier, last)
+    for number, track in enumerate(stages, 1):
+        yield "epochs:" if len(stages) == 1 else f"epochs of stage {number} of {len(stages)}:"
+        yield _epochs(record, track, seconds).text()
+        seconds = seconds[len(track.architectures) - 1 :]
+
+
+def _epochs(record: Record, track: Trajectory, took: Sequence[float]) -> Rows:
+    """Lay a trajectory out by epoch, with the test accuracy of each epoch's architecture where it is known."""
     header = ("epoch", "w loss", "w acc", "a loss", "a acc", "lr", "seconds", "test", "architecture")
-    seconds: list[float | None] = [None, *record.provenance.epoch_seconds]
+    seconds: list[float | None] = [None, *took]
     seconds += [None] * (len(track.architectures) - len(seconds))  # a selection may add an entry without training
     rows = []
     for epoch, architecture in enumerate(track.architectures):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +23,8 @@ from PIL import Image
 
 from harness.data.atomic import replacing
 from harness.errors import HarnessError
+from harness.files import cache_folder
 
-CACHE_VARIABLE = "HARNESS_CACHE"
 ROWS = 500  # read at once
 LARGEST = 2**29  # bytes of a column, unpacked; all of CIFAR-10 as PNG is 135 MB
 PNG_DEPTH = 24  # where a PNG file says how many bits a channel has; Pillow cuts 16 down to 8 without a word
@@ -129,13 +128,6 @@ def _decode(encoded: pa.Array, side: int, file: Path) -> Pixels:
         except (OSError, SyntaxError, ValueError) as error:
             raise HarnessError(f"{file}: row {row}: not a PNG or JPEG image: {error}") from error
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-def cache_folder() -> Path | None:
-    """Return the folder, None where there is neither the variable nor a home."""
-    home = os.path.expanduser("~")
-    chosen = os.environ.get(CACHE_VARIABLE) or ("" if home == "~" else f"{home}/.cache/harness")
-    return Path(chosen) if chosen else None
 
 
 def _read_cache(path: Path, shape: tuple[int, ...]) -> Pixels | None:

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from harness.data.atomic import replacing
-from harness.data.encoded import CACHE_VARIABLE, Pixels, cache_folder
+from harness.data.encoded import Pixels
 from harness.data.large import gigabytes
 from harness.data.large_layouts import Encoded, Layout
 from harness.data.locks import locked
 from harness.errors import HarnessError
-from harness.files import read_regular
+from harness.files import CACHE_VARIABLE, cache_folder, read_regular
 
 CHUNK = 2000  # images
 AHEAD = 64  # images that wait to be decoded, as files; a few MB

@@ -8,7 +8,7 @@ the place of writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
@@ -280,12 +280,26 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 
 def part_versions(spec: SearchSpec | ComputedSpec | TrainingSpec) -> dict[str, int]:
-    """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``."""
+    """Return the version of every part, as ``{"relaxation/softmax": 1, "data": 1, ...}``.
+
+    Of a part within a part, ``data.jitter``, only one above 1: ids from before they were looked at stay.
+    """
     fields = {field: getattr(spec, field) for field in type(spec).model_fields}
     parts = [(f, part) for f, value in fields.items() for part in (value if isinstance(value, tuple) else [value])]
     parts = [(f, part.options if isinstance(part, Stage) else part) for f, part in parts]
-    return {
-        f"{field}/{part.name}" if hasattr(part, "name") else field: part.mathematics
-        for field, part in parts
-        if isinstance(part, Part)
-    }
+    found = [(field, part) for field, part in parts if isinstance(part, Part)]
+    inner = [(name, part) for field, outer in found for name, part in _within(field, outer) if part.mathematics > 1]
+    return {_named(field, part): part.mathematics for field, part in (*found, *inner)}
+
+
+def _named(field: str, part: Part) -> str:
+    return f"{field}/{part.name}" if hasattr(part, "name") else field
+
+
+def _within(field: str, part: Part) -> Iterator[tuple[str, Part]]:
+    for key in type(part).model_fields:
+        value = getattr(part, key)
+        for inner in value if isinstance(value, tuple) else [value]:
+            if isinstance(inner, Part):
+                yield f"{field}.{key}", inner
+                yield from _within(f"{field}.{key}", inner)

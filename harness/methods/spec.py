@@ -1,6 +1,7 @@
 """The resolved specification of one search: everything that decides its outcome, and nothing else.
 
-There are no defaults here: a scientific quantity is written in the catalogue, in a suite or in its base.
+There are no defaults here, but "absent" for what came after ids were fixed (stages): a scientific quantity is written
+in the catalogue, in a suite or in its base.
 """
 
 from __future__ import annotations

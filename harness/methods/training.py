@@ -1,7 +1,8 @@
 """The resolved specification of one final training: a stand-alone network from its first weights to its accuracy.
 
-There are no defaults here: a scientific quantity is written in a named block of ``suites/_base/training.yaml``, or in
-a suite. Which images, how large a network, and whose architecture it has are part of it.
+There are no defaults here, but "absent" for what came after ids were fixed: a scientific quantity is written in a
+named block of ``suites/_base/training.yaml``, or in a suite. Which images, how large a network, and whose architecture
+it has are part of it.
 """
 
 from __future__ import annotations

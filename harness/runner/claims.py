@@ -42,9 +42,10 @@ class Claims:
         if file is None:
             return False
         content = {"run": self.run, "host": platform.node(), "boot": _boot(), "pid": os.getpid(), "since": now()}
-        os.truncate(file, 0)
-        os.pwrite(file, json.dumps(content).encode(), 0)
         self._held[trial_id] = file
+        os.truncate(file, 0)
+        with suppress(OSError):  # a full disk: the lock holds it, and the trial itself will say what it lacks
+            os.pwrite(file, json.dumps(content).encode(), 0)
         return True
 
     def release(self, trial_id: str) -> None:
@@ -90,7 +91,8 @@ class Claims:
             try:
                 file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
-                raise HarnessError(f"{path}: {error.strerror}; another user's claim?") from error
+                whose = "; another user's claim?" if isinstance(error, PermissionError) else ""
+                raise HarnessError(f"{path}: {error.strerror}{whose}") from error
             lock = try_lock(file)
             if lock is False or (_is_at(file, path) and self._lives(path, locked=bool(lock))):
                 os.close(file)

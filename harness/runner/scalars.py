@@ -17,6 +17,7 @@ import numpy as np
 from harness.engine.trajectory import TrainingCurve, Trajectory
 from harness.errors import HarnessError
 from harness.methods.history import magnitudes
+from harness.runner.record import PER_EPOCH
 from harness.runner.store import Store
 from harness.runner.trial import Trial
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TENSORBOARD = "tensorboard"
 Point = tuple[int, float | None]  # epoch and value
-LOSSES = ("weight_loss", "weight_accuracy", "architecture_loss", "architecture_accuracy", "weight_lr")
 CURVES = ("loss", "train_accuracy", "lr", "accuracy", "top5")
 
 
@@ -87,7 +87,7 @@ def series(state: Mapping[str, Any]) -> dict[str, list[Point]]:
 
 
 def _of_stage(track: Trajectory) -> Iterator[tuple[str, list[float | None]]]:
-    yield from ((name, getattr(track, name)) for name in LOSSES)
+    yield from ((name, getattr(track, name)) for name in PER_EPOCH)
     yield from ((f"diagnostics/{name}", values) for name, values in track.diagnostics.items())
     weights = {group.name: np.asarray(track.mixing[group.name], dtype=np.float64) for group in track.groups}
     for cell in dict.fromkeys(group.cell for group in track.groups):

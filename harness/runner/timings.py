@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-from harness.data.encoded import cache_folder
+from harness.files import cache_folder
 from harness.methods.computed import ComputedSpec
 from harness.methods.training import TrainingSpec
 from harness.runner.cost import estimate

@@ -1,8 +1,8 @@
 """Loader of optional C++ kernels: one source file, compiled on first use, in seconds.
 
-A library is kept in the user's cache for the same source, compiler and processor. Without a compiler, on other systems
+A library is kept in the cache folder for the same source, compiler and processor. Without a compiler, on other systems
 than Linux, or with HARNESS_KERNELS=0 there is none, and a supernet computes the same in torch's operations alone; a
-compiler that fails is a warning, too.
+compiler that fails, and a folder that cannot be written, are warnings, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+
+from harness.files import CACHE_VARIABLE, cache_folder
 
 FLAGS = ["-O3", "-march=native", "-fopenmp", "-fPIC"]
 
@@ -35,10 +37,12 @@ def load(source: Path) -> ctypes.CDLL | None:
     try:
         return ctypes.CDLL(str(_compiled(source, command)))
     except subprocess.CalledProcessError as error:
-        said = next((line for line in error.stderr.decode(errors="replace").splitlines() if "error" in line), error)
-        warnings.warn(f"{source.name}: not compiled, searches are slower ({said})", stacklevel=2)
-    except (OSError, RuntimeError):  # no file, no home
-        pass
+        said = next(
+            (line for line in error.stderr.decode(errors="replace").splitlines() if "error" in line), str(error)
+        )
+    except OSError as error:
+        said = str(error)
+    warnings.warn(f"{source.name}: not compiled, searches are slower ({said})", stacklevel=2)
     return None
 
 
@@ -47,7 +51,9 @@ def _compiled(source: Path, compiler: str) -> Path:
     version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
     processor = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].partition("flags")[2].partition("\n")
     parts = [source.read_bytes(), version, processor[0].encode(), *(flag.encode() for flag in FLAGS)]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas-harness"
+    folder = cache_folder()
+    if folder is None:
+        raise OSError(f"no home folder; {CACHE_VARIABLE} names another one")
     target = folder / f"kernels-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.so"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import claims
 from harness.analysis.claims import ClaimVerdict, sides
-from harness.analysis.sequential import LOOKS
+from harness.analysis.evidence import gather
+from harness.analysis.outcomes import digest
+from harness.analysis.sequential import LOOKS, take_looks
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.runner.plan import Filters, Plan, plan_further
 from harness.runner.record import Record
@@ -82,6 +85,19 @@ def test_the_opposite_shown_is_a_fail_that_says_refuted(loaded: LoadedSuite, pla
     assert found.reason.startswith("refuted: p 0.0011")
     assert found.margin is not None and found.margin < 0
     assert found.effect is not None and found.effect.probability == 0.0
+
+
+def test_what_is_left_out_counts_with_1(loaded: LoadedSuite, planned: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a claim without values: it makes no other one easier to pass (`tests/analysis/test_sequential.py`)."""
+    further, values = widened(loaded, planned), {"t1/exchanged": HIGH, "t1/darts": LOW}
+    records = synthetic.records_of(further, values)
+    evidence = gather(further, {record.id: digest(record) for record in records}, {})
+    families = []
+    monkeypatch.setattr(claims, "take_looks", lambda family: families.append(family) or take_looks(family))
+    found = claims.judge_claims(loaded.suite, evidence, None, {"grows": "overridden, epochs=1"})
+    assert [sample is None for sample in families[0]] == [True, False, False]
+    assert (found[0].verdict, found[0].reason) == ("NOT JUDGED", "overridden, epochs=1")
+    assert found[1].verdict == "PASS"
 
 
 def test_no_difference_stays_undecided_and_says_so(loaded: LoadedSuite, planned: Plan) -> None:

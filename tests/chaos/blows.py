@@ -135,7 +135,7 @@ def forced(folder: Path, whole: dict[str, Record]) -> str:
 
 FULL = """
 mount -t tmpfs -o size=$1 tmpfs results && shift || exit 77
-head -c 100M /dev/zero > results/ballast 2>/dev/null; truncate -s -40K results/ballast
+head -c 100M /dev/zero > results/ballast 2>/dev/null; truncate -s -$1 results/ballast && shift
 "$@"; echo "full: $?" >&2
 find results -name '*.tmp' -o -name '*.damaged' >&2
 rm results/ballast
@@ -144,12 +144,12 @@ cp -a results/. kept; exit $code
 """
 
 
-def full_disk(folder: Path, whole: dict[str, Record]) -> str:
+def full_disk(folder: Path, whole: dict[str, Record], left: str) -> str:
     """Fill the disk of the records: it is said, nothing half is left, and afterwards the same command does the rest."""
-    arena = Arena(folder / "full", whole)
+    arena = Arena(folder / f"full-{left}", whole)
     arena.results.mkdir()
     space = ["unshare", *([] if os.getuid() == 0 else ["--map-root-user"]), "--mount"]
-    run = arena.start(before=[*space, "bash", "-c", FULL, "bash", "20M"])
+    run = arena.start(before=[*space, "bash", "-c", FULL, "bash", "20M", left])
     code = run.end()
     if code in (1, 77) and "full:" not in run.said():
         return "no full disk: this system lets nobody mount one"

@@ -15,7 +15,7 @@ from harness.methods.catalogue import load_catalogue
 from harness.report import write_report
 from harness.report.causes.html import rendered
 from harness.report.causes.page import pictures, text, written
-from harness.report.causes.study import ELSEWHERE, Study
+from harness.report.causes.study import ELSEWHERE, Study, is_study
 from harness.report.check import render_check
 from harness.report.export import verdict_rows
 from harness.runner.record import Record
@@ -208,6 +208,13 @@ def test_hypotheses_are_dated_by_their_commit(core: SuiteVerdict, tmp_path: Path
         assert said == "When they were written is not known here" or f"Last changed {word} the first record" in said
     elsewhere = replace(core.loaded, path=tmp_path / "why.yaml")
     assert written(elsewhere, of) == "When they were written is not known here"
+
+
+def test_a_suite_of_the_same_name_with_other_tables_is_no_study(core: SuiteVerdict) -> None:
+    """Somebody's own suite may be called "why": its report has no such page."""
+    suite = core.loaded.suite
+    fewer = suite.model_copy(update={"tables": {"core": suite.tables["core"]}})
+    assert is_study(core) and not is_study(replace(core, loaded=replace(core.loaded, suite=fewer)))
 
 
 def test_a_page_without_records_is_written_as_well() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -63,6 +64,23 @@ def foreign(folder: Path, age: float, **changes: Any) -> Path:
     path.write_text(json.dumps({"run": "r", "host": "far", "boot": "another", "pid": 7, **changes}))
     os.utime(path, (time.time() - age, time.time() - age))
     return path
+
+
+def test_on_a_full_disk_the_lock_alone_holds_a_claim(
+    pair: tuple[Claims, Claims], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trial says then that there is no space left; the run goes on."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    one, other = pair
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        assert one.take("a")
+    assert not other.take("a")
+    one.release("a")
+    assert other.take("a")
 
 
 def test_on_another_machine_the_heartbeat_decides(tmp_path: Path) -> None:

@@ -116,6 +116,14 @@ def test_a_budget_ends_at_an_epochs_end_while_there_is_time_for_another(project,
     assert record.provenance.epoch_seconds[:2] == [600, 3600]
 
 
+def test_what_was_forced_is_not_said_to_go_on(project, monkeypatch):
+    """The same command again begins all of it once more."""
+    project.run("-m", "darts-v1", "--seeds", "0")
+    ticking(monkeypatch, 3600, 3600, 3600)
+    answer = project.run("-m", "darts-v1", "--seeds", "0", "--set", "epochs=3", "--force", "--budget", "2h")
+    assert answer.code == 3 and "time is up; begin all of it once more with: python -m harness" in answer.err
+
+
 def test_a_long_first_epoch_does_not_say_how_long_the_next_ones_are(project, monkeypatch):
     """Of two hours 50 minutes are left before the last one: less than the first epoch took, which began the work."""
     clock = ticking(monkeypatch, 3060, 600, 600, 600)

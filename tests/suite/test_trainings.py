@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.documents import load_document
-from harness.methods.training import TrainingSettings
+from harness.methods.catalogue import part_versions
+from harness.methods.training import Jitter, TrainingSettings
 
 FILE = Path(__file__).parents[2] / "suites" / "_base" / "training.yaml"
 BLOCKS: dict[str, Any] = load_document(FILE).data["trainings"]
@@ -112,3 +113,12 @@ def test_the_training_with_autoaugment_on_imagenet_differs_from_darts_in_three_s
     base, other = settings("darts-imagenet").model_dump(), settings("stacnas-aa-imagenet").model_dump()
     assert other["data"].pop("auto_augment") == "imagenet" and other["network"].pop("squeeze") is True
     assert (base.pop("epochs"), other.pop("epochs")) == (250, 800) and base == other
+
+
+def test_a_part_within_a_part_enters_ids_once_its_version_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands it has no key of its own: ids from before stay."""
+    block: Any = settings("darts-imagenet")
+    before = part_versions(block)
+    assert before["data"] == 1 and not any(key.startswith("data.") for key in before)
+    monkeypatch.setattr(Jitter, "version", 2)
+    assert part_versions(block) == {**before, "data.jitter": 2}

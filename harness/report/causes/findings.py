@@ -20,10 +20,10 @@ from harness.report.causes.study import (
     number,
     paragraph,
     so,
-    table,
 )
 from harness.report.views import HYPOTHESIS_COLUMNS, NOTHING, hypothesis_texts
 from harness.suite.hypotheses import Contrast
+from harness.text import markdown_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -152,7 +152,7 @@ def _cells(study: Study, name: str) -> str:
         for weights in study.labels("weights")
         for alpha in study.labels("alpha")
     ]
-    return table(("rate of the weights", "rate of alpha", *updates.values()), rows)
+    return markdown_table(("rate of the weights", "rate of alpha", *updates.values()), rows)
 
 
 def _cell(found: DataFrame) -> str:
@@ -169,7 +169,7 @@ def hypotheses(study: Study, written: str) -> str:
     looked = [v for v in study.verdicts if v.seeds]
     rows = [[v.key, v.hypothesis.paper or "", *hypothesis_texts(v), v.verdict, v.reason] for v in looked]
     name, *others = HYPOTHESIS_COLUMNS
-    found = table((name, "paper", *others), rows) if rows else "None has its trials yet."
+    found = markdown_table((name, "paper", *others), rows) if rows else "None has its trials yet."
     words = "\n".join(_quoted(v) for v in study.verdicts)
     waiting = "\n".join(f"- {v.key}: {v.reason}." for v in study.verdicts if not v.seeds)
     rules = paragraph(f"""
@@ -201,7 +201,7 @@ def repeated(verdict: SuiteVerdict, written: str) -> str:
     said = paragraph(f"""
 `{path}`, {suite.title}: {verdict.done} searches. {written}. No table knows the accuracies there; what is chosen is
 counted, in edges with a skip connection of the sixteen that both cells keep.""")
-    return f"## On another space\n\n{said}\n\n{table((name, *others), rows)}"
+    return f"## On another space\n\n{said}\n\n{markdown_table((name, *others), rows)}"
 
 
 def _quoted(verdict: HypothesisVerdict) -> str:
@@ -233,8 +233,8 @@ def special_cases(study: Study) -> str:
     title = "## Is one a special case of another?\n\n"
     if core is None:
         return f"{title}{study.lacks(CORE)}"
-    both = table(EFFECT, [_asked(study, core, asked) for asked in SPECIAL])
-    parts = table(EFFECT, [_asked(study, core, asked) for asked in PARTS])
+    both = markdown_table(EFFECT, [_asked(study, core, asked) for asked in SPECIAL])
+    parts = markdown_table(EFFECT, [_asked(study, core, asked) for asked in PARTS])
     return f"""{title}It would be if its effect were absent where the other is at work, and present where it is not.
 Whether the first two lines differ is the hypothesis *bi-level-at-exchanged-rates*; no other line is one.
 
@@ -266,7 +266,7 @@ def _selected(study: Study) -> str:
         for update, label in study.labels("update").items()
     ]
     text = "Selection by perturbation, by how the supernet was trained; the last line is of no hypothesis:"
-    return f"\n\n{text}\n\n{table(EFFECT, rows)}"
+    return f"\n\n{text}\n\n{markdown_table(EFFECT, rows)}"
 
 
 def explained(study: Study) -> str:
@@ -291,7 +291,7 @@ def _shares(study: Study, name: str, factors: list[str] | None, order: int) -> s
 `{name}`: of the accuracy's variance over its trials (omega squared, %; below 0 is as good as 0; 95% intervals by
 bootstrap). An interaction (x) belongs to neither of its factors; the rest, {rest:.0f} %, is {of_rest}. A permutation
 test of all main effects together, within seeds: p = {p:.2g}.""")
-    return f"{said}\n\n{table(('term', 'share', 'interval'), rows)}"
+    return f"{said}\n\n{markdown_table(('term', 'share', 'interval'), rows)}"
 
 
 def collapses(study: Study) -> str:
@@ -303,7 +303,7 @@ def collapses(study: Study) -> str:
             "from one supernet (McNemar); not corrected for how many they are.\n\n"
         )
         header = ("hypothesis", "left", "right", "p of more collapses on the left", "p of fewer")
-        text += table(header, rows) + "\n\n"
+        text += markdown_table(header, rows) + "\n\n"
     around = study.complete(AROUND)
     if around is None:
         return text + f"Logistic regression on the array: {study.lacks(AROUND)}"
@@ -314,7 +314,7 @@ def collapses(study: Study) -> str:
             text + "Logistic regression on the array: some level has all of the collapses, or none; no finite odds fit."
         )
     text += "Log odds of a collapse against the factor's first level (logistic regression, clustered by cell).\n\n"
-    return text + table(("level", "log odds", "95% interval"), lines)
+    return text + markdown_table(("level", "log odds", "95% interval"), lines)
 
 
 def _exact(study: Study) -> list[list[str]]:

@@ -8,10 +8,11 @@ from harness.analysis.hypotheses import LOOKS
 from harness.analysis.manipulations import check_manipulations
 from harness.analysis.responses import WITHIN
 from harness.methods.spec import SearchSpec
-from harness.report.causes.study import AROUND, CORE, Study, paragraph, table
+from harness.report.causes.study import AROUND, CORE, Study, paragraph
 from harness.runner.availability import TRAINING_IMAGES
 from harness.suite.grid import Array
 from harness.suite.hypotheses import DEFAULT_LEVELS
+from harness.text import markdown_table
 
 
 def opening(study: Study) -> str:
@@ -67,7 +68,7 @@ def manipulations(study: Study) -> str:
 
 A factor counts where what it sets was measured to change.
 
-{table(header, rows)}{later}"""
+{markdown_table(header, rows)}{later}"""
 
 
 def confounds(study: Study) -> str:
@@ -86,7 +87,7 @@ def confounds(study: Study) -> str:
     )
     return f"""## What is matched
 
-{table(header, rows)}
+{markdown_table(header, rows)}
 
 What cannot be matched is part of the factor: on halves alpha's images are others than the weights', so that twice as
 many are seen in all, and a joint step has one batch for both sides."""

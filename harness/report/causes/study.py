@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.contrasts import Estimate
@@ -19,6 +19,7 @@ CORE, AROUND = "core", "around"  # the tables: few factors in full, many in an a
 NAME = "why"
 ELSEWHERE = "why_s2"  # the suite that repeats it on another space
 SELECTED = "core-selected"  # the core's supernets under another selection
+TABLES = {CORE, AROUND, SELECTED}
 RATES = ("weights", "alpha")  # the factors that are learning rates
 CONFIDENT = f"{CONFIDENCE:.1%}"
 
@@ -90,19 +91,15 @@ class Study:
 
 def is_study(verdict: SuiteVerdict) -> bool:
     """Tell whether a page is of a suite as it stands: what the page says in words is of that one alone."""
-    return verdict.loaded.suite.suite == NAME and not any(verdict.evidence.plan.overrides.values())
+    suite = verdict.loaded.suite
+    grids = {name for name, table in suite.tables.items() if table.grid}
+    return suite.suite == NAME and grids >= TABLES and not any(verdict.evidence.plan.overrides.values())
 
 
 def having(trials: DataFrame, levels: Mapping[str, str]) -> DataFrame:
     """Return the trials with some levels."""
     chosen: Any = (trials[list(levels)] == list(levels.values())).all(axis=1)
     return trials[chosen]
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def paragraph(text: str) -> str:

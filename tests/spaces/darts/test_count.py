@@ -68,6 +68,7 @@ def test_an_architecture_in_both_notations():
         (["darts-v2", "--space", "dart"], "unknown space 'dart'; did you mean 'darts'"),
         (["darts-v2", "--image-size", "30"], "images of 30 pixels"),
         (["darts-v2", "--cells", "0"], "--cells 0: must be at least 1"),
+        (["darts-v2", "--image-size", "0"], "--image-size 0: must be at least 1"),
         (["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "--squeeze"], "'nb201' have no squeeze-and-excitation"),
     ],
 )
