@@ -38,6 +38,15 @@ def deep_merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def unreadable(error: ValidationError, what: str) -> str:
+    """Say in a line why a file is not ``what``; of one that a later version wrote, that."""
+    first = error.errors()[0]
+    where, known = ".".join(map(str, first["loc"])), first.get("ctx", {}).get("expected")
+    if where.endswith("schema_version") and isinstance(first["input"], int) and first["input"] > int(known or 0):
+        return f"written by a later version of the harness ({where} {first['input']}, {known} is known here)"
+    return f"not {what}: {where + ': ' if where else ''}{first['msg']}"
+
+
 def validate(model: type[Model], data: object, describe: ErrorAt) -> Model:
     """Build a typed block from plain data; the first mistake becomes one line, ``describe(path, text)``.
 

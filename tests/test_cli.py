@@ -467,3 +467,67 @@ def test_the_module_is_the_command(project):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )  # fmt: skip
     assert done.returncode == 2 and "cats" in done.stderr and done.stdout == ""
+
+
+def test_what_is_no_folder_of_records_is_said(project):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    for words, says in (
+        (
+            ("check", "--results", "results/reduced"),
+            "results/reduced: the records of one profile, name the folder above",
+        ),
+        (("list", "trials", "--results", "typo"), "typo: no folder of records"),
+        (("run", "--results", ""), "is empty"),
+        (("report", "--out", ""), "is empty"),
+    ):
+        answer = project.cli(*words)
+        assert answer.code == 2 and says in answer.err, words
+
+
+def test_claims_are_looked_at_in_a_folder_that_is_yet_to_be_made(project):
+    answer = project.cli("run", "suites/tiny.yaml", "--until-decided", "--dry-run", "--results", "new")
+    assert "no folder" not in answer.err and answer.code in (0, 3) and not Path("new").exists()
+
+
+def test_a_setting_of_trainings_wants_one(project):
+    answer = project.run("-m", "darts-v1", "--seeds", "0", "--set", "training.epochs=2", "--dry-run")
+    assert answer.code == 2 and "--set training.epochs=2: none of the selected rows is trained" in answer.err
+
+
+def test_a_record_of_a_later_version_is_called_that(project):
+    project.run("-m", "darts-v1", "--seeds", "0")
+    (path,) = project.paths()
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 7', 1))
+    answer = project.cli("show", path)
+    assert answer.code == 2 and "written by a later version of the harness (schema_version 7, 1 is known" in answer.err
+
+
+def test_another_copy_of_the_data_is_named(project, monkeypatch):
+    """Its trials are others: without a word it looked as if nothing had been run."""
+    project.run("-m", "darts-v1", "--seeds", "0")
+    monkeypatch.setattr("harness.runner.availability._hashed", lambda files: "f" * 16)
+    answer = project.cli("check", "-m", "darts-v1")
+    assert answer.code == 3 and "are of another copy of digits" in answer.err and f"at hand ({'f' * 16})" in answer.err
+
+
+@pytest.mark.realdata
+def test_a_damaged_table_is_said_and_judged_as_none(real_root, tmp_path, monkeypatch):
+    table = tmp_path / "nb201" / "nb201.parquet"
+    table.parent.mkdir()
+    table.write_bytes((real_root / "nb201" / "nb201.parquet").read_bytes()[:200_000])
+    (tmp_path / "empty").mkdir()
+    suite, answers = str(Path(__file__).parents[1] / "suites" / "nb201.yaml"), []
+    for folder in (tmp_path, tmp_path / "empty"):
+        monkeypatch.setenv("HARNESS_DATA", str(folder))
+        answers.append(CliRunner().invoke(app, ["check", suite, "--profile", "paper"]))
+    damaged, absent = answers
+    assert damaged.stdout.split("\n\n")[-2] == absent.stdout.split("\n\n")[-2]
+    assert damaged.stdout.count("PASS") == absent.stdout.count("PASS") > 9
+    assert f"error: {table}" in damaged.stderr and "error" not in absent.stderr
+
+
+def test_a_download_makes_its_folder(project, monkeypatch):
+    monkeypatch.setenv("HARNESS_DATA", "new/data")
+    monkeypatch.setattr("harness.data.download.download", lambda name, root: root / name)
+    answer = project.cli("data", "download", "cifar10")
+    assert answer.code == 0 and Path("new/data").is_dir() and answer.out == "new/data/cifar10\n"

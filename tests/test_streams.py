@@ -48,3 +48,15 @@ def test_what_can_be_written_is(capfd: pytest.CaptureFixture[str]) -> None:
         print("err", file=sys.stderr)
         assert not sys.stdout.isatty()
     assert tuple(capfd.readouterr()) == ("out\n", "err\n")
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "said"),
+    [(">/dev/full", 2, "error: output: No space left on device\n"), (">&-", 0, ""), ("0<&- >&-", 0, "")],
+)
+def test_a_command_whose_output_goes_nowhere_is_no_verdict(tmp_path: Path, shell: str, code: int, said: str) -> None:
+    """1 is a FAIL: neither a full disk nor a closed stream answers it."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = f"{sys.executable} -m harness list methods {shell}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (code, said)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.coverage import Entry
 from harness.api.reader import Reader
 from harness.api.request import Request
+from harness.errors import HarnessError
 from harness.report.export import PUBLISHED_FIELDS
 from harness.runner.evaluate import found_accuracy, found_architecture
 from harness.runner.record import Record
@@ -34,6 +35,8 @@ def records(results: str | Path = RESULTS, *, profile: ProfileName | None = None
     """
     import pandas as pd
 
+    if Path(results) != RESULTS and not Path(results).exists():
+        raise HarnessError(f"{results}: no folder of records")
     rows = list(_readable(Store.of(Path(results)), profile or ""))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epochs": "Int64"}).set_index("trial")
 

@@ -24,6 +24,7 @@ from harness.audit.record import FILE as AUDIT
 from harness.audit.record import read_audit, standing
 from harness.benchmarks.ranking import Ranking, recorded
 from harness.benchmarks.spec import TABLES
+from harness.config import unreadable
 from harness.data.atomic import check_writable
 from harness.data.sources import data_root
 from harness.errors import HarnessError
@@ -35,7 +36,7 @@ from harness.runner.plan import Filters, Plan, data_needed, make_plan
 from harness.runner.record import Record
 from harness.runner.store import RESULTS, SHIPPED_PROFILE, RecordError, read_record, render, write_atomically
 from harness.runner.survey import place
-from harness.runner.trial import ProfileName
+from harness.runner.trial import PROFILES, ProfileName
 from harness.suite.facts import FILE as FACTS
 from harness.suite.facts import Facts, load_facts
 from harness.suite.load import find_suites, load_suite
@@ -48,17 +49,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reader:
-    """Reads what the records say about the suites of a request. ``say``: where warnings go, a line each."""
+    """Reads what the records say about the suites of a request.
+
+    ``say``: where warnings go, a line each. ``new``: the folder of the records may be yet to be made.
+    """
 
     request: Request
     say: Say = to_stderr
+    new: bool = False
     index: dict[str, Path] = field(init=False)
     latest: dict[str, list[Record]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         store = self.request.store
-        if store.root != RESULTS and not store.root.exists():
+        if store.root != RESULTS and not self.new and not store.root.exists():
             raise HarnessError(f"{store.root}: no folder of records")
+        if store.root.name in PROFILES and store.root.is_dir() and not store.profiles():
+            raise HarnessError(f"{store.root}: the records of one profile, name the folder above")
         self.index = store.index()
         if count := sum(map(store.is_shipped, self.index.values())):
             self.say(f"note: {count} records of the {SHIPPED_PROFILE} profile come with the package")
@@ -166,11 +173,29 @@ class Reader:
         names = names or ["paper"]  # a suite of cited numbers alone
         plans = {name: self.request.plan(loaded, name, self.data(loaded, name)) for name in names}
         found = {name: plan for name, plan in plans.items() if plan.is_in(self.index)}
+        if not found and self.index:
+            self._say_of_other_copies(loaded, names)
         return found or {names[0]: plans[names[0]]}
 
+    def _say_of_other_copies(self, loaded: LoadedSuite, profiles: Sequence[ProfileName]) -> None:
+        """Name the data whose copy at hand is not the one that records are of."""
+        for name in profiles:
+            here = self.data(loaded, name).checksums
+            for record in self.latest_records(name):
+                if (ours := here.get(record.dataset)) and not record.values and record.data_checksum != ours:
+                    copies = f"another copy of {record.dataset} ({record.data_checksum}) than the one at hand ({ours})"
+                    self.say(f"note: records of the {name} profile are of {copies}: they are of other trials")
+
     def data(self, loaded: LoadedSuite, profile: ProfileName) -> DataAvailability:
-        """Find the data; what is not at hand is known from records, where these are of the suite's trials."""
+        """Find the data; what is not at hand is known from records, where these are of the suite's trials.
+
+        A table that cannot be read counts as not at hand, and is said.
+        """
         data = find_data(data_needed(loaded, profile), data_root())
+        for name in TABLES:
+            if name in data.checksums and (why := table_problem(data_root(), name)):
+                self.say(f"error: {why}; judged as without it")
+                data = data.without(name, why)
         if not data.missing:
             return data
         known = with_recorded(data, self.latest_records(profile))
@@ -218,9 +243,7 @@ def load_baseline(path: Path) -> Baseline | None:
     except OSError as error:
         raise HarnessError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{path}: not a baseline: {where + ': ' if where else ''}{first['msg']}") from error
+        raise HarnessError(f"{path}: {unreadable(error, 'a baseline')}") from error
 
 
 def store_baseline(verdict: SuiteVerdict, say: Say = to_stderr) -> None:

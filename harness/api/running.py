@@ -114,7 +114,7 @@ class RunRequest:
 class RunSummary:
     """How a run ended: its tasks, what became of them, the rows without any, and the seconds that it took.
 
-    ``str()`` of it is one line.
+    ``part``: of a plan, which may have nothing for it. ``str()`` of it is one line.
     """
 
     tasks: Sequence[Task] = field(repr=False)
@@ -122,11 +122,12 @@ class RunSummary:
     not_run: Mapping[str, str]
     seconds: float
     place: Path
+    part: bool = False
 
     @property
     def exit_code(self) -> int:
         """0: all done; 1: a trial failed; 3: incomplete; 130: interrupted."""
-        return self.tally.exit_code if self.tasks else 3
+        return self.tally.exit_code if self.tasks or self.part else 3
 
     @property
     def counts(self) -> dict[str, int]:
@@ -211,7 +212,9 @@ def carry_out(
         if task.broken:
             say(f"warning: {task.reason}; the trial is run again")
     tally = execute(tasks, asked.request.store, options, progress)
-    return RunSummary(tasks, tally, rows_not_run(plans), time.monotonic() - start, asked.place)
+    return RunSummary(
+        tasks, tally, rows_not_run(plans), time.monotonic() - start, asked.place, part=asked.shard is not None
+    )
 
 
 def make_all_plans(asked: RunRequest, root: Path | None, say: Say) -> list[Plan]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.audit.finding import Finding
 from harness.audit.published_rows import PublishedRow
+from harness.config import unreadable
 from harness.errors import HarnessError
 from harness.files import read_json
 
@@ -77,4 +78,4 @@ def read_audit(path: Path) -> AuditRecord | None:
     except OSError as error:
         raise HarnessError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise HarnessError(f"{path}: not a recorded audit: {error.errors()[0]['msg']}") from error
+        raise HarnessError(f"{path}: {unreadable(error, 'a recorded audit')}") from error

@@ -7,6 +7,8 @@ Results go to stdout, everything else to stderr. Heavy modules are imported insi
 
 from __future__ import annotations
 
+import errno
+import sys
 import traceback
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from harness.cli.streams import reopen, to_nowhere
 from harness.cli.text import speak_utf8
 from harness.errors import HarnessError
 
@@ -32,6 +35,8 @@ Examples:
 
 
 DEFECT = 70  # as sysexits.h has it: never taken for a verdict
+BROKEN_PIPE = 141  # as a shell has it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class Commands(TyperGroup):
@@ -40,7 +45,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command."""
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()  # a full disk is to be said here, and not when Python ends
+            return answer
         except HarnessError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(2) from error
@@ -50,8 +57,12 @@ class Commands(TyperGroup):
         except Exception as error:
             if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):  # typer's own
                 raise
-            if isinstance(error, OSError) and error.filename is not None:
-                typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+            if isinstance(error, BrokenPipeError):  # who reads has enough
+                to_nowhere(1)
+                raise typer.Exit(BROKEN_PIPE) from error
+            if isinstance(error, OSError) and (error.filename is not None or error.errno in FULL):
+                typer.echo(f"error: {error.filename or 'output'}: {error.strerror}", err=True)
+                to_nowhere(1)
                 raise typer.Exit(2) from error
             traceback.print_exc()
             raise typer.Exit(DEFECT) from error
@@ -156,7 +167,16 @@ Seeds = Annotated[str | None, typer.Option(help="Only these seeds: 0-4 or 0,2,5.
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a search setting; repeatable.")
 ]
-Results = Annotated[Path, typer.Option(help="Folder of the records.")]
+
+
+def folder(text: str) -> Path:
+    """Read the name of a folder; an empty one is a variable of the shell that was not set."""
+    if not text:
+        raise typer.BadParameter("is empty")
+    return Path(text)
+
+
+Results = Annotated[Path, typer.Option(help="Folder of the records.", parser=folder, metavar="PATH")]
 Layout = Annotated[LayoutOption, typer.Option("--format", help="How to write it.")]
 TEXT = LayoutOption.text
 # Options of `run` alone.
@@ -192,6 +212,7 @@ RESULTS = Path("results")
 
 def main() -> None:
     """Run the command line."""
+    reopen()
     speak_utf8()
     app(prog_name="harness")
 
@@ -309,7 +330,7 @@ def report(
     seeds: Seeds = None,
     results: Results = RESULTS,
     overrides: Set = None,
-    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Folder of the report.", parser=folder, metavar="PATH")] = Path("reports"),
 ) -> None:
     """Write verdicts, tables and figures.
 

@@ -16,7 +16,7 @@ from harness.api.request import DEFAULT_SUITES
 from harness.audit.finding import SEVERITIES, Finding, Severity, at_least
 from harness.audit.present import AuditSection, as_csv, as_json, render_audit_section
 from harness.audit.published_rows import PublishedRow, collect
-from harness.audit.record import FILE, AuditRecord, number_checksums
+from harness.audit.record import FILE, AuditRecord, number_checksums, read_audit
 from harness.audit.registry import Audit, audit
 from harness.audit.table import TableValues
 from harness.data.atomic import check_writable
@@ -58,10 +58,17 @@ def audit_suites(suites: Sequence[str] | None, severity: str, layout: str, recor
 def _store(found: Audit, lines: Sequence[PublishedRow], checksum: str | None, folder: Path) -> None:
     if checksum is None:
         raise HarnessError("an audit without the NAS-Bench-201 table is incomplete and not recorded")
+    earlier = read_audit(folder / FILE)
+    numbers = number_checksums(lines)
+    lost = {number.partition(":")[0] for number in (earlier.numbers if earlier else ())}
+    lost -= {number.partition(":")[0] for number in numbers}
+    if lost:
+        names = ", ".join(sorted(lost))
+        raise HarnessError(f"{folder / FILE}: would lose the numbers of suites that are not asked for: {names}")
     audited = AuditRecord(
         harness=environment.version(),
         git=environment.revision(),
-        numbers=number_checksums(lines),
+        numbers=numbers,
         table=checksum,
         findings=list(found.findings),
     )

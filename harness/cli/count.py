@@ -15,6 +15,7 @@ from harness.spaces.registry import known, published
 from harness.spaces.space import Counts, Size, Space
 
 IMAGES = {"cifar": (10, 32), "imagenet": (1000, 224)}  # classes, side of the images
+LARGEST = 100_000  # cells, channels, classes, pixels
 LARGE = 64  # pixels from which on images are taken for ImageNet's
 
 
@@ -64,6 +65,8 @@ def find(text: str, asked: Asked) -> Found:
     for option, value in sizes.items():
         if value is not None and value < 1:
             raise HarnessError(f"--{option} {value}: must be at least 1")
+        if value is not None and value > LARGEST:
+            raise HarnessError(f"--{option} {value}: must be at most {LARGEST:,}")
     stem = asked.stem or ("imagenet" if (asked.image_size or 0) >= LARGE else "cifar")
     size = space.standard if stem == "cifar" else space.large
     if size is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
 
 from harness.cli.layout import Rows, emit, thousands
+from harness.data.atomic import check_writable
 from harness.data.sources import DATA_VARIABLE, NB101_ONESHOT, NB101_TABLE, NB201_TABLE, data_root
 from harness.errors import HarnessError
 
@@ -71,6 +73,11 @@ def download_dataset(name: str) -> int:
 
 
 def _root() -> Path:
+    """Return the data root, made where it is not there yet."""
+    if named := os.environ.get(DATA_VARIABLE):
+        folder = Path(named).expanduser()
+        check_writable(folder)
+        folder.mkdir(parents=True, exist_ok=True)
     root = data_root()
     if root is None:
         raise HarnessError(f"set {DATA_VARIABLE} to the folder that is to hold the data")

@@ -51,7 +51,7 @@ def _decide(asked: RunRequest, most: int, layout: str, *, dry_run: bool) -> int:
     root, code = data_root(), 0
     before: list[dict[str, int]] = []
     while True:
-        verdicts = list(Reader(request).verdicts())
+        verdicts = list(Reader(request, new=True).verdicts())
         seeds = [_seeds_to_run(verdict, most) for verdict in verdicts]
         before = before or [{} for _ in seeds]
         if code == INTERRUPTED or all(rows.items() <= run.items() for rows, run in zip(seeds, before, strict=True)):
@@ -75,7 +75,7 @@ def _seeds_to_run(verdict: SuiteVerdict, most: int) -> dict[str, int]:
 
 
 def _plan(request: Request, verdict: SuiteVerdict, rows: dict[str, int]) -> Plan:
-    data = Reader(request).data(verdict.loaded, verdict.profile_name)
+    data = Reader(request, new=True).data(verdict.loaded, verdict.profile_name)
     return request.further(verdict.loaded, verdict.profile_name, verdict.evidence.plan, rows, data)
 
 

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
 from harness.runner.evaluate import found_accuracy
 from harness.runner.record import Record
-from harness.runner.store import RecordError, Store
+from harness.runner.store import RESULTS, RecordError, Store
 from harness.spaces.registry import known, published
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
@@ -61,6 +61,8 @@ def list_all(layout: str) -> int:
 
 def list_one(what: str, results: Path, layout: str) -> int:
     """List one kind of things; return 2 where some could not be read."""
+    if what not in LISTINGS and results != RESULTS and not results.exists():
+        raise HarnessError(f"{results}: no folder of records")
     rows, errors = LISTINGS[what]() if what in LISTINGS else _trials(Store.of(results))
     emit(rows, layout)
     return _said(errors)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import typer
 
+from harness import shipped
 from harness.api.request import DEFAULT_SUITES
 from harness.cli.layout import Rows, emit
 from harness.errors import HarnessError, nearest
 from harness.methods.catalogue import load_catalogue
 from harness.runner.store import render
-from harness.suite.facts import disagreements, load_facts, searched_rows, sourced_settings
+from harness.suite.facts import FILE, disagreements, load_facts, searched_rows, sourced_settings
 from harness.suite.load import find_suites, load_suite
 from harness.suite.loaded import LoadedSuite
 
@@ -25,7 +26,8 @@ def show_row(name: str, layout: str) -> int:
     if (table, row) not in searched_rows(loaded):
         why = loaded.why_not_run(table, row) or "it is computed and not searched for"
         raise HarnessError(f"row {name!r} has no search: {why}")
-    facts = load_facts(loaded.path.parent)
+    beside, packaged = loaded.path.parent, shipped.folder("suites")
+    facts = load_facts(beside if (beside / FILE).is_file() or packaged is None else packaged)
     full = f"{loaded.suite.suite}/{table}/{row}"
     method = loaded.suite.tables[table].rows[row].method
     if layout == "text":

@@ -36,20 +36,24 @@ class Unbreakable:
             yield
         except (OSError, ValueError):  # ValueError: it is closed
             with suppress(OSError, ValueError):  # what is buffered would fail again when Python ends
-                _to_nowhere(self._stream.fileno())
+                to_nowhere(self._stream.fileno())
+
+
+def reopen() -> None:
+    """Give what the caller has closed somewhere to go: the next file opened, a record perhaps, must not be it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            to_nowhere(number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 @contextmanager
 def unbreakable() -> Iterator[None]:
-    """Let neither stdout nor stderr raise while the block runs.
-
-    Where one was closed by the caller, its number is taken: the next file opened, a record perhaps, must not get it.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            _to_nowhere(number)
+    """Let neither stdout nor stderr raise while the block runs."""
+    reopen()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (stream and Unbreakable(stream) for stream in before)
     try:
@@ -61,7 +65,8 @@ def unbreakable() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def _to_nowhere(number: int) -> None:
+def to_nowhere(number: int) -> None:
+    """Let what is written to a number of the system go nowhere."""
     file = os.open(os.devnull, os.O_RDWR)
     if file != number:
         os.dup2(file, number)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.verdicts import SuiteVerdict
 from harness.data.atomic import replacing
+from harness.errors import HarnessError
 from harness.report.links import Records
 from harness.report.printed import Printed
 from harness.runner.store import Store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from harness.report.site import Site
 
+FIRST = "index.html"
 FILES = "files.txt"  # names all files of the report
 STATIC = files("harness.report") / "static"
 
@@ -33,18 +35,25 @@ def write_report(
     before the others.
 
     ``results``: the folder of the records. ``printed``: all printed numbers and the audit, by default the numbers of
-    the verdicts under the paper profile. Files are replaced whole.
+    the verdicts under the paper profile. Files are replaced whole. Raises `HarnessError` where somebody else's first
+    page is in the folder.
     """
     from harness.report.site import Site
 
+    if (out / FIRST).exists() and not (out / FILES).exists():
+        raise HarnessError(f"{out / FIRST}: is of no earlier report, name another folder")
     records = Records(results, Store.of(results).index() if results else {})
     site = Site(verdicts, printed or Printed.beside(verdicts), records)
     contents, before = dict(_contents(verdicts, site)), _listed(out)
-    written = {name: _write(out / name, content) for name, content in contents.items()}
+    written = {name: out / name for name in contents}
+    for name, content in contents.items():
+        if name != FIRST:
+            _write(out / name, content)
     for trial in site.shown_trials():  # one by one: there may be ten thousand
         if (place := records.place(trial)) is not None:
             written[place] = _write(out / place, gzip.compress(records.files[trial].read_bytes(), mtime=0))
     _write(out / FILES, "".join(f"{name}\n" for name in written).encode())
+    _write(out / FIRST, contents[FIRST])  # last: where the disk is full the old one leads to old pages
     for name in before - written.keys():
         (out / name).unlink(missing_ok=True)
     return [*written.values()]

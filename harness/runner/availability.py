@@ -54,6 +54,11 @@ class DataAvailability:
     tests: Mapping[str, str] = field(default_factory=dict)
     no_tests: Mapping[str, str] = field(default_factory=dict)
 
+    def without(self, name: str, why: str) -> DataAvailability:
+        """Return the same, one of them missing."""
+        checksums = {key: value for key, value in self.checksums.items() if key != name}
+        return replace(self, checksums=checksums, missing={**self.missing, name: why})
+
     def blocks(self, dataset: str, *, test: bool) -> str | None:
         """Return why a trial cannot be run here, None where it can. ``test``: it reads test images."""
         return self.missing.get(dataset) or (self.no_tests.get(dataset) if test else None)

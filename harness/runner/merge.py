@@ -40,7 +40,7 @@ def merge(folders: Sequence[Path], store: Store) -> Merged:
     known = len(chosen)
     found = {folder: _choose(chosen, _source(folder)) for folder in folders}
     store.check_writable(())
-    copied = [path for path in chosen.values() if not path.is_relative_to(store.root) and _copy(path, store)]
+    copied = _copy_all([path for path in chosen.values() if not path.is_relative_to(store.root)], store)
     _drop_failures(store)
     taken = {folder: sum(path.is_relative_to(folder) for path in copied) for folder in folders}
     return Merged(found, taken, known)
@@ -87,17 +87,31 @@ def _better(first: Path, second: Path) -> Path:
     return first
 
 
-def _copy(source: Path, store: Store) -> bool:
-    """Copy a record; False where the store has meanwhile got one of its trial that counts before it."""
+def _copy_all(sources: Sequence[Path], store: Store) -> list[Path]:
+    """Copy records and return those that were; on an error, a full disk, none of them stays."""
+    copied: dict[Path, Path] = {}
+    try:
+        for source in sources:
+            if (target := _copy(source, store)) is not None:
+                copied[source] = target
+    except OSError:
+        for target in copied.values():
+            target.unlink(missing_ok=True)
+        raise
+    return list(copied)
+
+
+def _copy(source: Path, store: Store) -> Path | None:
+    """Copy a record and return its place; None where the store has got one of its trial that counts before it."""
     record = read_record(source)
     target = store.path(record.profile, record.method, record.dataset, record.seed, record.id)
     with locked(store.root / ".lock"):
         there = [target] if record.status == "done" else store.find(record.id)  # a failure hides one of any place
         if any(path.exists() and _better(path, source) == path for path in there):
-            return False
+            return None
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
-    return True
+    return target
 
 
 def _drop_failures(store: Store) -> None:

@@ -171,6 +171,9 @@ def make_plans(
     for loaded, chosen, runnable in zip(suites, selected, rows, strict=True):
         not_run = {f"{t}/{r}": why for t, r in chosen if (why := loaded.why_not_run(t, r, profile)) is not None}
         plans.append(_plan(loaded, profile, runnable, not_run, selection.seeds, layers, data))
+    for text, layer in zip(overrides, layers, strict=True):
+        if _kind(layer) == "training" and any(plan.rows for plan in plans) and not any(plan.trained for plan in plans):
+            raise HarnessError(f"--set {text}: none of the selected rows is trained")
     return plans
 
 

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 from harness import shipped
 from harness.audit.record import FILE as AUDIT
 from harness.benchmarks.ranking import FILE as RANKING
+from harness.config import unreadable
 from harness.data.atomic import check_folder, check_writable, is_abandoned, replacing
 from harness.data.locks import locked
 from harness.errors import HarnessError
 from harness.files import files_below, read_json
 from harness.runner.record import Record
+from harness.runner.trial import PROFILES
 
 LINE = 110  # a value longer than this is spread over lines
 STALE_SECONDS = 60.0  # a write takes milliseconds
@@ -154,6 +156,10 @@ class Store:
         names = ((path, _NAME.fullmatch(path.name)) for path in self.files())
         return [(name[2], path) for path, name in names if name]
 
+    def profiles(self) -> list[Path]:
+        """Return the folders of profiles."""
+        return [self.root / name for name in PROFILES if (self.root / name).is_dir()]
+
     def strays(self) -> list[Path]:
         """Return the JSON files that are not named like a record."""
         return [path for path in self.files() if not _NAME.fullmatch(path.name)]
@@ -178,10 +184,8 @@ def read_record(path: Path) -> Record:
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = f"{path}: not a record: {where + ': ' if where else ''}{first['msg']}"
-        raise RecordError(what, torn=first["type"] == "json_invalid") from error
+        torn = error.errors()[0]["type"] == "json_invalid"
+        raise RecordError(f"{path}: {unreadable(error, 'a record')}", torn=torn) from error
     name = _NAME.fullmatch(path.name)
     if not name or (int(name[1]), name[2]) != (record.seed, record.id):
         raise RecordError(f"{path}: holds the record of seed {record.seed}, id {record.id}: the file was renamed")

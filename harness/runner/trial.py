@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from harness.benchmarks.spec import Benchmark
 from harness.methods.computed import ComputedSpec
@@ -14,6 +14,7 @@ from harness.methods.spec import SearchSpec
 from harness.methods.training import TrainingSpec
 
 ProfileName = Literal["paper", "reduced"]
+PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 Spec = SearchSpec | ComputedSpec | TrainingSpec
 
 

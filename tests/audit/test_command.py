@@ -6,12 +6,19 @@ import csv
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from harness.audit.finding import Finding, at_least, by_cell
 from harness.audit.present import AuditSection, render_audit_section
-from harness.audit.registry import TABLE_RULES
+from harness.audit.published_rows import collect
+from harness.audit.record import FILE
+from harness.audit.registry import TABLE_RULES, Audit
+from harness.cli.audit import _store
+from harness.errors import HarnessError
+from harness.methods.catalogue import load_catalogue
+from harness.suite.load import load_suite
 from tests.audit.conftest import needs_data
 from tests.audit.synthetic import SUITES
 
@@ -83,3 +90,13 @@ def test_rows_of_a_page() -> None:
         (("info", "consistent", "s:t/r/a,b; s:t/q/a", "fine"), ("error", "inconsistent", "s:t/r/b", "wrong")),
     )
     assert second.rule == "mixture"
+
+
+def test_a_record_of_some_suites_does_not_replace_one_of_all(tmp_path: Path) -> None:
+    lines = [collect([load_suite(path, load_catalogue())]) for path in (IMAGENET, STACNAS)]
+    nothing = Audit(findings=(), skipped=())
+    _store(nothing, [*lines[0], *lines[1]], "a" * 16, tmp_path)
+    before = (tmp_path / FILE).read_text()
+    with pytest.raises(HarnessError, match=r"audit\.json: would lose the numbers of suites .*: stacnas$"):
+        _store(nothing, lines[0], "a" * 16, tmp_path)
+    assert (tmp_path / FILE).read_text() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import json
@@ -20,8 +21,9 @@ from typer.testing import CliRunner
 from harness.analysis.coverage import entries
 from harness.analysis.verdicts import SuiteVerdict, judge
 from harness.cli import app
+from harness.errors import HarnessError
 from harness.methods.catalogue import load_catalogue
-from harness.report import write_report
+from harness.report import write, write_report
 from harness.report.command import rerun_command, trial_command
 from harness.report.explorer import number_rows, trial_rows
 from harness.report.links import Records
@@ -365,3 +367,28 @@ def test_a_row_of_a_grid_that_is_no_search_has_no_settings(shipped: Site) -> Non
     rows_of = {row["view"].key: row["settings"] for row in shown["rows"]}
     assert shown["settings"] and not rows_of["single-darts-t5/single-darts-adam-again"]
     assert rows_of["single-darts-t5/single-darts-adam"]
+
+
+def test_on_a_full_disk_the_first_page_stays_the_old_one(
+    tmp_path: Path, paper: SuiteVerdict, reduced: SuiteVerdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report([paper], tmp_path)
+    before, real, left = read(tmp_path, "index.html"), write._write, [5]
+
+    def full(path: Path, content: bytes) -> Path:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, content)
+
+    monkeypatch.setattr(write, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_report([paper, reduced], tmp_path)
+    assert read(tmp_path, "index.html") == before
+
+
+def test_another_page_is_not_written_over(tmp_path: Path, paper: SuiteVerdict) -> None:
+    (tmp_path / "index.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(HarnessError, match=r"index\.html: is of no earlier report, name another folder$"):
+        write_report([paper], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"] and read(tmp_path, "index.html") == "mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -186,3 +187,23 @@ def test_a_merge_that_is_cut_short_is_taken_up(project: Project, monkeypatch: py
         assert project.cli("merge", "a").code == 130
     assert len(project.paths()) == 1 and read_record(project.paths()[0]).status == "done"
     assert project.cli("merge", "a").code == 0 and len(project.paths()) == 2
+
+
+def test_a_full_disk_leaves_nothing_of_a_merge(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.runner import merge
+
+    write("results", of_seed(0))
+    write("a", of_seed(1), of_seed(2), of_seed(3))
+    before, real = project.paths(), merge.shutil.copyfile
+
+    def full(source: Path, target: Path) -> None:
+        if len(project.paths()) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        real(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(merge.shutil, "copyfile", full)
+        answer = project.cli("merge", "a")
+    assert answer.code == 2 and "No space left on device" in answer.err
+    assert project.paths() == before
+    assert project.cli("merge", "a").code == 0 and len(project.paths()) == 4

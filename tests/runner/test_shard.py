@@ -72,3 +72,10 @@ def test_machines_that_run_a_part_each_run_the_plan(project: Project) -> None:
 def test_a_decision_is_not_for_a_part(project: Project) -> None:
     answer = project.run("--until-decided", "--shard", "1/2")
     assert answer.code == 2 and answer.err.startswith("error: --shard 1/2: --until-decided")
+
+
+def test_a_part_that_has_nothing_to_do_is_done(project: Project) -> None:
+    """An array of more jobs than there are trials is complete all the same."""
+    assert project.run("-m", "darts-v1", "--seeds", "0", "--shard", "1/1").code == 0
+    answers = [project.run("-m", "darts-v1", "--seeds", "0", "--shard", f"{number}/5") for number in range(1, 6)]
+    assert [answer.code for answer in answers] == [0] * 5
