@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from harness import shipped
 from harness.cli.text import command
 from harness.data.atomic import check_writable
 from harness.errors import HarnessError
@@ -24,5 +25,8 @@ def begin_suite(name: str, space: str, folder: Path) -> int:
     typer.echo(f"{path}: a suite to change; then")
     for words in (["validate"], ["run"], ["run", "--until-decided"], ["check"]):
         typer.echo(f"  {command([words[0], str(path), *words[1:]])}")
+    packaged = shipped.folder("suites")
+    if packaged is not None and packaged.resolve() != folder.resolve():
+        typer.echo(f"commands without a suite mean those of {folder} now; the package has others by name, as nb201")
     typer.echo("without data all but --until-decided run on digits, which decide no claim")
     return 0

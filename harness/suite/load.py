@@ -34,7 +34,6 @@ def load_suite(path: Path, catalogue: Catalogue) -> LoadedSuite:
 def find_suites(paths: Sequence[str | Path]) -> list[Path]:
     """Return the suite files that files, globs and folders name, each once, in the order given.
 
-    ``suites`` alone: those of a folder of this name, and those of the package that it has none of the name of.
     Folders are searched to the bottom. Folders and globs leave out what lies in or is a name that begins with
     ``_`` (shared blocks) or ``.``. What is no path here is looked for among the suites that come with the package:
     ``nb201``, ``suites/nb201.yaml``, ``suites``. A name that leads to no suite is an error.
@@ -45,9 +44,7 @@ def find_suites(paths: Sequence[str | Path]) -> list[Path]:
         if not here:
             near = [str(Path(found)) for found in glob.glob(f"{glob.escape(os.path.dirname(name) or '.')}/*.yaml")]
             raise HarnessError(f"{name}: no suite{nearest(name, [*near, *_shipped_names()])}")
-        names = {path.name for path in here}
-        more = [path for path in _shipped(name) if path.name not in names] if name == SHIPPED else []
-        found.update(dict.fromkeys([*here, *more]))
+        found.update(dict.fromkeys(here))
     return list(found)
 
 

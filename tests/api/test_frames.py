@@ -27,7 +27,9 @@ def test_records_are_one_row_a_trial(project: Project) -> None:
     )  # fmt: skip
     assert (row["architecture"], row["accuracy"], row["epochs"], row["seconds"]) == ("second", 22.0, 2, 3.0)
     assert math.isnan(known.loc["1" * 16]["accuracy"]) and known.loc["1" * 16]["error"] == "no memory"
-    assert len(harness.records(profile="paper")) == 0 and len(harness.records("nowhere")) == 0
+    assert len(harness.records(profile="paper")) == 0
+    with pytest.raises(harness.HarnessError, match=r"^nowhere: no folder of records$"):
+        harness.records("nowhere")
 
 
 def test_what_is_no_record_is_left_out_with_a_warning(project: Project) -> None:

@@ -87,7 +87,8 @@ def test_a_record_of_a_later_version_is_left_alone(project, searches):
     before = path.read_bytes()
     for force in ((), ("--force",)):
         answer = project.run("-m", "darts-v1", "--seeds", "0", *force)
-        assert answer.code == 3 and f"blocked: 1 trial: {path.relative_to(project.folder)}: not a record" in answer.err
+        assert answer.code == 3
+        assert f"blocked: 1 trial: {path.relative_to(project.folder)}: written by a later version" in answer.err
     assert searches.seeds == [0] and path.read_bytes() == before
 
 
