@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -152,16 +151,6 @@ def test_a_suite_of_cited_numbers_needs_no_profiles(tmp_path: Path) -> None:
         load(tmp_path, no_profiles, no_claims)
     loaded = load(tmp_path, no_profiles, no_claims, *nothing_to_run)
     assert len(list(published_cells(loaded.suite))) == 6
-
-
-def test_loading_takes_little_time() -> None:
-    catalogue = load_catalogue()
-    seconds = []
-    for _ in range(5):
-        start = time.process_time()
-        load_suite(NB201, catalogue)
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 0.2
 
 
 def test_finding_suites(tmp_path: Path) -> None:
