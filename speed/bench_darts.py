@@ -103,9 +103,8 @@ def test_full_size(
     against.interleaved(name, step, ordinary_step("full", "darts"), rounds=5, goal=goal[form] if goal else None)
 
 
-@pytest.mark.short
 @pytest.mark.parametrize("space", ["darts", "s2"])
-@pytest.mark.parametrize("size", ["reduced", "tiny"])
+@pytest.mark.parametrize("size", ["reduced", pytest.param("tiny", marks=pytest.mark.short)])
 def test_small_sizes(size: str, space: str, against: Against, threads: Threads, form: str) -> None:
     threads(1)
     name = f"DARTS space, {size} size, {space}{form}"
