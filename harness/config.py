@@ -41,9 +41,11 @@ def deep_merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def unreadable(error: ValidationError, what: str) -> str:
     """Say in a line why a file is not ``what``; of one that a later version wrote, that."""
     first = error.errors()[0]
-    where, known = ".".join(map(str, first["loc"])), first.get("ctx", {}).get("expected")
-    if where.endswith("schema_version") and isinstance(first["input"], int) and first["input"] > int(known or 0):
-        return f"written by a later version of the harness ({where} {first['input']}, {known} is known here)"
+    where, known = ".".join(map(str, first["loc"])), str(first.get("ctx", {}).get("expected", ""))
+    versions = [int(number) for number in re.findall("[0-9]+", known)]
+    found = first["input"] if where.endswith("schema_version") else None
+    if isinstance(found, int) and versions and found > max(versions):
+        return f"written by a later version of the harness ({where} {found}, {known} is known here)"
     return f"not {what}: {where + ': ' if where else ''}{first['msg']}"
 
 

@@ -59,6 +59,7 @@ class Reader:
     new: bool = False
     index: dict[str, Path] = field(init=False)
     latest: dict[str, list[Record]] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)  # tables that were said to be broken
 
     def __post_init__(self) -> None:
         store = self.request.store
@@ -194,7 +195,9 @@ class Reader:
         data = find_data(data_needed(loaded, profile), data_root())
         for name in TABLES:
             if name in data.checksums and (why := table_problem(data_root(), name)):
-                self.say(f"error: {why}; judged as without it")
+                if name not in self.unread:
+                    self.say(f"error: {why}; judged as without it")
+                self.unread.add(name)
                 data = data.without(name, why)
         if not data.missing:
             return data

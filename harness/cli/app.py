@@ -36,7 +36,7 @@ Examples:
 
 DEFECT = 70  # as sysexits.h has it: never taken for a verdict
 BROKEN_PIPE = 141  # as a shell has it
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+OUTPUT = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class Commands(TyperGroup):
@@ -57,12 +57,14 @@ class Commands(TyperGroup):
         except Exception as error:
             if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):  # typer's own
                 raise
-            if isinstance(error, BrokenPipeError):  # who reads has enough
-                to_nowhere(1)
-                raise typer.Exit(BROKEN_PIPE) from error
-            if isinstance(error, OSError) and (error.filename is not None or error.errno in FULL):
-                typer.echo(f"error: {error.filename or 'output'}: {error.strerror}", err=True)
-                to_nowhere(1)
+            if isinstance(error, OSError) and error.filename is not None:
+                typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+                raise typer.Exit(2) from error
+            if isinstance(error, OSError) and error.errno in OUTPUT:  # stdout's: files have names
+                to_nowhere(1)  # what is buffered would fail again when Python ends
+                if isinstance(error, BrokenPipeError):  # who reads has enough
+                    raise typer.Exit(BROKEN_PIPE) from error
+                typer.echo(f"error: output: {error.strerror}", err=True)
                 raise typer.Exit(2) from error
             traceback.print_exc()
             raise typer.Exit(DEFECT) from error
